@@ -5,7 +5,7 @@ Clients are made first, the engine is launched after them on the running loop, S
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from uuid import uuid4
@@ -39,6 +39,7 @@ from bot.storage.vault import Vault
 from bot.storage.watermark import watched
 from bot.worker import engine as engines
 from bot.worker import replicas
+from bot.worker.consent_watch import ConsentWatch
 from bot.worker.loops import Loop, run_guarded
 from bot.worker.orphans import OrphanScan
 from bot.worker.outages import AwaitedService
@@ -67,6 +68,8 @@ class Intervals:
     storage: float = 2.0
     replicas: float = 10.0
     """Whether another replica has died."""
+    consent: float = 2.0
+    """Whether grants have to be looked at."""
     orphans: float = 60.0
     """Whether the tenant has to be searched for orphans again."""
     socket: float = 5.0
@@ -85,6 +88,7 @@ class App:
     registrar: Registrar
     scheduler: Scheduler
     orphan_scan: OrphanScan
+    consent_watch: ConsentWatch
     dispatcher: Dispatcher
     signed_in: asyncio.Task[None]
     periodic_checks: PeriodicChecks
@@ -174,12 +178,7 @@ async def running(
         dispatcher = Dispatcher(services, slack, registrar, every=intervals.storage)
         listening = _listener_services(services, slack, registrar, every=intervals.storage)
         transport = _transport(outside, listening, in_flight, intervals.socket)
-        async with engines.running(
-            engines.url_of(settings.database_url),
-            executor=slot.executor,
-            jobs=runs.jobs(),
-            died=runs.died,
-        ) as engine:
+        async with _engine(settings.database_url, slot.executor, runs) as engine:
             await _take_over(services, engine, slot.executor)
             quiet = partial(in_flight.drained, QUIET_SECONDS)
             scheduler = Scheduler(
@@ -188,8 +187,10 @@ async def running(
             orphan_scan = OrphanScan(services, every=intervals.orphans)
             sweep = partial(slot.take_over_dead, partial(_take_over, services, engine))
             takeover = Loop("slots", sweep, every=intervals.replicas)
+            consent_watch = ConsentWatch(services, every=intervals.consent)
             shown = (dispatcher.loop, listening.home_publisher.loop, slack.channel.loop)
-            loops = (scheduler.loop, *shown, orphan_scan.loop, takeover, outside.watermark)
+            worked = (scheduler.loop, consent_watch.loop, orphan_scan.loop)
+            loops = (*worked, *shown, takeover, outside.watermark)
             outside.health.transport, outside.health.loops = transport, loops
             async with (
                 _at_work(loops, runs, dispatcher, listening.preview_maker),
@@ -202,6 +203,7 @@ async def running(
                     registrar=registrar,
                     scheduler=scheduler,
                     orphan_scan=orphan_scan,
+                    consent_watch=consent_watch,
                     dispatcher=dispatcher,
                     signed_in=signed_in,
                     periodic_checks=PeriodicChecks(services=services, slack=slack),
@@ -210,6 +212,13 @@ async def running(
                     yield app
                 finally:  # before anything that takes longer than a stop may
                     await run_guarded("releasing runs", runs.attempts.release)
+
+
+def _engine(
+    database_url: str, executor: str, runs: Runs
+) -> AbstractAsyncContextManager[engines.Engine]:
+    url = engines.url_of(database_url)
+    return engines.running(url, executor=executor, jobs=runs.jobs(), died=runs.died)
 
 
 def _listener_services(

@@ -33,7 +33,7 @@ from graph.client import TokenSource
 from graph.connection import own_secret_ends, stage_of
 from graph.errors import GraphError, NoAnswer, Throttled, Unavailable, Unreachable
 from graph.http import shown
-from graph.plan import ConsentMode, missing
+from graph.plan import GIVEN_BY_PEOPLE, ConsentMode, missing
 from handlers.slack.api_errors import code_of, is_outage, retry_after
 from handlers.slack.approval_channel import is_shared, warn_if_public
 from handlers.slack.approver_accounts import check_approver_accounts
@@ -218,9 +218,15 @@ async def check_sign_in(tokens: TokenSource, settings: Settings, catalogue: Cata
 
 
 def lacking_rights(settings: Settings, held: frozenset[str], catalogue: Catalogue) -> list[str]:
-    """Return a sentence for each right without which a profile cannot be registered."""
+    """Return a sentence for each right without which the bot cannot register what it is to.
+
+    Where people consent, the bot does without the right to see delegated grants: plans that need
+    it are refused.
+    """
     mode = ConsentMode(settings.consent_mode)
     scopes = tuple(scope for profile in catalogue.values() for scope in profile.scopes)
+    if mode in GIVEN_BY_PEOPLE:
+        scopes = ()
     lacking = sorted(missing(mode, held, scopes=scopes))
     return [f"{right} is missing for CONSENT_MODE={mode}." for right in lacking]
 

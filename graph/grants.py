@@ -1,5 +1,7 @@
 """The consent stage: one grant for each application permission, one for all delegated ones.
 
+In some consent modes an administrator makes them, and the bot only looks: graph/consent.py.
+
 The grants go out together. Entra may refuse writes to one object at the same time, so a grant that
 has collided is tried again under a lock. A grant that is there already is a success.
 """
@@ -13,7 +15,7 @@ from typing import TypeVar
 from graph.calls import Json, identifier
 from graph.errors import AlreadyThere, Conflict, Forbidden, NotThereYet
 from graph.permissions import Permission
-from graph.plan import Plan
+from graph.plan import GIVEN_BY_PEOPLE, Plan
 from graph.step_context import Facts, Step, StepContext
 
 T = TypeVar("T")
@@ -22,9 +24,21 @@ _GRANT = {"id": identifier, "scope": str | None}
 
 
 def grants(plan: Plan) -> list[Step]:
-    """Return the steps by which the bot itself grants the permissions of the plan."""
+    """Return the steps by which the permissions of the plan are granted."""
     steps = [_role(permission) for permission in plan.roles]
-    return [*steps, _scopes(plan)] if plan.scopes else steps
+    if plan.scopes:
+        steps.append(_scopes(plan))
+    if plan.consent_mode in GIVEN_BY_PEOPLE:
+        return [each._replace(do=_wait, undo=_leave, is_awaited=True) for each in steps]
+    return steps
+
+
+async def _wait(_: StepContext) -> Facts:
+    raise Forbidden(sentence="An administrator has not granted this yet.")
+
+
+async def _leave(_: StepContext) -> None:
+    """Remove nothing: a grant that the bot may not remove goes with the service principal."""
 
 
 def _role(permission: Permission) -> Step:

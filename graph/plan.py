@@ -114,8 +114,12 @@ class ConsentMode(StrEnum):
     """The bot."""
 
 
+GIVEN_BY_PEOPLE = frozenset({ConsentMode.PORTAL, ConsentMode.SIGNED_IN})
+"""The modes in which the bot itself grants nothing."""
+
 _PLAN = frozenset({"Application.Read.All", "Organization.Read.All", "Policy.Read.All"})
 _WRITE = frozenset({"Application.ReadWrite.OwnedBy", "Application.Read.All"})
+_SEE = frozenset({"DelegatedPermissionGrant.Read.All"})
 _GRANT = frozenset({"AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"})
 
 _BASE = MappingProxyType(
@@ -132,8 +136,8 @@ _BASE = MappingProxyType(
 
 BOT_RIGHTS: Mapping[ConsentMode, Mapping[str, frozenset[str]]] = MappingProxyType(
     {
-        ConsentMode.PORTAL: _BASE,
-        ConsentMode.SIGNED_IN: _BASE,
+        ConsentMode.PORTAL: MappingProxyType({**_BASE, "consent": _SEE}),
+        ConsentMode.SIGNED_IN: MappingProxyType({**_BASE, "consent": _SEE}),
         ConsentMode.AUTONOMOUS: MappingProxyType({**_BASE, "grant": _GRANT}),
     }
 )
@@ -141,19 +145,33 @@ BOT_RIGHTS: Mapping[ConsentMode, Mapping[str, frozenset[str]]] = MappingProxyTyp
 HELPFUL = frozenset({"Policy.Read.All"})
 """Without these the bot works, but reports which parts it could not read."""
 
-ONLY_FOR_SCOPES = frozenset({"DelegatedPermissionGrant.ReadWrite.All"})
+ONLY_FOR_SCOPES = frozenset(
+    {"DelegatedPermissionGrant.Read.All", "DelegatedPermissionGrant.ReadWrite.All"}
+)
 """Needed only where a profile has delegated permissions."""
+
+SEE_SCOPES = frozenset(
+    {"DelegatedPermissionGrant.Read.All", "DelegatedPermissionGrant.ReadWrite.All"}
+    | {"Directory.Read.All"}
+)
+"""Rights of which one is enough to read delegated grants."""
 
 _STRONGER = {
     "Application.ReadWrite.OwnedBy": frozenset({"Application.ReadWrite.All"}),
     "Application.Read.All": frozenset({"Application.ReadWrite.All", "Directory.Read.All"}),
     "Organization.Read.All": frozenset({"Directory.Read.All"}),
+    "DelegatedPermissionGrant.Read.All": SEE_SCOPES,
 }
 
 
 def rights(mode: ConsentMode) -> frozenset[str]:
     """Return every right that the bot uses in that consent mode."""
     return frozenset().union(*BOT_RIGHTS[mode].values())
+
+
+def may_see_scopes(held: frozenset[str]) -> bool:
+    """Whether a caller with these rights may read delegated grants."""
+    return bool(held & SEE_SCOPES)
 
 
 def missing(mode: ConsentMode, held: frozenset[str], *, scopes: tuple[str, ...]) -> frozenset[str]:

@@ -157,3 +157,5 @@ class Step(NamedTuple):
     """The object that undoing it deletes, with its article."""
     lasting: bool = False
     """Whether its facts belong to the registration and serve later runs, or to one run only."""
+    is_awaited: bool = False
+    """Whether an administrator takes it: then the run ends, and another goes on after that."""

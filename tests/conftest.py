@@ -55,7 +55,7 @@ LONGEST = (
 )
 IN_MEMORY = Path("/dev/shm")
 ROOM = 2**30
-INTERVALS = app.Intervals(storage=LOOK_EVERY)
+INTERVALS = app.Intervals(storage=LOOK_EVERY, consent=LOOK_EVERY)
 GARBAGE = 50_000
 """Objects made since the last look for garbage; Python's own 700 is for smaller programs."""
 

@@ -87,12 +87,14 @@ RULES: Mapping[Verb, Rule] = {
     Verb.CANCEL: Rule(REQUESTER | {Role.ASKER}, ANY_STATE, "can cancel it"),
     Verb.RETRY: Rule(EITHER, FAILED, "can retry this"),
     Verb.UNDO: Rule(EITHER, FAILED, "can undo this"),
-    Verb.REVOKE: Rule(EITHER, READY | {Status.REVOKING}, "can revoke this"),
+    Verb.REVOKE: Rule(
+        EITHER, READY | {Status.WAITING_FOR_CONSENT, Status.REVOKING}, "can revoke this"
+    ),
     Verb.PURGE: Rule(APPROVER, TAKEN_BACK, "can ask to delete this for good"),
     Verb.VALUES: Rule(REQUESTER, READY, "gets the values"),
     Verb.REVEAL: Rule(REQUESTER, READY, "can see the secret"),
     Verb.REPLACE_SECRET: Rule(REQUESTER, READY, "can make a new secret"),
-    Verb.CHECK: Rule(EITHER, READY, "can have this checked"),
+    Verb.CHECK: Rule(EITHER, READY | {Status.WAITING_FOR_CONSENT}, "can have this checked"),
     Verb.HAND_OVER: Rule(EITHER, LIVING, "can hand this over"),
     Verb.ROTATE: Rule(EITHER, READY, "can ask for a rotation"),
     Verb.REMOVE_PREVIOUS: Rule(EITHER, READY, "can remove the previous secret"),
@@ -111,12 +113,13 @@ NOT_FOR_OWN: Mapping[Verb, str] = {
 PREVIOUS_REQUESTER = "You asked for this before it was handed over. Another approver has to decide."
 """The refusal for previous requesters: else a handover would be a way around that."""
 
-TO_BE_TAKEN_BACK = frozenset({Status.READY, Status.FAILED})
+TO_BE_TAKEN_BACK = frozenset({Status.WAITING_FOR_CONSENT, Status.READY, Status.FAILED})
 """States in which Entra still holds objects, which must be removed before a purge."""
 
 TAKEN_BACK_BY: Mapping[Status, str] = {
     Status.PENDING: "Its requester can cancel it, and an approver can deny it.",
     Status.FAILED: "`/aad-setup undo {id}` removes what it has made.",
+    Status.WAITING_FOR_CONSENT: "`/aad-setup revoke {id}` deletes what it has made.",
     Status.READY: "`/aad-setup revoke {id}` deletes it from Entra, if it is no longer needed.",
 }
 """By the state, how to cancel, undo or revoke."""
@@ -125,6 +128,8 @@ BY_STATE: Mapping[Status, str] = {
     Status.PLANNING: "{id} is still being checked. Its card will change by itself.",
     Status.PENDING: "{id} waits for approval. Its card will change by itself.",
     Status.APPROVED: "{id} is being set up. Its card will change by itself.",
+    Status.WAITING_FOR_CONSENT: "{id} waits for an administrator's consent. Its card says how to"
+    " give it.",
     Status.READY: "{id} is already set up.",
     Status.FAILED: "{id} has failed. Its card says why; *Retry* continues where it stopped.",
     Status.REFUSED: "{id} was refused. Its card says why; ask again with `/aad-setup`.",

@@ -26,6 +26,9 @@ class Event(StrEnum):
     CANCELLED = "cancelled"
     EXPIRED = "expired"
 
+    CONSENT_AWAITED = "consent awaited"
+    CONSENT_GIVEN = "consent given"
+    CONSENT_WITHDRAWN = "consent withdrawn"
     READY = "ready"
     FAILED = "failed"
     RETRIED = "retried"

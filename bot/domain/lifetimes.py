@@ -18,6 +18,15 @@ APPROVAL_VALID = timedelta(days=7)
 UNDO_FAILED = timedelta(days=7)
 """When a failed registration is undone without a retry."""
 
+CONSENT_TTL = timedelta(days=7)
+"""How long a registration waits for an administrator's consent: a week's absence."""
+CONSENT_REMINDERS = (DAY, timedelta(days=3), timedelta(days=6))
+"""How long after it began to wait the approvers are reminded of that."""
+CONSENT_PAUSE = timedelta(minutes=1)
+"""The least time between two looks at the grants: Graph is asked no more often."""
+CONSENT_LONGEST_PAUSE = timedelta(minutes=15)
+"""The most time between two looks: an administrator who has consented should not wait longer."""
+
 SECRET_VISIBLE = timedelta(seconds=60)
 """How long a secret stays on the screen unless the requester hides it: enough to copy it."""
 REVEAL_CONFIRMED = timedelta(seconds=30)

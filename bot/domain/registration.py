@@ -27,6 +27,7 @@ class Status(StrEnum):
     CANCELLED = "cancelled"  # by the requester
     EXPIRED = "expired"  # without a decision in time
     APPROVED = "approved"  # the run is at it
+    WAITING_FOR_CONSENT = "waiting for consent"  # an administrator has to grant permissions
     FAILED = "failed"  # a step gave up; it can be retried
     READY = "ready"  # made, proven, handed over or waiting to be
     UNDONE = "undone"  # the objects of a failed run are removed
@@ -48,7 +49,8 @@ MOVES: Moves = {
     Status.DENIED: frozenset(),
     Status.CANCELLED: frozenset(),
     Status.EXPIRED: frozenset(),
-    Status.APPROVED: frozenset({Status.READY, Status.FAILED}),
+    Status.APPROVED: frozenset({Status.READY, Status.FAILED, Status.WAITING_FOR_CONSENT}),
+    Status.WAITING_FOR_CONSENT: frozenset({Status.APPROVED, Status.FAILED, Status.REVOKING}),
     Status.FAILED: frozenset({Status.PLANNING, Status.PENDING, Status.APPROVED, Status.UNDONE}),
     Status.READY: frozenset({Status.REVOKING}),
     Status.UNDONE: frozenset(),
@@ -61,6 +63,7 @@ MOVES: Moves = {
 RESTORED_MOVES: Moves = {
     Status.PENDING: frozenset({Status.READY, Status.REVOKED}),
     Status.APPROVED: frozenset({Status.READY, Status.REVOKED, Status.FAILED}),
+    Status.WAITING_FOR_CONSENT: frozenset({Status.READY, Status.REVOKED}),
     Status.FAILED: frozenset({Status.READY, Status.REVOKED}),
     Status.READY: frozenset({Status.REVOKED}),
     Status.REVOKING: frozenset({Status.REVOKED}),
@@ -74,7 +77,8 @@ WAITS_IN: Mapping[RequestKind, frozenset[Status]] = {
     RequestKind.PLAN: frozenset({Status.PENDING}),
     RequestKind.ROTATION: frozenset({Status.READY}),
     RequestKind.HANDOVER: frozenset(
-        {Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED, Status.READY}
+        {Status.PLANNING, Status.PENDING, Status.APPROVED, Status.WAITING_FOR_CONSENT}
+        | {Status.FAILED, Status.READY}
     ),
     RequestKind.PURGE: frozenset({Status.UNDONE, Status.REVOKED}),
 }
@@ -92,6 +96,7 @@ class RunOutcome(StrEnum):
     PLANNED = "planned"
     REFUSED = "refused"  # the preflight found reasons against it
     HANDED_OVER = "ready"  # it made a secret, proved it and announced it
+    AWAITS_CONSENT = "awaits consent"  # another run goes on once an administrator has consented
     DONE = "done"  # the cleanup is complete
     UNDONE = "undone"
     REVOKED = "revoked"
@@ -123,6 +128,15 @@ class Check:
     tolerated: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
     failure: str | None = None  # why the bot could not look
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consent:
+    """What the latest look at an administrator's grants has found, beside those that came."""
+
+    at: datetime
+    extras: tuple[str, ...] = ()  # harmless ones that the Entra admin centre has added
+    withdrawn: tuple[str, ...] = ()  # those that were there before
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +186,7 @@ class Registration:
     secret: Secret | None = None  # the newest one that was proven and announced
     other_secrets: tuple[Secret, ...] = ()  # those announced before, and unread ones of rotations
     check: Check | None = None  # the latest one
+    consent: Consent | None = None  # while and since an administrator had to consent
     previous_requesters: tuple[Person, ...] = ()  # who was the requester before it was handed over
     revocation: Revocation | None = None
     deleted: tuple[Deleted, ...] = ()

@@ -126,7 +126,7 @@ def _reach(plan: Plan, pen: Pen) -> Iterator[str]:
 
 
 def _consent(plan: Plan, pen: Pen, *, is_decided: bool) -> str:
-    by = _consenters(delegated_only=not plan.roles)
+    by = consenters(plan)
     given, after = f"by {by} in the Entra admin centre", " and the application is made."
     if plan.consent_mode == ConsentMode.AUTONOMOUS:
         given, after = "by this bot", f". By hand, only {by} could give it."
@@ -136,13 +136,13 @@ def _consent(plan: Plan, pen: Pen, *, is_decided: bool) -> str:
     return f"{said}." if is_decided else f"{said}, once the plan is approved{after}"
 
 
-def _consenters(*, delegated_only: bool) -> str:
-    """Return the directory roles that may consent to permissions of Microsoft Graph.
+def consenters(plan: Plan) -> str:
+    """Return the directory roles that may consent to these permissions of Microsoft Graph.
 
     learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent
     """
     roles = "a Privileged Role Administrator or a Global Administrator"
-    if delegated_only:
+    if not plan.roles:
         return f"an Application Administrator, a Cloud Application Administrator, {roles}"
     return roles
 

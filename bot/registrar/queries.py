@@ -22,6 +22,7 @@ from bot.storage import history, queries, runs
 from bot.storage.history import Entry, HistoryPage
 from bot.storage.queries import Health, ListKind, ListPage, Mark
 from bot.worker.loops import run_guarded
+from graph.consent import permissions_page
 
 LISTED = 10
 """How many lines a list has at most; it says how many more there are."""
@@ -80,6 +81,11 @@ class Queries:
         self.access.services.policy.check_account(by)
         async with self.access.services.database.reading() as tx:
             return await self.access.loaded(tx, id.upper())
+
+    def consent_page(self, registration: Registration) -> str:
+        """Return the address where an administrator consents to the application's permissions."""
+        settings = self.access.services.settings
+        return permissions_page(settings.tenant_id, registration.app_id)
 
     def is_concerned(self, registration: Registration, person: Person) -> bool:
         """Whether this user asked for it or decides on it."""

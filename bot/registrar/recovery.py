@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import Verb
 from bot.domain.approval_requests import ApprovalRequest, RequestKind
 from bot.domain.events import Event, Subject
-from bot.domain.lifetimes import APPROVAL_VALID
+from bot.domain.lifetimes import APPROVAL_VALID, CONSENT_PAUSE
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
@@ -110,14 +110,23 @@ class Recovery:
             await runs.add(tx, registration=id, kind=RunKind.UNDO, now=now)
             await history.write(tx, id, Event.UNDO_REQUESTED, by=by, now=now)
 
-    async def check(self, id: str, *, by: Person) -> None:
-        """Compare the tenant with the plan; `by` is told the result. Raises Refusal."""
+    async def check(self, id: str, *, by: Person) -> Status:
+        """Compare the tenant with the plan, and tell `by` the result. While an administrator has to
+        consent, look within a minute whether that was done. Return the registration's status.
+
+        Raises Refusal.
+        """
         id, now = id.upper(), self.access.now()
         async with self.access.locked_for(Verb.CHECK, id, by) as (tx, registration):
             check_idle(registration)
+            if registration.status is Status.WAITING_FOR_CONSENT:
+                # The last look may have been just now.
+                await timers.bring_forward(tx, id, TimerKind.CONSENT, now + CONSENT_PAUSE)
+                return registration.status
             await check_limit(tx, CHECKS, now=now, registration=id)
             await runs.add(tx, registration=id, kind=RunKind.CHECK, subject=by.user_id, now=now)
             await history.write(tx, id, Event.CHECK_REQUESTED, by=by, now=now)
+        return registration.status
 
 
 @dataclass(frozen=True)

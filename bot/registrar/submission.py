@@ -24,6 +24,7 @@ STANDING: Mapping[Status, str] = {
     Status.PLANNING: "being checked",
     Status.PENDING: "waiting for approval",
     Status.APPROVED: "being set up",
+    Status.WAITING_FOR_CONSENT: "waiting for an administrator's consent",
     Status.REVOKING: "being revoked",
 }
 """Words for the status of a registration with the same name; others are said by their names."""

@@ -40,6 +40,8 @@ RESUMED = (RunKind.PLAN, RunKind.UNDO, RunKind.REVOKE)
 """Runs that start again: they read only, or they finish a removal."""
 LATER = {RunKind.CHECK: TimerKind.CHECK, **CLEANUP_TIMERS}
 """Runs that come again by themselves, and the timers that start them."""
+UNFINISHED = (Status.PENDING, Status.APPROVED, Status.WAITING_FOR_CONSENT, Status.FAILED)
+"""States in which no secret was announced when the copy was made."""
 UNCONFIRMED = (SecretState.SEALED, SecretState.CLAIMED)
 """States that may have changed since the copy."""
 
@@ -117,7 +119,7 @@ class RegistrationReconciler:
             return status
         if not is_there and (made_by(self.copy) or self.shown.deleted):
             return Status.REVOKED
-        if status in (Status.PENDING, Status.APPROVED, Status.FAILED) and in_use:
+        if status in UNFINISHED and in_use:
             return Status.READY if self.copy.plan else status
         return Status.FAILED if status is Status.APPROVED else status
 

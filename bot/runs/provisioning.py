@@ -16,7 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState
 from bot.domain.events import Event, Subject
-from bot.domain.lifetimes import FIRST_CHECK, UNREAD_SECRET
+from bot.domain.lifetimes import (
+    CONSENT_PAUSE,
+    CONSENT_REMINDERS,
+    CONSENT_TTL,
+    FIRST_CHECK,
+    UNREAD_SECRET,
+)
 from bot.domain.people import Refusal
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
@@ -69,6 +75,9 @@ class Provisioning(RunBase):
         await self._check_made(context)
         for stage in stages(context.plan):
             self._go_on()
+            if any(each.is_awaited and each.name not in context.facts for each in stage):
+                await self._await_consent(run)
+                return
             found = await self._stage(run, stage, context)
             context = replace(context, facts={**context.facts, **found})
         if run.kind is RunKind.REPLACE_SECRET:
@@ -195,6 +204,23 @@ class Provisioning(RunBase):
         if not await self._writer.record(entry):
             raise Superseded
         return new_facts
+
+    async def _await_consent(self, run: Run) -> None:
+        """End the run until an administrator has granted the permissions, and call for that."""
+        async with self._services.writing() as tx:
+            if not await self._end(tx, run, RunOutcome.AWAITS_CONSENT):
+                return
+            now, id = self._clock.now(), run.registration
+            until = now + CONSENT_TTL
+            await registrations.move(
+                tx, id, Status.WAITING_FOR_CONSENT, deadline=until, failure=None, consent=None
+            )
+            await timers.add(tx, id, TimerKind.CONSENT, now + CONSENT_PAUSE)
+            await timers.add(tx, id, TimerKind.REMIND_CONSENT, now + CONSENT_REMINDERS[0])
+            channel = self._services.settings.approval_channel
+            await messages.add(tx, id, MessageKind.CONSENT, channel)
+            await history.write(tx, id, Event.CONSENT_AWAITED, now=now)
+            await self.tell(tx, run)
 
     async def _remove_replaced(self, run: Run) -> None:
         """Remove the secret that a new one replaces. One that is older is still in use."""

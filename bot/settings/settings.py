@@ -129,10 +129,6 @@ IN_SENTENCES = (
 )
 GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 GUID_EXAMPLE = "such as 01234567-89ab-cdef-0123-456789abcdef"
-AUTONOMOUS = (
-    "Set CONSENT_MODE=autonomous: the bot itself then grants the catalogue's permissions, which"
-    " makes it nearly a Global Administrator. Read SETUP.md, Rights, first."
-)
 NOT_YET = {
     "ENTRA_CERTIFICATE": "certificates are not there yet: use ENTRA_CLIENT_SECRET",
     "ENTRA_FEDERATED_TOKEN_FILE": "federation is not there yet: use ENTRA_CLIENT_SECRET",
@@ -216,16 +212,9 @@ def _is_of(url: str, own: str) -> bool:
 
 
 def _consent_mode(reader: Reader) -> str:
-    value = reader.text("CONSENT_MODE")
-    if value == "autonomous":
-        return value
-    if not value:
-        reader.problem(f"CONSENT_MODE is missing. {AUTONOMOUS}")
-    elif value in ("portal", "signed-in"):
-        reader.problem(f"CONSENT_MODE={value} is not there yet. {AUTONOMOUS}")
-    else:
-        reader.problem("CONSENT_MODE must be autonomous.")
-    return value
+    if reader.text("CONSENT_MODE") == "signed-in":
+        reader.problem("CONSENT_MODE=signed-in is not there yet: use portal.")
+    return reader.one_of("CONSENT_MODE", ("portal", "signed-in", "autonomous"), "portal")
 
 
 def _transport(reader: Reader) -> dict[str, Any]:

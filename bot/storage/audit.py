@@ -37,7 +37,9 @@ from bot.storage.vault import SealBroken, Vault, key_id_of
 log = structlog.get_logger()
 
 UNDER_WAY = (RequestState.WAITING, RequestState.APPROVED)
-COUNTING = frozenset({Status.PENDING, Status.APPROVED, Status.FAILED, Status.READY})
+COUNTING = frozenset(
+    {Status.PENDING, Status.APPROVED, Status.WAITING_FOR_CONSENT, Status.FAILED, Status.READY}
+)
 """States in which the plan's approvals are those that history knows."""
 PURGE = frozenset({Event.PURGE_REQUESTED, Event.PURGED})
 

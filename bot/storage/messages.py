@@ -36,6 +36,7 @@ class MessageKind(Kind):
     REQUEST_NEWS = "request news", Topic.REQUEST  # how that was decided
     RETIRED = "retired"  # the previous secret is removed
     EXPIRY = "expiry", Topic.EXPIRY  # in the approval channel: the secret in use expires
+    CONSENT = "consent"  # in the approval channel: an administrator has to consent
     REVOCATION = "revocation"  # in the approval channel: it was revoked
     EXPIRY_NEWS = "expiry news", Topic.EXPIRY
     UNSEEN = "unseen", Topic.SECRET  # a secret waits to be picked up

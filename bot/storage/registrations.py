@@ -14,6 +14,7 @@ from bot.domain.registration import (
     MOVES,
     RESTORED_MOVES,
     Check,
+    Consent,
     Deleted,
     Form,
     Moves,
@@ -37,7 +38,10 @@ PLAIN = (
     *("deadline", "plan", "digest", "purged_at"),
 )
 """Columns that are read as they are."""
-OPEN = (Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED)
+OPEN = (
+    *(Status.PLANNING, Status.PENDING, Status.APPROVED, Status.WAITING_FOR_CONSENT),
+    Status.FAILED,
+)
 """States in which something is still to be decided or done."""
 
 
@@ -206,6 +210,11 @@ async def set_check(tx: AsyncConnection, id: str, check: Check) -> None:
     await update(tx, id, last_check=_plain(check))
 
 
+async def set_consent(tx: AsyncConnection, id: str, consent: Consent) -> None:
+    """Keep what the latest look at an administrator's grants has found."""
+    await update(tx, id, consent=_plain(consent))
+
+
 async def change_requester(
     tx: AsyncConnection, registration: Registration, new_requester: Person
 ) -> None:
@@ -258,6 +267,7 @@ def _registration(row: Row) -> Registration:
         reasons=tuple(row["reasons"]),
         failure=Failure(**row["failure"]) if row["failure"] else None,
         check=_stored(Check, row["last_check"]) if row["last_check"] else None,
+        consent=_stored(Consent, row["consent"]) if row["consent"] else None,
         revocation=_stored(Revocation, {"by": person_of(revoked), "at": revoked["at"]})
         if revoked
         else None,
@@ -265,7 +275,7 @@ def _registration(row: Row) -> Registration:
     )
 
 
-def _plain(it: Check | Deleted) -> dict[str, Any]:
+def _plain(it: Check | Consent | Deleted) -> dict[str, Any]:
     return dataclasses.asdict(it) | {"at": it.at.isoformat()}
 
 

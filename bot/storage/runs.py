@@ -182,6 +182,14 @@ async def adopt(
     await update(tx, steps, *_steps_of(registration, step), was_tried, facts=dict(facts))
 
 
+async def note_granted(
+    tx: AsyncConnection, registration: str, step: str, granted_at: datetime | None
+) -> None:
+    """Note that a person has taken this step, or with None that it is to be taken again."""
+    facts = {"granted_at": granted_at.isoformat()} if granted_at else None
+    await update(tx, steps, *_steps_of(registration, step), facts=facts, ended_at=granted_at)
+
+
 async def was_done(tx: AsyncConnection, registration: str, step: str) -> bool:
     """Whether any run of the registration has taken this step, be it undone since or not."""
     is_done = sa.and_(steps.c.ended_at.is_not(None), steps.c.failed.is_(False))

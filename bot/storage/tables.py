@@ -63,6 +63,7 @@ registrations = sa.Table(
     sa.Column("reasons", Json, nullable=False),
     sa.Column("failure", Json),
     sa.Column("last_check", Json),  # result of the latest comparison with the tenant
+    sa.Column("consent", Json),  # result of the latest look at an administrator's grants
     sa.Column("revocation", Json),  # who revoked it, and when
     sa.Column("deleted", Json),  # objects that it has made and deleted
     sa.Column("purged_at", Moment),  # when that was known to be gone for good

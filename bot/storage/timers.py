@@ -29,6 +29,8 @@ class TimerKind(Kind):
     REVOKE = "revoke"  # one that is being revoked, and that Entra has not let go
     CHECK = "check", Topic.USER  # compare the tenant with the plan, and tell this user
     REMOVE_PREVIOUS = "retire", Topic.SECRET  # the newer one has worked long enough
+    CONSENT = "consent"  # look whether an administrator has consented
+    REMIND_CONSENT = "remind consent"
     TELL_EXPIRY = "expiring", Topic.EXPIRY  # the secret in use is about to expire, or has
 
 
@@ -71,26 +73,46 @@ async def remind_of(
         await add(tx, registration, TimerKind.REMIND, at, Subject(request=request))
 
 
-_DUE = (
-    sa.select(timers)
-    .where(timers.c.at <= sa.bindparam("now"))
-    .order_by(timers.c.at)
-    .limit(sa.bindparam("limit"))
-)
+def _due(kind: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    is_due = timers.c.at <= sa.bindparam("now")
+    found = sa.select(timers).where(is_due, kind)
+    return found.order_by(timers.c.at).limit(sa.bindparam("limit"))
+
+
+_CONSENT = _due(timers.c.kind == TimerKind.CONSENT)
+_OTHERS = _due(timers.c.kind != TimerKind.CONSENT)
 
 
 async def find_due(
     tx: AsyncConnection, now: datetime, *, limit: int, unreadable: Unreadable | None = None
 ) -> Sequence[Timer]:
-    """Return the timers that are due, oldest first."""
+    """Return the timers that are due, oldest first, but for those of `find_due_consents`."""
     return await read_each(
-        tx, _DUE, _timer, id=timers.c.id, unreadable=unreadable, now=now, limit=limit
+        tx, _OTHERS, _timer, id=timers.c.id, unreadable=unreadable, now=now, limit=limit
+    )
+
+
+async def find_due_consents(tx: AsyncConnection, now: datetime, *, limit: int) -> Sequence[Timer]:
+    """Return the timers of registrations whose grants are to be looked at now, oldest first."""
+    return await read_each(
+        tx, _CONSENT, _timer, id=timers.c.id, unreadable=None, now=now, limit=limit
     )
 
 
 async def postpone(tx: AsyncConnection, id: str, until: datetime) -> None:
     """Make it due later, so that it does not stand before what can be done now."""
     await update(tx, timers, timers.c.id == id, at=until)
+
+
+async def claim(tx: AsyncConnection, timer: Timer, *, until: datetime) -> bool:
+    """Put it off until then. False if another process has."""
+    return await update(tx, timers, timers.c.id == timer.id, timers.c.at == timer.at, at=until) == 1
+
+
+async def move(tx: AsyncConnection, registration: str, kind: TimerKind, at: datetime) -> None:
+    """Make the registration's timer of this kind due then."""
+    is_of = sa.and_(timers.c.registration == registration, timers.c.kind == kind)
+    await update(tx, timers, is_of, at=at)
 
 
 async def delete(tx: AsyncConnection, id: str) -> bool:

@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 LONGEST_SECONDS = 20.0
 """Real seconds for reading: an hour later is early enough."""
-HOLDING = frozenset({Status.APPROVED, Status.READY, Status.FAILED})
+HOLDING = frozenset({Status.APPROVED, Status.WAITING_FOR_CONSENT, Status.READY, Status.FAILED})
 """The states in which a registration may have an application."""
 TAKEN_BACK = frozenset({Status.UNDONE, Status.REVOKED})
 

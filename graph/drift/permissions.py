@@ -15,9 +15,12 @@ from graph.tenant_cache import TenantCache
 PORTAL_EXTRAS = {
     "openid": "37f7f235-527c-4136-accd-4a02d197296e",
     "profile": "14dad69e-099b-42c9-810b-d002981feec1",
+    "email": "64a6cdd6-aab1-4aaf-94b8-3cc8405e90d0",
     "offline_access": "7427e0e9-2fba-42fe-b0c0-848c9e6a8182",
+    "User.Read": "e1fe6dd8-ba31-4d61-89e7-88639da4683d",
 }
-"""Scopes that the Entra admin centre adds to a consent by itself. They read no directory."""
+"""Scopes that the Entra admin centre adds to a consent by itself. They read no directory: at most
+the profile of the person who signs in."""
 _EXTRA_IDS = {id: name for name, id in PORTAL_EXTRAS.items()}
 KNOWN_IDS = {permission.id: permission.name for permission in CATALOGUE.values()}
 
@@ -62,12 +65,12 @@ def required(expected: Expected, application: Json) -> Iterator[str]:
 
 def roles(expected: Expected, grants: Json) -> Iterator[str]:
     assigned = grants["value"]
-    ours = {each["appRoleId"] for each in assigned if _is_graph(expected.plan, each)}
+    ours = {each["appRoleId"] for each in assigned if is_graph(expected.plan, each)}
     wanted = {each.id for each in expected.plan.roles}
     for id in sorted(ours - wanted, key=expected.name):
         yield f"Granted and not in the plan: {expected.name(id)} (application)."
     for each in assigned:
-        if not _is_graph(expected.plan, each):
+        if not is_graph(expected.plan, each):
             resource = each.get("resourceDisplayName") or each["resourceId"]
             yield f"Granted and not in the plan: a permission of {resource} (application)."
     for id in sorted(wanted - ours, key=expected.name):
@@ -75,13 +78,13 @@ def roles(expected: Expected, grants: Json) -> Iterator[str]:
 
 
 def scopes(expected: Expected, grants: Json) -> Iterator[str]:
-    held = _scopes_for_all(expected.plan, grants["value"])
+    held = scopes_for_all(expected.plan, grants["value"])
     wanted = {each.name for each in expected.plan.scopes}
     for name in sorted(held - wanted - PORTAL_EXTRAS.keys()):
         yield f"Granted and not in the plan: {name} (delegated)."
     for each in grants["value"]:
         scope = " ".join((each["scope"] or "").split())
-        if not _is_graph(expected.plan, each):
+        if not is_graph(expected.plan, each):
             yield f"Granted and not in the plan: {scope} of another API (delegated)."
         elif each["consentType"] != "AllPrincipals":
             yield f"Granted and not in the plan: {scope} for one person (delegated)."
@@ -90,7 +93,7 @@ def scopes(expected: Expected, grants: Json) -> Iterator[str]:
 
 
 def tolerated(plan: Plan, seen: Snapshot) -> Iterator[str]:
-    granted = _scopes_for_all(plan, seen.items(parts.SCOPES) or ())
+    granted = scopes_for_all(plan, seen.items(parts.SCOPES) or ())
     application = seen.parts.get(parts.APPLICATION) or {}
     wished = {_EXTRA_IDS[id] for _, id, _ in _asked_for(application) if id in _EXTRA_IDS}
     wanted = {each.name for each in plan.scopes}
@@ -121,16 +124,16 @@ def _asked_for(application: Json) -> set[tuple[str, str, str]]:
     }
 
 
-def _scopes_for_all(plan: Plan, grants: Iterable[Json]) -> set[str]:
+def scopes_for_all(plan: Plan, grants: Iterable[Json]) -> set[str]:
     return {
         scope
         for each in grants
-        if _is_graph(plan, each) and each["consentType"] == "AllPrincipals"
+        if is_graph(plan, each) and each["consentType"] == "AllPrincipals"
         for scope in (each["scope"] or "").split()
     }
 
 
-def _is_graph(plan: Plan, grant: Json) -> bool:
+def is_graph(plan: Plan, grant: Json) -> bool:
     return bool(grant["resourceId"] == plan.resource_id)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from graph.calls import Answer, Call, Json, Shape, filled, identifier, moment, selection
 from graph.client import Client
 from graph.errors import Forbidden, GraphError, NotFound
+from graph.plan import may_see_scopes
 from graph.step_context import StepContext
 
 APPLICATION, PRINCIPAL = "application", "service principal"
@@ -140,20 +141,32 @@ def _of_principal(id: str) -> dict[str, Call]:
     return {
         PRINCIPAL: _get(PRINCIPAL, principal),
         PRINCIPAL_OWNERS: Call("GET", f"{principal}/owners"),
-        ROLES: Call("GET", f"{principal}/appRoleAssignments"),
-        SCOPES: Call("GET", "/oauth2PermissionGrants", {"$filter": f"clientId eq '{id}'"}),
+        **grants_of(id),
+    }
+
+
+def grants_of(principal_id: str) -> dict[str, Call]:
+    """Return the reads of what was granted to a service principal."""
+    granted = {"$filter": f"clientId eq '{principal_id}'"}
+    return {
+        ROLES: Call("GET", f"/servicePrincipals/{principal_id}/appRoleAssignments"),
+        SCOPES: Call("GET", "/oauth2PermissionGrants", granted),
     }
 
 
 async def read(context: StepContext) -> Snapshot:
     """Look at everything. Raises GraphError, Forbidden if the bot may see nothing at all."""
+    sees_scopes = may_see_scopes(await context.graph.roles())
     calls = reads(context)
+    if not sees_scopes:
+        del calls[SCOPES]
     answers = await context.graph.batch(calls)
     _believe(answers)
     remade = _remade(context, answers)
     if remade is not None:
-        calls |= _of_principal(remade)
-        answers |= await context.graph.batch(_of_principal(remade))
+        again = {part: it for part, it in _of_principal(remade).items() if part in calls}
+        calls |= again
+        answers |= await context.graph.batch(again)
         _believe(answers)
     refused = {name: it for name, it in answers.items() if isinstance(it, Forbidden)}
     if len(refused) == len(calls):
@@ -166,7 +179,7 @@ async def read(context: StepContext) -> Snapshot:
             if isinstance(it, Answer)
         },
         gone=frozenset(gone),
-        refused=frozenset(refused),
+        refused=frozenset(refused) | (frozenset() if sees_scopes else {SCOPES}),
         deleted_at=await _deleted_at(context, gone & {APPLICATION, PRINCIPAL}),
         remade=remade,
         must_own=OWNS_ALL not in await context.graph.roles(),

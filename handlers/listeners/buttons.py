@@ -85,6 +85,10 @@ async def mask(it: Interaction) -> None:
     await it.registrar.secrets.mask(found.registration.id, by=it.person)
 
 
+async def check_consent(it: Interaction) -> None:
+    await it.whisper(*await reply(it, parse(f"check {it.id}", ())))
+
+
 async def open_form(it: Interaction) -> None:
     """Open the form where no command was typed: in direct messages and in the App Home."""
     it.registrar.policy.check_may_ask(it.person)
@@ -181,6 +185,7 @@ ACTIONS: Mapping[str, Listener] = {
     ids.REVEAL: reveal,
     ids.MASK: mask,
     ids.RENEW: renew,
+    ids.CHECK_CONSENT: check_consent,
     ids.ROTATE: lambda it: it.registrar.requests.rotation(it.id, by=it.person),
     ids.RETIRE: lambda it: it.registrar.secrets.remove_previous(it.id, by=it.person),
     ids.MINE: answered("list mine"),

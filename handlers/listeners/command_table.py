@@ -20,7 +20,7 @@ from handlers.listeners.command import (
     help_text,
 )
 from handlers.listeners.interaction import Interaction
-from handlers.views import card, drift, form, history, ids, listing, requests
+from handlers.views import card, consent, drift, form, history, ids, listing, requests
 from handlers.views.buttons import RETIRE, REVOKE, UNDO
 from handlers.views.card import Drawing
 from handlers.views.ui import Blocks, said
@@ -75,6 +75,7 @@ async def _status(it: Interaction, parsed: Parsed) -> Answer:
         quorum=it.registrar.quorum(found),
         expected=await it.registrar.queries.expected(),
         plain=it.services.settings.plain_cards,
+        consent_page=it.registrar.queries.consent_page(found),
     )
     in_full = it.registrar.queries.is_concerned(found, it.person)
     return card.status(found, drawing, in_full=in_full)
@@ -106,8 +107,9 @@ async def _values(it: Interaction, parsed: Parsed) -> Answer:
 
 async def _check(it: Interaction, parsed: Parsed) -> Answer:
     """Compare a ready registration with what was approved; the result comes as a direct message."""
-    await it.registrar.recovery.check(parsed.id, by=it.person)
-    return drift.asked(parsed.id)
+    status = await it.registrar.recovery.check(parsed.id, by=it.person)
+    asked = consent.asked if status is Status.WAITING_FOR_CONSENT else drift.asked
+    return asked(parsed.id)
 
 
 async def _rotate(it: Interaction, parsed: Parsed) -> Answer:

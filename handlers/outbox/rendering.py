@@ -9,12 +9,12 @@ from bot.domain.runs import RunKind
 from bot.registrar import Registrar
 from bot.storage.messages import Message, MessageKind
 from handlers.slack.users import UserNotFound, Users
-from handlers.views import card, drift, notices, requests
+from handlers.views import card, consent, drift, notices, requests
 from handlers.views.card import Drawing
 from handlers.views.ui import Notice, drawn
 from handlers.views.values import values_notice
 
-CALLING = (MessageKind.CARD, MessageKind.REQUEST, MessageKind.ALARM)
+CALLING = (MessageKind.CARD, MessageKind.REQUEST, MessageKind.CONSENT, MessageKind.ALARM)
 """Messages that approvers have to see soon: they are mentioned when these are posted."""
 
 THEIRS = (
@@ -90,6 +90,8 @@ class Renderer:
                 return requests.news(registration, about.request)
             case MessageKind.DRIFT if not await self._may_read(message, registration):
                 return drift.kept_back(registration)
+            case MessageKind.CONSENT:
+                return consent.call(registration, drawing.consent_page)
             case MessageKind.VALUES:
                 return values_notice(registration, secret=about.secret)
             case kind:
@@ -120,4 +122,5 @@ class Renderer:
             quorum=self.registrar.quorum(registration),
             expected=expected,
             plain=self.plain or is_plain,
+            consent_page=self.registrar.queries.consent_page(registration),
         )

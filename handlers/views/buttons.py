@@ -21,7 +21,7 @@ RETIRE = (
 
 
 def approver_buttons(registration: Registration) -> list[Block]:
-    others = [*retire_buttons(registration), *_repair_buttons(registration)]
+    others = [*retire_buttons(registration), *repair_buttons(registration)]
     return [*requests.decide(registration), *ui.actions(others)]
 
 
@@ -36,7 +36,7 @@ def requester_buttons(registration: Registration) -> list[ButtonElement]:
         *cancel,
         *idle_rotate_buttons(registration),
         *retire_buttons(registration),
-        *_repair_buttons(registration),
+        *repair_buttons(registration),
     ]
 
 
@@ -95,12 +95,14 @@ def revoke_button(id: str) -> ButtonElement:
     return ui.button("Revoke", ids.REVOKE, id, style="danger", confirm=REVOKE)
 
 
-def _repair_buttons(registration: Registration) -> list[ButtonElement]:
+def repair_buttons(registration: Registration) -> list[ButtonElement]:
     """Return the actions that remove a registration, or continue a run that stopped."""
     id, is_idle = registration.id, registration.run is None
     match registration.status:
         case Status.READY:
             return [revoke_button(id)]
+        case Status.WAITING_FOR_CONSENT:
+            return [ui.button("Look now", ids.CHECK_CONSENT, id), revoke_button(id)]
         case Status.REVOKING if is_idle:
             return [ui.button("Try again", ids.REVOKE, id, style="primary")]
         case Status.FAILED if is_idle:

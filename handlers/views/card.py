@@ -16,7 +16,7 @@ from bot.domain.runs import RunKind, StepState
 from bot.planning.plans import plan_paragraphs
 from bot.storage.queries import ListLine
 from graph.plan import Plan
-from handlers.views import ui
+from handlers.views import consent, ui
 from handlers.views.buttons import approver_buttons, requester_buttons
 from handlers.views.outcome import differences, outcome_blocks
 
@@ -28,6 +28,7 @@ HEADLINES: Mapping[Status, str] = {
     Status.CANCELLED: "was cancelled",
     Status.EXPIRED: "expired without a decision",
     Status.APPROVED: "is being set up",
+    Status.WAITING_FOR_CONSENT: "waits for an administrator's consent",
     Status.FAILED: "failed",
     Status.READY: "is ready",
     Status.UNDONE: "was undone",
@@ -60,6 +61,7 @@ class Drawing:
     quorum: Quorum
     expected: timedelta | None = None  # how long all steps usually take, if that is known
     plain: bool = False  # sections only, for clients and readers that plan blocks say nothing to
+    consent_page: str = ""  # where an administrator consents
 
 
 def headline(registration: Registration | ListLine) -> str:
@@ -84,6 +86,7 @@ def card(registration: Registration, drawing: Drawing) -> ui.Notice:
     plan = list(_plan(registration, drawing.profile))
     outcome = [
         *outcome_blocks(registration, drawing.quorum),
+        *consent.awaited(registration, drawing.consent_page),
         *differences(registration),
         *steps(registration, drawing),
     ]
@@ -102,6 +105,7 @@ def progress(registration: Registration, drawing: Drawing) -> ui.Notice:
             *_taken_over(registration),
             *_wish(registration, drawing.profile),
             *outcome_blocks(registration, drawing.quorum, is_theirs=True),
+            *consent.awaited(registration, drawing.consent_page),
             *differences(registration),
             *steps(registration, drawing),
             _context(registration),
@@ -117,6 +121,7 @@ def status(registration: Registration, drawing: Drawing, *, in_full: bool) -> ui
             ui.section(f"*{headline(registration)}*"),
             *_wish(registration, drawing.profile),
             *outcome_blocks(registration, drawing.quorum, in_full=in_full),
+            *consent.awaited(registration, drawing.consent_page),
             *steps(registration, drawing),
             ui.context(" · ".join(_times(registration))),
         ]

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from slack_sdk.models.blocks import Block
 
-from bot.domain.registration import Check, Registration
+from bot.domain.registration import Check, Registration, Status
 from handlers.views import ui
-from handlers.views.buttons import revoke_button
+from handlers.views.buttons import repair_buttons
 from handlers.views.ids import COMMAND
 from handlers.views.outcome import check_outcome, listed
 
@@ -38,11 +38,15 @@ def alarm(registration: Registration) -> ui.Notice:
         [
             ui.header(said),
             ui.section(f"*{name}*, requested by {owner}:\n{listed(check.alarming)}"),
-            ui.section(f"{AUDIT_LOG} *Revoke* removes the application from Entra."),
-            *ui.actions([revoke_button(id)]),
+            ui.section(f"{AUDIT_LOG} {_remedy(registration)} removes the application from Entra."),
+            *ui.actions(repair_buttons(registration)),
             _foot(registration, check),
         ]
     )
+
+
+def _remedy(registration: Registration) -> str:
+    return "*Undo*" if registration.status is Status.FAILED else "*Revoke*"
 
 
 def kept_back(registration: Registration) -> ui.Notice:

@@ -4,7 +4,8 @@ from bot.approval import Role, Verb
 from bot.domain.approval_requests import RequestKind
 from bot.domain.registration import Status
 
-ALIVE = {Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED, Status.READY}
+WAITING = Status.WAITING_FOR_CONSENT
+ALIVE = {Status.PLANNING, Status.PENDING, Status.APPROVED, WAITING, Status.FAILED, Status.READY}
 
 
 OVER = set(Status) - ALIVE - {Status.REVOKING}
@@ -24,12 +25,12 @@ ALLOWED = {
     Verb.CANCEL: ({R, Role.ASKER}, {Status.PENDING}),
     Verb.RETRY: ({R, A}, {Status.FAILED}),
     Verb.UNDO: ({R, A}, {Status.FAILED}),
-    Verb.REVOKE: ({R, A}, {Status.READY, Status.REVOKING}),
+    Verb.REVOKE: ({R, A}, {WAITING, Status.READY, Status.REVOKING}),
     Verb.PURGE: ({A}, {Status.UNDONE, Status.REVOKED}),
     Verb.VALUES: ({R}, {Status.READY}),
     Verb.REVEAL: ({R}, {Status.READY}),
     Verb.REPLACE_SECRET: ({R}, {Status.READY}),
-    Verb.CHECK: ({R, A}, {Status.READY}),
+    Verb.CHECK: ({R, A}, {WAITING, Status.READY}),
     Verb.HAND_OVER: ({R, A}, ALIVE),
     Verb.ROTATE: ({R, A}, {Status.READY}),
     Verb.REMOVE_PREVIOUS: ({R, A}, {Status.READY}),

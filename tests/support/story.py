@@ -16,7 +16,7 @@ TRIES = 3
 TOO_LATE = "expired_trigger_id"
 TRY_AGAIN = "Slack did not say who you are"
 """What a person reads for whom the look-up took more than a second, on a machine that stalls."""
-NOTICES = (" has revoked ", "it was deleted from Entra.")
+NOTICES = (" has revoked ", "it was deleted from Entra.", " needs admin consent")
 """Said in messages of the approval channel that are no cards."""
 
 

@@ -20,7 +20,7 @@ bot.app bot.doctor bot.restore.database_copy
 bot.checks bot.server.http_server bot.server.slack_transport
 bot.manifest
 handlers
-bot.registrar bot.worker.scheduler bot.restore.reconciliation
+bot.registrar bot.worker.scheduler bot.worker.consent_watch bot.restore.reconciliation
 bot.restore.registration_reconciler
 bot.worker.orphans
 bot.runs bot.worker.replicas

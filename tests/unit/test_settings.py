@@ -224,9 +224,8 @@ SENTENCES = [
     ),
     ("GRAPH_URL", "https://[broken", "must be an https address of the cloud public"),
     ("CA_BUNDLE", "/no/such/file.pem", "must name a PEM file with certificates."),
-    ("CONSENT_MODE", "", "CONSENT_MODE is missing. Set CONSENT_MODE=autonomous"),
-    ("CONSENT_MODE", "signed-in", "is not there yet. Set CONSENT_MODE=autonomous"),
-    ("CONSENT_MODE", "yes", "must be autonomous."),
+    ("CONSENT_MODE", "signed-in", "is not there yet: use portal"),
+    ("CONSENT_MODE", "yes", "must be one of portal, signed-in, autonomous."),
     ("VAULT_KEYS", "A" * 43 + "=", "holds a key that anybody guesses"),
     ("VAULT_KEYS", f"{KEY},{'_' * 42}8=", "holds a key that anybody guesses"),
     ("VAULT_KEYS", f'"{KEY}"', "is in quotes, which `docker run --env-file` keeps"),
@@ -303,7 +302,7 @@ def test_an_empty_environment_hears_of_everything_that_is_missing_at_once() -> N
     named = [sentence.split()[0].split("=")[0] for sentence in caught.value.problems]
     assert named == [
         *("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "APPROVAL_CHANNEL", "ENTRA_TENANT_ID"),
-        *("ENTRA_CLIENT_ID", "ENTRA_CLIENT_SECRET", "CONSENT_MODE", "VAULT_KEYS", "REQUESTERS"),
+        *("ENTRA_CLIENT_ID", "ENTRA_CLIENT_SECRET", "VAULT_KEYS", "REQUESTERS"),
         "APPROVERS",
     ]
     assert str(caught.value) == "\n".join(caught.value.problems)
@@ -317,8 +316,7 @@ def test_entra_alone_is_read_without_a_word_about_slack() -> None:
     with pytest.raises(SettingsError) as caught:
         read_access({"ENTRA_CERTIFICATE": "bot.pfx"})
     assert [sentence.split()[0] for sentence in caught.value.problems] == [
-        *("ENTRA_TENANT_ID", "ENTRA_CLIENT_ID", "ENTRA_CLIENT_SECRET", "CONSENT_MODE"),
-        "ENTRA_CERTIFICATE",
+        *("ENTRA_TENANT_ID", "ENTRA_CLIENT_ID", "ENTRA_CLIENT_SECRET", "ENTRA_CERTIFICATE"),
     ]
 
 

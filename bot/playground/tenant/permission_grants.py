@@ -40,11 +40,24 @@ def create(directory: Directory, request: Request) -> Answer:
     identity = {name: body[name] for name in ("clientId", "consentType", "resourceId")}
     if directory.find(Kind.GRANT, **identity, principalId=principal) is not None:
         raise duplicate("Permission entry already exists.")
-    key = base64.urlsafe_b64encode(directory.random.randbytes(32)).decode().rstrip("=")
-    grant = {**identity, "id": key, "principalId": principal, "scope": body["scope"]}
-    directory.store.put(Kind.GRANT, key, grant)
+    grant = new_grant(directory, body["clientId"], body["resourceId"], scope=body["scope"])
+    grant |= {"consentType": body["consentType"], "principalId": principal}
+    directory.store.put(Kind.GRANT, grant["id"], grant)
     _record(directory, request, Activity.ADD_GRANT, grant, old=None, new=grant["scope"])
     return created(directory.url, GRANTS, grant)
+
+
+def new_grant(directory: Directory, client: str, resource: str, *, scope: str) -> dict[str, Any]:
+    """Return a grant for all users."""
+    key = base64.urlsafe_b64encode(directory.random.randbytes(32)).decode().rstrip("=")
+    return {
+        "id": key,
+        "clientId": client,
+        "consentType": "AllPrincipals",
+        "principalId": None,
+        "resourceId": resource,
+        "scope": scope,
+    }
 
 
 def list_all(directory: Directory, request: Request) -> Answer:

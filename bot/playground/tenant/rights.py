@@ -45,6 +45,7 @@ CHANGE_ASSIGNMENTS: Rule = (
 )
 READ_GRANTS: Rule = (
     any_of(
+        "DelegatedPermissionGrant.Read.All",
         "DelegatedPermissionGrant.ReadWrite.All",
         "Directory.Read.All",
         "Directory.ReadWrite.All",

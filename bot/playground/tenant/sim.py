@@ -39,6 +39,7 @@ class Sim:
             web.post(r"/sim/holds/{number:\d+}/{decision:release|drop}", self.decide),
             web.post("/sim/policy", self.set_policy),
             web.post("/sim/administrators", self.add_administrator),
+            web.post("/sim/consent", self.consent),
             web.get("/sim/clock", self.clock),
             web.post("/sim/clock", self.move_clock),
         ]
@@ -103,6 +104,12 @@ class Sim:
             credential = self._tenant.add_administrator(rights)
         return _answer(dataclasses.asdict(credential))
 
+    async def consent(self, request: web.Request) -> web.Response:
+        wanted = await _body(request)
+        with _told():
+            self._tenant.grant_admin_consent(str(wanted["app_id"]))
+        return _answer({})
+
     async def clock(self, _: web.Request) -> web.Response:
         return _answer({"now": self._clock.now()})
 
@@ -120,7 +127,7 @@ def _told() -> Iterator[None]:
     """Answer mistakes of the caller with 400 and the reason."""
     try:
         yield
-    except (TypeError, ValueError, KeyError, re.error) as error:
+    except (TypeError, ValueError, LookupError, re.error) as error:
         raise web.HTTPBadRequest(text=f"{type(error).__name__}: {error}") from error
 
 

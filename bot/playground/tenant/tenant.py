@@ -6,7 +6,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.playground.tenant import app_role_assignments, audit_log, permissions, quota, secrets
+from bot.playground.tenant import (
+    app_role_assignments,
+    audit_log,
+    permissions,
+    portal,
+    quota,
+    secrets,
+)
 from bot.playground.tenant.calls import Call
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.faults import Faults
@@ -27,6 +34,9 @@ AUTONOMOUS = (
     "DelegatedPermissionGrant.ReadWrite.All",
 )
 """What a bot needs that grants consent itself."""
+
+PORTAL = AUTONOMOUS[:4]
+"""What a bot needs that leaves consent to an administrator."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +210,18 @@ class Tenant:
             if assignment["principalId"] == principal["id"] and assignment["appRoleId"] in ids:
                 for kind in (Kind.ASSIGNMENT, Kind.ROLE):
                     self._directory.store.plant(kind, assignment["id"], None)
+
+    def grant_admin_consent(self, app_id: str) -> None:
+        """Press *Grant admin consent* on the application's API permissions page."""
+        portal.grant_admin_consent(self._directory, app_id)
+
+    def give(self, app_id: str, *, roles: Iterable[str] = (), scopes: Iterable[str] = ()) -> None:
+        """Grant these to an application by other means, whatever it asks for."""
+        portal.give(self._directory, app_id, roles=roles, scopes=scopes)
+
+    def withdraw(self, app_id: str, *names: str) -> None:
+        """Take permissions from an application."""
+        portal.withdraw(self._directory, app_id, *names)
 
     def set_policy(
         self,

@@ -1,0 +1,75 @@
+"""Admin consent: who can give it, where, and how far it has come."""
+
+from collections.abc import Iterator
+
+from slack_sdk.models.blocks import Block
+
+from bot.domain.registration import Registration, Status
+from bot.planning.plans import consenters
+from graph.permissions import KIND_WORDS
+from graph.plan import Plan
+from handlers.views import buttons, ui
+
+
+def awaited(registration: Registration, page: str) -> Iterator[Block]:
+    """Yield the consent that a registration waits for, if it does. `page` is where it is given."""
+    if registration.status is not Status.WAITING_FOR_CONSENT:
+        return
+    yield ui.section(_how(registration, page))
+    yield ui.section("\n".join(_grants(registration)))
+    found = registration.consent
+    if found is not None and found.withdrawn:
+        names = ", ".join(_name(each) for each in found.withdrawn)
+        yield ui.section(f":warning: Granted before, and withdrawn since: {names}")
+    if found is not None and found.extras:
+        yield ui.context(f"Added by the Entra admin centre and harmless: {', '.join(found.extras)}")
+    if registration.deadline is not None:
+        yield ui.context(
+            f"The bot looks every few minutes until {ui.when(registration.deadline)}, and goes on"
+            " by itself"
+        )
+
+
+def call(registration: Registration, page: str) -> ui.Notice:
+    """Call for an administrator, in the approval channel."""
+    id, name = registration.id, ui.escaped(registration.form.name)
+    if registration.status is not Status.WAITING_FOR_CONSENT:
+        said = f"{id} no longer waits for an administrator's consent"
+        return said, ui.drawn([ui.context(f"{said}.")])
+    said = f"{id} needs admin consent"
+    asked = f"*{said}*: *{name}*, requested by {ui.person(registration.requester)}."
+    return ui.notice(
+        asked,
+        ui.section(_how(registration, page)),
+        spoken=f"{said}: {name}",
+        buttons=buttons.repair_buttons(registration),
+    )
+
+
+def asked(id: str) -> str:
+    """Return the answer to a request to look now."""
+    return (
+        f"The bot looks within a minute whether {ui.escaped(id.upper())} was granted its consent."
+    )
+
+
+def _how(registration: Registration, page: str) -> str:
+    plan = Plan.from_json(dict(registration.plan or {}))
+    by = consenters(plan)
+    return (
+        f"{by[0].upper()}{by[1:]} opens <{page}|API permissions> of this application in the Entra"
+        " admin centre, compares them with the list below, and presses *Grant admin consent*."
+    )
+
+
+def _grants(registration: Registration) -> Iterator[str]:
+    """Yield each permission of the plan, and whether it is granted."""
+    plan = Plan.from_json(dict(registration.plan or {}))
+    for each in (*plan.roles, *plan.scopes):
+        step = "scopes" if each in plan.scopes else f"role:{each.name}"
+        state = ":white_check_mark: granted" if step in registration.facts else "not granted yet"
+        yield f"• {ui.code(each.name)} ({KIND_WORDS[each.kind]}): {state}"
+
+
+def _name(step: str) -> str:
+    return "the delegated permissions" if step == "scopes" else step.removeprefix("role:")

@@ -1,0 +1,203 @@
+"""Consent mode `portal`: an administrator consents in the Entra admin centre, not the bot."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import jwt
+import pytest
+
+from bot.app import Intervals
+from bot.domain.lifetimes import CONSENT_TTL
+from bot.playground.stage import Stage
+from bot.playground.tenant.tenant import PORTAL
+from tests.support.running_bot import Bot
+from tests.support.story import Story
+
+GRANTING = {"AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"}
+SEE = "DelegatedPermissionGrant.Read.All"
+WAITS = "waits for an administrator's consent"
+UNHURRIED = Intervals(storage=0.1, consent=3600.0)
+"""Only the test itself lets the bot look at the grants."""
+DIRECTORY = {"Profile": "Directory reader (any vendor)"}
+
+
+def environ(stage: Stage, *rights: str) -> dict[str, str]:
+    """Return the settings of a bot with these rights that does not name a consent mode."""
+    bot = stage.tenant.add_administrator((*PORTAL, *rights))
+    return {
+        "ENTRA_CLIENT_ID": bot.client_id,
+        "ENTRA_CLIENT_SECRET": bot.client_secret,
+        "CONSENT_MODE": "",
+    }
+
+
+@pytest.fixture
+async def story(bot: Bot, stage: Stage) -> AsyncIterator[Story]:
+    async with bot(**environ(stage, SEE)):
+        yield Story(stage)
+
+
+async def waiting(story: Story, **values: Any) -> str:
+    """Ask and approve; return the id once it waits for consent."""
+    id = await story.ask(**values)
+    await story.workspace.click("ada", "Approve", on=story.card_of(id))
+    await story.until(lambda: WAITS in card(story, id) and calls(story, id) == 1)
+    return id
+
+
+def card(story: Story, id: str) -> str:
+    return story.workspace.text_of(story.card_of(id))
+
+
+def app_id(story: Story) -> str:
+    return str(story.tenant.applications[-1]["appId"])
+
+
+async def looked(
+    story: Story, id: str, words: str, *, pause: timedelta = timedelta(minutes=1)
+) -> None:
+    """Let time pass until a look at the grants has brought the card to these words."""
+
+    def there() -> bool:
+        story.clock.move(pause)
+        return words in card(story, id)
+
+    await story.until(there)
+
+
+@pytest.mark.parametrize("rights", [(SEE,), ()], ids=["all scopes seen", "four rights"])
+async def test_from_the_form_to_the_mask(bot: Bot, stage: Stage, rights: tuple[str, ...]) -> None:
+    settings = environ(stage, *rights)
+    async with bot(**settings) as running:
+        story = Story(stage)
+        id = await waiting(story, **({} if rights else DIRECTORY))
+        await story.until(lambda: "needs admin consent" in called(story))
+        links = str(story.workspace.messages("approvals")[-1]["blocks"])
+        assert f"{stage.tenant.id}/#view/" in links
+        assert f"CallAnAPI/appId/{app_id(story)}|" in links
+        assert story.tenant.live_secrets(app_id(story)) == []
+        story.tenant.grant_admin_consent(app_id(story))
+        await looked(story, id, "is ready")
+        await story.until(lambda: story.is_announced(id))
+        await story.values(id)
+        shown = await story.reveal()
+        assert any(secret in shown for secret in story.tenant.minted)
+        await story.workspace.click("rosa", "Mask now", on=story.workspace.ephemerals("rosa")[-1])
+        assert not any(secret in story.whispers("rosa") for secret in story.tenant.minted)
+        token = await running.services.tenant.tokens.token()
+    held = jwt.decode(token.access, options={"verify_signature": False})["roles"]
+    assert set(held) == {*PORTAL, *rights}
+    assert not GRANTING & set(held)
+    own = [each for each in story.tenant.log if each.caller_app_id == settings["ENTRA_CLIENT_ID"]]
+    assert {each.status for each in own} <= {200, 201, 204}
+
+
+def called(story: Story) -> str:
+    return story.workspace.text_of(story.workspace.messages("approvals")[-1])
+
+
+async def test_a_profile_with_delegated_permissions_takes_the_right_to_see_them(
+    bot: Bot, stage: Stage
+) -> None:
+    async with bot(**environ(stage)):
+        story = Story(stage)
+        await story.open_form()
+        await story.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
+        await story.until(lambda: "can't be created" in story.direct("rosa"))
+        assert SEE in story.direct("rosa")
+
+
+async def test_each_grant_is_ticked_as_it_comes_and_one_that_vanished_is_named(
+    story: Story,
+) -> None:
+    id = await waiting(story)
+    story.tenant.give(app_id(story), roles=["User.Read.All"])
+    await looked(story, id, "User.Read.All (application): ✅ granted")
+    assert "Directory.Read.All (application): not granted yet" in card(story, id)
+    story.tenant.withdraw(app_id(story), "User.Read.All")
+    await looked(story, id, "withdrawn since: User.Read.All")
+    assert "User.Read.All (application): not granted yet" in card(story, id)
+    story.tenant.grant_admin_consent(app_id(story))
+    await looked(story, id, "is ready")
+
+
+async def test_what_was_not_approved_stops_it_and_alarms_the_approvers(story: Story) -> None:
+    id = await waiting(story)
+    story.tenant.grant_admin_consent(app_id(story))
+    story.tenant.give(app_id(story), roles=["Mail.Read"])
+    await looked(story, id, "failed")
+    assert "Mail.Read" in card(story, id)
+    await story.until(lambda: "was changed in Entra" in called(story))
+    assert story.tenant.live_secrets(app_id(story)) == []
+    story.tenant.withdraw(app_id(story), "Mail.Read")
+    await story.click_when_idle("ada", "Retry", story.card_of(id))
+    await looked(story, id, "is ready")
+
+
+async def test_without_consent_in_a_week_it_fails_after_three_reminders(story: Story) -> None:
+    id, began = await waiting(story), story.clock.now()
+    for count, days in enumerate((0, 1, 3, 6), start=1):
+        story.clock.move(began + timedelta(days=days) - story.clock.now())
+        await story.until(lambda: calls(story, id) >= count)  # noqa: B023 - awaited in this turn
+        assert calls(story, id) == count
+    await looked(story, id, "No administrator has consented within 7 days", pause=CONSENT_TTL)
+    assert "[Undo]" in card(story, id)
+
+
+async def test_it_looks_once_a_minute_at_most_and_less_often_later(bot: Bot, stage: Stage) -> None:
+    async with bot(**environ(stage, SEE), intervals=UNHURRIED) as running:
+        story = Story(stage)
+        await waiting(story)
+        counts = []
+        for _ in range(6):  # hours
+            before = batches(story)
+            for _ in range(120):
+                story.clock.move(timedelta(seconds=30))
+                await running.consent_watch.look()
+            counts.append(batches(story) - before)
+    assert counts[0] in range(15, 30)
+    assert counts[-1] == 4
+
+
+async def test_many_that_wait_are_looked_at_in_few_calls(bot: Bot, stage: Stage) -> None:
+    async with bot(**environ(stage, SEE), intervals=UNHURRIED) as running:
+        story = Story(stage)
+        for number in range(12):
+            await waiting(story, name=f"app {number}")
+        before = batches(story)
+        story.clock.move(timedelta(minutes=2))
+        for _ in range(3):
+            await running.consent_watch.look()
+        assert batches(story) - before == 2
+
+
+async def test_revoking_while_it_waits_removes_everything(story: Story) -> None:
+    id = await waiting(story)
+    await story.workspace.click("ada", "Revoke", on=story.card_of(id))
+    await story.until(lambda: "was revoked" in card(story, id))
+    assert story.tenant.applications == []
+
+
+async def test_look_now_brings_the_look_forward(bot: Bot, stage: Stage) -> None:
+    async with bot(**environ(stage, SEE), intervals=UNHURRIED) as running:
+        story = Story(stage)
+        id = await waiting(story)
+        story.clock.move(timedelta(hours=5))
+        await running.consent_watch.look()
+        story.tenant.grant_admin_consent(app_id(story))
+        await story.workspace.click("ada", "Look now", on=story.card_of(id))
+        assert "within a minute" in story.whispers("ada")
+        story.clock.move(timedelta(minutes=1))
+        await running.consent_watch.look()
+        await story.until(lambda: "is ready" in card(story, id))
+
+
+def calls(story: Story, id: str) -> int:
+    """Count the calls for an administrator in the approval channel."""
+    texts = map(story.workspace.text_of, story.workspace.messages("approvals"))
+    return sum(text.startswith(f"{id} needs admin consent") for text in texts)
+
+
+def batches(story: Story) -> int:
+    return len(story.tenant.calls("POST", "$batch"))
