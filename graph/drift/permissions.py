@@ -53,7 +53,8 @@ def required(expected: Expected, application: Json) -> Iterator[str]:
     """Yield changes of the declared permissions: the next admin consent would grant them."""
     plan = expected.plan
     wanted = {(MICROSOFT_GRAPH, each.id, each.kind.value) for each in (*plan.roles, *plan.scopes)}
-    found = {each for each in _asked_for(application) if each[1] not in _EXTRA_IDS}
+    asked = _asked_for(application)
+    found = {each for each in asked if each in wanted or each[1] not in _EXTRA_IDS}
     for resource, id, kind in sorted(found - wanted):
         yield (
             f"The application now also asks for {_what(expected, id, kind)}{_of(resource)}:"
