@@ -21,14 +21,6 @@ MOST_AT_ONCE = 10
 """How many registrations one `$batch` of 20 reads covers."""
 
 
-ADMIN_CENTRE = "https://entra.microsoft.com"
-
-
-def permissions_page(tenant_id: str, app_id: str) -> str:
-    blade = "#view/Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~/CallAnAPI/appId"
-    return f"{ADMIN_CENTRE}/{tenant_id}/{blade}/{app_id}"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Awaited:
     """A registration whose service principal waits for its grants."""

@@ -22,7 +22,6 @@ from bot.storage import history, queries, runs
 from bot.storage.history import Entry, HistoryPage
 from bot.storage.queries import Health, ListKind, ListPage, Mark
 from bot.worker.loops import run_guarded
-from graph.consent import permissions_page
 
 LISTED = 10
 """How many lines a list has at most; it says how many more there are."""
@@ -85,7 +84,7 @@ class Queries:
     def consent_page(self, registration: Registration) -> str:
         """Return the address where an administrator consents to the application's permissions."""
         settings = self.access.services.settings
-        return permissions_page(settings.tenant_id, registration.app_id)
+        return settings.cloud.permissions_page(settings.tenant_id, registration.app_id)
 
     def is_concerned(self, registration: Registration, person: Person) -> bool:
         """Whether this user asked for it or decides on it."""
