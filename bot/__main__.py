@@ -1,4 +1,4 @@
-"""The command line: serve, demo, tenant, workspace, plan, doctor, audit, restore, manifest, keys.
+"""The command line: serve, demo, tenant, workspace, plan, rights, doctor, audit, restore and more.
 
 Each command imports its implementation when it is called, so that help does not wait for it.
 """
@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from bot.domain.catalogue import profile_ids
+from graph.rights import ConsentMode
 
 
 def switch(name: str, help: str) -> Any:
@@ -156,6 +157,20 @@ def plan(
         redirect=redirect,
         options=option or (),
     )
+
+
+@main.command()
+def rights(
+    mode: Annotated[
+        ConsentMode | None,
+        typer.Option(metavar="MODE", help=f"Only of one consent mode: {', '.join(ConsentMode)}."),
+    ] = None,
+    as_json: Annotated[bool, switch("--json", "Print JSON.")] = False,
+) -> None:
+    """Print the rights that the bot's own application needs in Entra, and what needs each."""
+    from bot.cli import consent
+
+    consent.rights(mode, as_json=as_json)
 
 
 @main.command()

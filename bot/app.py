@@ -302,4 +302,4 @@ async def _sign_in(services: Services) -> None:
 async def first_sign_in(services: Services) -> None:
     """Wait for an outage of Entra to end. Raises CannotStart if it refuses the bot."""
     tokens = services.tenant.tokens
-    await services.entra.ask(partial(check_sign_in, tokens, services.settings, services.catalogue))
+    await services.entra.ask(partial(check_sign_in, tokens, services.settings))

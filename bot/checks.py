@@ -33,7 +33,7 @@ from graph.client import TokenSource
 from graph.connection import own_secret_ends, stage_of
 from graph.errors import GraphError, NoAnswer, Throttled, Unavailable, Unreachable
 from graph.http import shown
-from graph.plan import GIVEN_BY_PEOPLE, ConsentMode, missing
+from graph.rights import ConsentMode, missing
 from handlers.slack.api_errors import code_of, is_outage, retry_after
 from handlers.slack.approval_channel import is_shared, warn_if_public
 from handlers.slack.approver_accounts import check_approver_accounts
@@ -202,7 +202,7 @@ def _on_the_way(proxy: str | None, address: str) -> str:
     return f"Check the network, {through} and {address}."
 
 
-async def check_sign_in(tokens: TokenSource, settings: Settings, catalogue: Catalogue) -> None:
+async def check_sign_in(tokens: TokenSource, settings: Settings) -> None:
     """Sign the bot in once, and look at its rights. Raises CannotStart or Outage."""
     try:
         token = await tokens.token()
@@ -213,22 +213,15 @@ async def check_sign_in(tokens: TokenSource, settings: Settings, catalogue: Cata
         raise Outage(error.code, advice=advice, retry_after=error.retry_after) from None
     except GraphError as error:
         raise CannotStart(f"Entra: {error.sentence} {error.advice}") from None
-    if lacking := lacking_rights(settings, token.roles, catalogue):
+    if lacking := lacking_rights(settings, token.roles):
         raise CannotStart(*(f"Entra: {each} {CONSENT}" for each in lacking))
 
 
-def lacking_rights(settings: Settings, held: frozenset[str], catalogue: Catalogue) -> list[str]:
-    """Return a sentence for each right without which the bot cannot register what it is to.
-
-    Where people consent, the bot does without the right to see delegated grants: plans that need
-    it are refused.
-    """
+def lacking_rights(settings: Settings, held: frozenset[str]) -> list[str]:
+    """Return a sentence for each right without which no profile at all can be registered."""
     mode = ConsentMode(settings.consent_mode)
-    scopes = tuple(scope for profile in catalogue.values() for scope in profile.scopes)
-    if mode in GIVEN_BY_PEOPLE:
-        scopes = ()
-    lacking = sorted(missing(mode, held, scopes=scopes))
-    return [f"{right} is missing for CONSENT_MODE={mode}." for right in lacking]
+    lacking = missing(mode, held, scopes=())
+    return [f"{right.name} is missing for CONSENT_MODE={mode}." for right in lacking]
 
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO

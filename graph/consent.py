@@ -2,7 +2,7 @@
 
 Several registrations are read in one `$batch`, with no right that the bot's other work does not
 need: a role assignment is read with the service principal, delegated grants only where the bot may
-see them (graph/plan.py).
+see them (graph/rights.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,8 @@ from graph.client import Client
 from graph.drift import snapshot as parts
 from graph.drift.permissions import PORTAL_EXTRAS, Expected, Loss, roles, scopes, scopes_for_all
 from graph.errors import GraphError
-from graph.plan import Plan, may_see_scopes
+from graph.plan import Plan
+from graph.rights import may_see_scopes
 from graph.tenant_cache import TenantCache
 
 MOST_AT_ONCE = 10

@@ -15,7 +15,8 @@ from typing import TypeVar
 from graph.calls import Json, identifier
 from graph.errors import AlreadyThere, Conflict, Forbidden, NotThereYet
 from graph.permissions import Permission
-from graph.plan import GIVEN_BY_PEOPLE, Plan
+from graph.plan import Plan
+from graph.rights import GIVEN_BY_PEOPLE
 from graph.step_context import Facts, Step, StepContext
 
 T = TypeVar("T")

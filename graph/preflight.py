@@ -14,8 +14,9 @@ from graph.calls import Json, identifier, selection
 from graph.client import Client
 from graph.clock import Clock
 from graph.permissions import CATALOGUE, Kind, NotAllowed, lookup
-from graph.plan import ConsentMode, Plan, PlanRequest, Requested, excess, missing
+from graph.plan import Plan, PlanRequest, Requested
 from graph.redirects import redirect_problem
+from graph.rights import ConsentMode, excess, missing
 from graph.tenant_cache import Organization, Resource, TenantCache
 
 __all__ = ["Refused", "TenantCache", "preflight", "tags"]
@@ -118,8 +119,9 @@ def _lacking(request: PlanRequest, rights: frozenset[str]) -> str | None:
     lacking = missing(ConsentMode(request.consent_mode), rights, scopes=request.scopes)
     if not lacking:
         return None
+    named = "; ".join(f"{right.name}, to {right.needed_to}" for right in lacking)
     return (
-        f"The bot's own application lacks rights in this tenant: {', '.join(sorted(lacking))}. "
+        f"The bot's own application lacks rights in this tenant: {named}. "
         "An administrator must grant them with admin consent."
     )
 

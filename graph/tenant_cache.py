@@ -25,7 +25,6 @@ from graph.client import Client
 from graph.clock import Clock
 from graph.errors import Forbidden, NotFound, UnexpectedAnswer
 from graph.permissions import MICROSOFT_GRAPH, Kind
-from graph.plan import HELPFUL
 
 T = TypeVar("T")
 
@@ -140,7 +139,7 @@ class TenantCache:
             answer = await self._graph.send("GET", "/policies/defaultAppManagementPolicy")
             return Policy(told=answer.read(POLICY))
         except Forbidden:
-            return Policy(why_unread=f"The bot lacks {', '.join(sorted(HELPFUL))}.")
+            return Policy(why_unread="The bot lacks Policy.Read.All.")
         except NotFound:
             return Policy(why_unread="Entra shows none.")
         except UnexpectedAnswer as error:

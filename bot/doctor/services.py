@@ -29,7 +29,7 @@ from graph.app_policy import MEND, SLACK_DAYS, Policy, judge
 from graph.clock import Clock
 from graph.connection import Connection, connected, own_secret_ends, stage_of, why_cut_off
 from graph.errors import GraphError
-from graph.plan import HELPFUL, ConsentMode, excess
+from graph.rights import ConsentMode, excess, missing, unread
 from graph.tenant_cache import Organization
 from handlers.slack.approver_accounts import ApproverAccounts, check_approver_accounts
 
@@ -69,19 +69,34 @@ async def why_silent(settings: Settings, error: GraphError | TimeoutError) -> Fi
 
 def _rights(settings: Settings, held: frozenset[str], catalogue: Catalogue) -> Iterator[Finding]:
     mode = ConsentMode(settings.consent_mode)
-    lacking = lacking_rights(settings, held, catalogue)
+    lacking = lacking_rights(settings, held)
+    refused = list(_refused(mode, held, catalogue))
     unused = excess(mode, held)
     for sentence in lacking:
         yield wrong(f"Rights: {sentence}", CONSENT)
-    for right in sorted(HELPFUL - held):
-        yield doubt(f"Rights: {right} is missing; plans then say what they could not see.", CONSENT)
-    for right in sorted(unused):
+    for sentence in refused:
+        yield doubt(f"Rights: {sentence}", CONSENT)
+    for right in unread(mode, held):
         yield doubt(
-            f"Rights: {right} is held and never used in CONSENT_MODE={mode}.",
+            f"Rights: {right.name} is missing, which is needed to {right.needed_to}.", CONSENT
+        )
+    for name in sorted(unused):
+        yield doubt(
+            f"Rights: {name} is held and never used in CONSENT_MODE={mode}.",
             "Remove it in the Entra admin centre under API permissions.",
         )
-    if not lacking and not unused:
+    if not lacking and not refused and not unused:
         yield well(f"Rights: enough for CONSENT_MODE={mode}, and none too many.")
+
+
+def _refused(mode: ConsentMode, held: frozenset[str], catalogue: Catalogue) -> Iterator[str]:
+    """Yield the rights that only profiles with delegated permissions lack, with these profiles."""
+    always = missing(mode, held, scopes=())
+    profiles = [each for each in catalogue.values() if each.scopes]
+    named = ", ".join(each.id for each in profiles)
+    for right in missing(mode, held, scopes=tuple(it for each in profiles for it in each.scopes)):
+        if right not in always:
+            yield f"{right.name} is missing for CONSENT_MODE={mode}: plans are refused for {named}."
 
 
 async def _own_secret(settings: Settings, tenant: Connection, clock: Clock) -> list[Finding]:

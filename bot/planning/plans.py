@@ -11,7 +11,8 @@ from bot.domain.catalogue import Profile
 from bot.domain.forms import option_text
 from bot.domain.registration import Form
 from graph.permissions import explain_retired
-from graph.plan import ConsentMode, Plan, PlanRequest
+from graph.plan import Plan, PlanRequest
+from graph.rights import ConsentMode
 
 LIMITED_BY = {
     "requester": "as the requester asked",

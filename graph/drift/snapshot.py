@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from graph.calls import Answer, Call, Json, Shape, filled, identifier, moment, selection
 from graph.client import Client
 from graph.errors import Forbidden, GraphError, NotFound
-from graph.plan import may_see_scopes
+from graph.rights import may_see_scopes
 from graph.step_context import StepContext
 
 APPLICATION, PRINCIPAL = "application", "service principal"

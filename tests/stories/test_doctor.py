@@ -180,10 +180,6 @@ WRONG: dict[str, tuple[Spoil, str]] = {
         taken("AppRoleAssignment.ReadWrite.All"),
         "Rights: AppRoleAssignment.ReadWrite.All is missing for CONSENT_MODE=autonomous.",
     ),
-    "a right for scopes": (
-        taken("DelegatedPermissionGrant.ReadWrite.All"),
-        "Rights: DelegatedPermissionGrant.ReadWrite.All is missing",
-    ),
     "no secrets": (banned, "Policy: The tenant's policy does not allow client secrets"),
     "no life": (hardly_allowed, "Policy: mimecast: the tenant does not let a secret live"),
     "a letter": (no_database, "Database: it does not open (DatabaseError)."),
@@ -213,13 +209,16 @@ async def test_what_is_wrong_has_a_line_with_advice(stage: Stage, what: str) -> 
 
 async def test_what_is_only_doubtful_needs_no_mending(stage: Stage) -> None:
     stage.workspace.installation.scopes = {*SCOPES, "files:read"}
-    stage.tenant.deny(stage.tenant.administrator, "Policy.Read.All")
+    lacking = ("Policy.Read.All", "DelegatedPermissionGrant.ReadWrite.All")
+    stage.tenant.deny(stage.tenant.administrator, *lacking)
     stage.tenant.allow(stage.tenant.administrator, "Application.ReadWrite.All")
     told = await call(stage)
     assert told.status == 0, told.text
     for doubt in (
         "Slack: scopes that the bot never uses: files:read.",
-        "Rights: Policy.Read.All is missing; plans then say what they could not see.",
+        "Rights: Policy.Read.All is missing, which is needed to read whether the tenant limits",
+        "Rights: DelegatedPermissionGrant.ReadWrite.All is missing for CONSENT_MODE=autonomous:"
+        " plans are refused for mimecast.",
         "Rights: Application.ReadWrite.All is held and never used in CONSENT_MODE=autonomous.",
         "Policy: The bot cannot read the tenant's policy on applications",
     ):

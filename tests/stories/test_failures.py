@@ -221,7 +221,8 @@ async def test_missing_rights_are_all_named_before_anybody_is_asked(story: Story
     assert "can't be created" in told
     assert (
         "• The bot's own application lacks rights in this tenant:"
-        " AppRoleAssignment.ReadWrite.All, DelegatedPermissionGrant.ReadWrite.All."
+        " AppRoleAssignment.ReadWrite.All, to grant application permissions, and take them back;"
+        " DelegatedPermissionGrant.ReadWrite.All, to grant delegated permissions"
     ) in told
     assert not story.workspace.messages("approvals")
     story.tenant.allow(story.tenant.administrator, *AUTONOMOUS)

@@ -10,7 +10,7 @@ import pytest
 
 from bot.playground.tenant.calls import Call
 from bot.playground.tenant.faults import Faults
-from graph.plan import ConsentMode, rights
+from graph.rights import ConsentMode, rights
 from tests.support import doctor_cli
 from tests.support.drift_story import somebody
 from tests.support.graph_requests import (

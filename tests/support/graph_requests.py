@@ -8,7 +8,7 @@ from functools import cache
 from bot.domain.catalogue import read_catalogue
 from bot.playground.tenant import Tenant
 from bot.playground.tenant.calls import Call
-from graph.plan import ConsentMode, rights
+from graph.rights import ConsentMode, rights
 from tests.support.graph_schema import Misfit, Place, Schema
 
 SAME_AS: Mapping[str, str] = {

@@ -24,7 +24,7 @@ from bot.domain.registration import MOVES, Status
 from bot.manifest import EVENTS, SCOPES, manifest
 from bot.playground.workspace.methods import METHODS
 from bot.settings.settings import NOT_YET, Settings, SettingsError
-from graph.plan import ConsentMode, rights
+from graph.rights import BOT_RIGHTS, ConsentMode, Right
 from handlers.listeners.command import help_row, help_text
 from handlers.listeners.command_table import COMMANDS
 from handlers.views.request_words import WORDS
@@ -224,9 +224,25 @@ def test_the_picture_of_the_states_shows_every_move() -> None:
     assert shown == {(a.replace(" ", "_"), b.replace(" ", "_")) for a, b in moves}
 
 
-def test_the_rights_table_lists_what_the_code_needs() -> None:
-    shown = set(re.findall(r"^\| ([A-Z][\w.]+) \|", section("Rights"), re.M))
-    assert shown == rights(ConsentMode.AUTONOMOUS)
+def test_the_rights_table_is_the_one_that_the_code_uses() -> None:
+    heading, *rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| (.+) \|$", section("Rights"), re.M)
+    modes = heading[2].replace("`", "").split(" | ")
+    assert modes == list(ConsentMode)
+    shown = [
+        (name, why, dict(zip(modes, cells.split(" | "), strict=True))) for name, why, cells in rows
+    ]
+    assert shown == [
+        (right.name, right.needed_to, {mode: needed(right, mode) for mode in ConsentMode})
+        for right in BOT_RIGHTS
+    ]
+
+
+def needed(right: Right, mode: ConsentMode) -> str:
+    if mode not in right.modes:
+        return "no"
+    if right.is_only_for_scopes:
+        return "delegated"
+    return "optional" if right.is_helpful else "yes"
 
 
 def test_the_profiles_table_is_the_catalogue() -> None:

@@ -10,7 +10,8 @@ from bot.domain.registration import Form
 from bot.planning.plans import Pen, plan_paragraphs
 from bot.planning.preview import PLAIN_PEN
 from graph.permissions import Kind, lookup
-from graph.plan import ConsentMode, LimitedBy, Plan
+from graph.plan import LimitedBy, Plan
+from graph.rights import ConsentMode
 from handlers.views.ui import SLACK_PEN
 from tests.support.graph_fakes import plan
 

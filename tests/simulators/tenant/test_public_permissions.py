@@ -1,7 +1,7 @@
 """No operation lets a permission through that Microsoft's public table does not list for its path.
 
-The table is cut and imperfect: `SAME_AS` and `DOCUMENTED` are the reviewed exceptions. Stricter is
-allowed: many permissions of the table are unknown to this tenant.
+The table is cut and imperfect: `SAME_AS`, `DOCUMENTED` and `BESIDE` are the reviewed exceptions.
+Stricter is allowed: many permissions of the table are unknown to this tenant.
 """
 
 from collections.abc import Mapping

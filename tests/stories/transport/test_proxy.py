@@ -109,7 +109,7 @@ async def test_a_proxy_that_is_away_is_named_for_entra_too(
     settings = Settings.read(stage.environ(HTTPS_PROXY=gone))
     async with connected(settings, clock) as connection:
         with pytest.raises(Outage) as caught:
-            await check_sign_in(connection.tokens, settings, read_catalogue())
+            await check_sign_in(connection.tokens, settings)
     assert "the proxy http://127.0.0.1:1 and ENTRA_AUTHORITY" in caught.value.advice
     assert PASSWORD not in caught.value.advice
     assert "proxy" not in caught.value.why

@@ -1,4 +1,4 @@
-"""The catalogue is a hard allow-list, and the table of the bot's own rights has no holes."""
+"""The catalogue is a hard allow-list."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,6 @@ from graph.permissions import (
     lookup,
     retired_permission,
 )
-from graph.plan import BOT_RIGHTS, ConsentMode, excess, missing, rights
 
 PUBLISHED = Path(__file__).parents[3] / "bot/playground/tenant/permissions.json"
 
@@ -57,27 +56,6 @@ def test_the_ids_of_the_catalogue_are_those_that_are_published() -> None:
     published = PUBLISHED.read_text()
     for permission in CATALOGUE.values():
         assert json.dumps(permission.id) in published
-
-
-def test_without_scopes_no_right_to_grant_scopes_is_needed() -> None:
-    held = rights(ConsentMode.AUTONOMOUS) - {"DelegatedPermissionGrant.ReadWrite.All"}
-    assert not missing(ConsentMode.AUTONOMOUS, held, scopes=())
-    assert missing(ConsentMode.AUTONOMOUS, held, scopes=("User.Read",)) == {
-        "DelegatedPermissionGrant.ReadWrite.All"
-    }
-
-
-def test_a_stronger_right_is_enough_but_is_too_much() -> None:
-    held = rights(ConsentMode.PORTAL) - {"Application.ReadWrite.OwnedBy"}
-    held |= {"Application.ReadWrite.All"}
-    assert not missing(ConsentMode.PORTAL, held, scopes=())
-    assert excess(ConsentMode.PORTAL, held) == {"Application.ReadWrite.All"}
-
-
-def test_only_the_autonomous_mode_may_grant() -> None:
-    for mode in (ConsentMode.PORTAL, ConsentMode.SIGNED_IN):
-        assert "grant" not in BOT_RIGHTS[mode]
-        assert "AppRoleAssignment.ReadWrite.All" in excess(mode, rights(ConsentMode.AUTONOMOUS))
 
 
 DIRECTORY_READ_ALL = "5778995a-e1bf-45b8-affa-663a9f3f4d04"

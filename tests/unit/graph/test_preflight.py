@@ -1,6 +1,7 @@
 """The preflight reads the tenant, and makes a plan or gives every reason against it at once."""
 
 import json
+import re
 from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 
 from graph.errors import Unavailable
 from graph.permissions import CATALOGUE, Kind, lookup
-from graph.plan import ConsentMode, Plan, PlanRequest, rights
+from graph.plan import Plan, PlanRequest
 from graph.preflight import Refused, TenantCache, preflight
+from graph.rights import ConsentMode, rights
 from tests.support.graph_fakes import Tokens, answer, client, plan, refusal, wish
 from tests.support.still_clock import StillClock
 
@@ -215,11 +217,24 @@ async def test_a_policy_that_cannot_be_read_is_a_warning(tenant: Tenant) -> None
 
 async def test_rights_that_are_missing_are_all_named_and_nothing_is_asked(tenant: Tenant) -> None:
     given = await reasons(tenant, wish(scopes=("User.Read",)), held=("Organization.Read.All",))
-    assert (
-        "AppRoleAssignment.ReadWrite.All, Application.Read.All, Application.ReadWrite.OwnedBy, "
-        "DelegatedPermissionGrant.ReadWrite.All." in given[0]
-    )
+    named = re.findall(r"([\w.]+\.\w+), to ", given[0])
+    assert named == [
+        *("AppRoleAssignment.ReadWrite.All", "Application.Read.All"),
+        *("Application.ReadWrite.OwnedBy", "DelegatedPermissionGrant.ReadWrite.All"),
+    ]
     assert tenant.asked == []
+
+
+@pytest.mark.parametrize("mode", [it for it in ConsentMode if it != "autonomous"])
+async def test_a_bot_that_cannot_see_delegated_grants_plans_none(
+    tenant: Tenant, mode: ConsentMode
+) -> None:
+    held = tuple(rights(mode) - {"DelegatedPermissionGrant.Read.All"})
+    asked = wish(consent_mode=str(mode), scopes=("User.Read",))
+    [sentence] = [it for it in await reasons(tenant, asked, held=held) if "lacks rights" in it]
+    assert "DelegatedPermissionGrant.Read.All, to see which delegated permissions" in sentence
+    told = await reasons(tenant, wish(consent_mode=str(mode), roles=("Mail.Read",)), held=held)
+    assert not any("lacks rights" in it for it in told)
 
 
 async def test_rights_that_are_too_much_are_a_warning(tenant: Tenant) -> None:
