@@ -113,6 +113,7 @@ def _create(directory: Directory, request: Request, body: dict[str, Any]) -> Ans
     )
     own(directory, request.caller, Kind.APPLICATION, application)
     if application["keyCredentials"]:
+        certificates.announce(directory, application, body["keyCredentials"])
         blank: dict[str, Any] = {"passwordCredentials": [], "keyCredentials": []}
         touched = audit_log.credentials(blank, application)
         audit_log.record(directory, request.caller, Activity.UPDATE_CREDENTIALS, touched)
@@ -136,6 +137,8 @@ def _change(
     directory.store.put(Kind.APPLICATION, application["id"], changed)
     touched = audit_log.application(changed, application)
     audit_log.record(directory, request.caller, Activity.UPDATE_APPLICATION, touched)
+    if "keyCredentials" in body:
+        certificates.announce(directory, changed, body["keyCredentials"])
     if changed["keyCredentials"] != application["keyCredentials"]:
         touched = audit_log.credentials(application, changed)
         audit_log.record(directory, request.caller, Activity.UPDATE_CREDENTIALS, touched)

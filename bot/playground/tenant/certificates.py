@@ -17,6 +17,7 @@ from bot.playground.tenant.app_policies import check_certificate
 from bot.playground.tenant.checks import invalid, read_time
 from bot.playground.tenant.directory import Directory, stamp
 from bot.playground.tenant.errors import GraphFailure, bad_request
+from bot.playground.tenant.replicas import Kind
 
 _NAME = "keyCredentials"
 _TYPE, _USAGE = "AsymmetricX509Cert", "Verify"
@@ -31,6 +32,24 @@ def replaced(
     if len(set(ids)) != len(ids):
         raise invalid(_NAME)
     return [_key(directory, application, held.get(key.get("keyId", "")), key) for key in wanted]
+
+
+def announce(
+    directory: Directory, application: dict[str, Any], wanted: list[dict[str, Any]]
+) -> None:
+    """Send the certificates of a list that was written on their way to the token endpoint.
+
+    `wanted` is the list as it was sent, which alone holds the new ones' own bytes.
+    """
+    app_id, left = application["appId"], set()
+    for key, sent in zip(application[_NAME], wanted, strict=True):
+        left.add(place := f"{app_id}/{key['keyId']}")
+        if sent.get("key") is not None:
+            bound = {**key, "key": sent["key"], "appId": app_id, "place": place}
+            directory.store.put(Kind.CERTIFICATE, place, bound)
+    for row in directory.store.all(Kind.CERTIFICATE):
+        if row["appId"] == app_id and row["place"] not in left:
+            directory.store.remove(Kind.CERTIFICATE, row["place"])
 
 
 def _key(

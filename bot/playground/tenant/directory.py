@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
 from bot.playground.tenant.calls import Caller
 from bot.playground.tenant.errors import too_close_together
 from bot.playground.tenant.faults import Faults
@@ -48,6 +50,8 @@ class Directory:
     """What was deleted and can still be restored, by object id."""
     audits: list[tuple[datetime, dict[str, Any]]] = field(default_factory=list)
     """The audit log: when readers see an entry, and the entry."""
+    issuers: dict[str, RSAPublicKey] = field(default_factory=dict)
+    """Address of an issuer of tokens → its key, which Entra would fetch from there."""
     _written: dict[str, datetime] = field(default_factory=dict)
 
     def new_id(self) -> str:

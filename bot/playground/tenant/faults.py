@@ -84,7 +84,7 @@ class Faults:
     lag: Span | Mapping[str, Span] = 0.0
     """Until a write is seen by reads: one span for all, or one per `Kind`."""
     secret_lag: Span = 0.0
-    """Until the token endpoint knows a secret, or has forgotten a removed one."""
+    """Until the token endpoint knows a secret or certificate, or has forgotten a removed one."""
     role_lag: Span = 0.0
     """Until tokens are issued with a granted role, or without a revoked one."""
     audit_lag: Span = 0.0
@@ -200,7 +200,7 @@ class Faults:
         return fault
 
     def _span(self, kind: Kind) -> Span:
-        if kind is Kind.SECRET:
+        if kind in (Kind.SECRET, Kind.CERTIFICATE):
             return self.secret_lag
         if kind is Kind.ROLE:
             return self.role_lag

@@ -26,6 +26,7 @@ class Kind(StrEnum):
     FEDERATED_CREDENTIAL = "federated_identity_credential"
     # What the token endpoint knows travels on a road of its own.
     SECRET = "secret"
+    CERTIFICATE = "certificate"
     ROLE = "role"
 
 

@@ -1,6 +1,6 @@
 """The token endpoint and its discovery document.
 
-Client credentials with a secret; errors with the numbers and statuses of
+Client credentials with a secret or a signed assertion; errors with the numbers and statuses of
 learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from bot.playground.tenant import tokens
+from bot.playground.tenant import assertions, tokens
 from bot.playground.tenant.calls import Answer
 from bot.playground.tenant.checks import is_guid
 from bot.playground.tenant.directory import Directory
@@ -25,7 +25,7 @@ def discovery(directory: Directory, tenant: str) -> Answer:
     base = f"{directory.url}/{directory.id}"
     body = {
         "token_endpoint": f"{base}/oauth2/v2.0/token",
-        "token_endpoint_auth_methods_supported": ["client_secret_post"],
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
         "jwks_uri": f"{base}/discovery/v2.0/keys",
         "response_modes_supported": ["query", "fragment", "form_post"],
         "subject_types_supported": ["pairwise"],
@@ -49,10 +49,13 @@ def keys(directory: Directory, tenant: str) -> Answer:
 def token(directory: Directory, tenant: str, form: Mapping[str, str], moment: Moment) -> Answer:
     """Answer a client's request for a token; raise `SignInFailure`."""
     check_tenant(directory, tenant)
-    app_id, secret = _client(form)
+    app_id = _client(form)
     _check_scope(directory, form.get("scope"))
     principal = _principal(directory, app_id, moment)
-    _check_secret(directory, app_id, secret, moment)
+    if form.get("client_assertion"):
+        assertions.check(directory, app_id, form, moment)
+    else:
+        _check_secret(directory, app_id, form["client_secret"], moment)
     if not principal["accountEnabled"]:
         message = f"Application '{app_id}' is disabled."
         raise SignInFailure(400, "unauthorized_client", 7000112, message)
@@ -96,7 +99,8 @@ def failure_body(
     }
 
 
-def _client(form: Mapping[str, str]) -> tuple[str, str]:
+def _client(form: Mapping[str, str]) -> str:
+    """Return the client id of a request that has all its parts."""
     for name in ("grant_type", "client_id", "scope"):
         if not form.get(name):
             message = f"The request body must contain the following parameter: '{name}'."
@@ -104,13 +108,13 @@ def _client(form: Mapping[str, str]) -> tuple[str, str]:
     if form["grant_type"] != "client_credentials":
         message = f"The app requested an unsupported grant type '{form['grant_type']}'."
         raise SignInFailure(400, "unsupported_grant_type", 70003, message)
-    if not form.get("client_secret"):
+    if not form.get("client_secret") and not form.get("client_assertion"):
         message = (
             "The request body must contain the following parameter: 'client_assertion' or"
             " 'client_secret'."
         )
         raise SignInFailure(401, "invalid_client", 7000218, message)
-    return form["client_id"], form["client_secret"]
+    return form["client_id"]
 
 
 def _check_scope(directory: Directory, scope: str | None) -> None:

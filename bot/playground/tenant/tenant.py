@@ -1,22 +1,28 @@
 """The tenant as a test or the playground sees it: addresses, administrators, state, faults."""
 
+import base64
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from bot.playground.tenant import (
     app_role_assignments,
     audit_log,
+    certificates,
     permissions,
     portal,
     quota,
     secrets,
 )
 from bot.playground.tenant.calls import Call
-from bot.playground.tenant.directory import Directory
+from bot.playground.tenant.directory import Directory, stamp
 from bot.playground.tenant.faults import Faults
+from bot.playground.tenant.issuers import Issuer
 from bot.playground.tenant.log import Log
 from bot.playground.tenant.new_application import blank_application
 from bot.playground.tenant.policy import AppManagementPolicy
@@ -191,6 +197,41 @@ class Tenant:
         self.allow(credential, *rights)
         return credential
 
+    def trust(
+        self, administrator: Credential, *uploaded: x509.Certificate, days: int | None = None
+    ) -> None:
+        """Let an application sign in with the keys of these certificates and of no others.
+
+        `days` limits how long Entra takes them, which may be shorter than they say themselves.
+        """
+        application = self._application_of(administrator)
+        ders = [each.public_bytes(Encoding.DER) for each in uploaded]
+        wanted: list[dict[str, Any]] = [
+            {"type": "AsymmetricX509Cert", "usage": "Verify", "key": base64.b64encode(der).decode()}
+            for der in ders
+        ]
+        if days is not None:
+            end = stamp(self._directory.now() + timedelta(days=days))
+            wanted = [{**entry, "endDateTime": end} for entry in wanted]
+        keys = certificates.replaced(self._directory, application, wanted)
+        changed = {**application, "keyCredentials": keys}
+        self._directory.store.plant(Kind.APPLICATION, application["id"], changed)
+        certificates.announce(self._directory, changed, wanted)
+
+    def federate(self, administrator: Credential, issuer: Issuer, *, subject: str) -> None:
+        """Let tokens of an issuer for this subject sign an application in."""
+        self._directory.issuers[issuer.url] = issuer.key.public_key()
+        row = {
+            "id": self._directory.new_id(),
+            "applicationId": self._application_of(administrator)["id"],
+            "audiences": [self.cloud.federated_audience],
+            "description": None,
+            "issuer": issuer.url,
+            "name": "playground",
+            "subject": subject,
+        }
+        self._directory.store.plant(Kind.FEDERATED_CREDENTIAL, row["id"], row)
+
     def allow(self, administrator: Credential, *rights: str) -> None:
         """Give rights; tokens issued from now on carry them."""
         principal = self._principal_of(administrator)
@@ -256,6 +297,12 @@ class Tenant:
     def set_quota(self, *, used: int, total: int) -> None:
         """Let the directory hold so many objects, of which so many are there now."""
         self._directory.quota = quota.limited(self._directory, used=used, total=total)
+
+    def _application_of(self, administrator: Credential) -> dict[str, Any]:
+        application = self._directory.find(Kind.APPLICATION, appId=administrator.client_id)
+        if application is None:
+            raise LookupError(f"{administrator} is no application of this tenant")
+        return application
 
     def _principal_of(self, administrator: Credential) -> dict[str, Any]:
         principal = self._directory.find(Kind.SERVICE_PRINCIPAL, appId=administrator.client_id)
