@@ -30,7 +30,8 @@ from bot.storage.database import sqlite_path
 from bot.worker.loops import run_guarded
 from bot.worker.outages import Outage
 from graph.client import TokenSource
-from graph.connection import own_secret_ends, stage_of
+from graph.connection import own_credential_ends, stage_of
+from graph.credentials import Certificate, Credential
 from graph.errors import GraphError, NoAnswer, Throttled, Unavailable, Unreachable
 from graph.http import shown
 from graph.rights import ConsentMode, missing
@@ -232,7 +233,9 @@ LOCAL = ("localhost", "127.0.0.1", "::1")
 
 def exposures(settings: Settings, environ: Mapping[str, str], folder: Path) -> Iterator[str]:
     """Yield a sentence with advice for each. `folder` is where `.env` is looked for."""
-    for path in (folder / ".env", *_database_files(settings.database_url)):
+    credential = settings.credential
+    keys = [credential.path] if isinstance(credential, Certificate) else []
+    for path in (folder / ".env", *keys, *_database_files(settings.database_url)):
         if _is_open(path):
             yield f"{path.name} can be read by others on this machine: chmod 600 it."
     if _may_be_clear_text(settings.database_url, environ):
@@ -268,11 +271,22 @@ LOOK_EVERY_SECONDS = 60.0
 """Real seconds: the bot's own clock may be moved."""
 DAILY = timedelta(days=1)
 NEW_SECRET = "Make another one in Entra, set ENTRA_CLIENT_SECRET and start again."
+NEW_CERTIFICATE = (
+    "Upload another one in Entra, then put it and its key in the place of the file that"
+    " ENTRA_CERTIFICATE names: the next sign-in uses it."
+)
+
+
+def own_credential(credential: Credential) -> tuple[str, str]:
+    """Return the name of what the bot signs in with and can end, and how to renew it."""
+    if isinstance(credential, Certificate):
+        return "the bot's own certificate", NEW_CERTIFICATE
+    return "the bot's own secret", NEW_SECRET
 
 
 @dataclass(kw_only=True)
 class PeriodicChecks:
-    """Check once who can approve, and each day when the bot's own secret ends."""
+    """Check once who can approve, and each day when the bot's own credential ends."""
 
     services: Services
     slack: Slack
@@ -284,7 +298,7 @@ class PeriodicChecks:
         await run_guarded("look at approvers", self.look_at_approvers)
         await self.services.entra.answered.wait()
         while True:
-            await run_guarded("look at the bot's own secret", self.look_at_secret)
+            await run_guarded("look at the bot's own credential", self.look_at_credential)
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def look_at_approvers(self) -> None:
@@ -298,19 +312,19 @@ class PeriodicChecks:
                 needed=accounts.needed,
             )
 
-    async def look_at_secret(self) -> None:
+    async def look_at_credential(self) -> None:
         """Warn once at each stage; at the start, too, if one has come."""
-        now = self.services.clock.now()
+        now, settings = self.services.clock.now(), self.services.settings
         if self._looked_at is not None and now < self._looked_at + DAILY:
             return
         self._looked_at = now
+        name, advice = own_credential(settings.credential)
         try:
-            end = await own_secret_ends(self.services.tenant.graph, self.services.settings)
+            end = await own_credential_ends(self.services.tenant.graph, settings)
         except GraphError as error:
-            log.warning("the bot's own secret is looked at tomorrow", code=error.code)
+            log.warning(f"{name} is looked at tomorrow", code=error.code)
             return
         stage = stage_of(end, now) if end is not None else None
         if end is not None and stage is not None and self._told != (end, stage):
             self._told = (end, stage)
-            ends = end.date().isoformat()
-            log.warning("the bot's own secret is about to end", ends=ends, advice=NEW_SECRET)
+            log.warning(f"{name} is about to end", ends=end.date().isoformat(), advice=advice)

@@ -3,9 +3,10 @@
 `serve` and the commands that only read connect in the same way.
 """
 
+import base64
 import secrets
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,10 +14,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from graph.calls import moment
+from graph.calls import Json, moment
 from graph.client import Client
 from graph.clock import Clock
 from graph.clouds import Cloud
+from graph.credentials import Certificate, Credential, KeyPair
 from graph.errors import Forbidden, NotFound, Unreachable
 from graph.http import Proxies, shown
 from graph.signin import BotTokens, SignIn, trust
@@ -31,7 +33,7 @@ class Access:
 
     tenant_id: str
     client_id: str
-    client_secret: str = field(repr=False)
+    credential: Credential = field(repr=False)
     cloud: Cloud
     authority: str
     """The tenant's own authority: a URL that ends with its id."""
@@ -67,7 +69,7 @@ async def connected(access: Access, clock: Clock) -> AsyncIterator[Connection]:
         proxy=proxies.of(access.authority),
     )
     tokens = BotTokens(
-        sign_in=sign_in, client_id=access.client_id, credential=access.client_secret, clock=clock
+        sign_in=sign_in, client_id=access.client_id, credential=access.credential, clock=clock
     )
     proxy = proxies.of(access.graph_url)
     async with httpx.AsyncClient(
@@ -127,25 +129,52 @@ def _is_distrust(error: BaseException | None) -> bool:
 WARN_AT = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
 """How long before the end it is warned about."""
 
-_KEYS = {"passwordCredentials": [{"endDateTime": moment, "hint?": str}]}
+_SECRETS = {"passwordCredentials": [{"endDateTime": moment, "hint?": str}]}
+_CERTIFICATES = {"keyCredentials": [{"endDateTime": moment, "customKeyIdentifier?": str}]}
 
 
-async def own_secret_ends(graph: Client, access: Access) -> datetime | None:
-    """Return when the bot's own secret ends, or None if Entra does not tell.
+async def own_credential_ends(graph: Client, access: Access) -> datetime | None:
+    """Return when the bot's own secret or certificate ends, or None if neither is known.
+
+    Federated tokens and managed identities are renewed by others. Raises GraphError, also if the
+    certificate's file cannot be used.
+    """
+    match access.credential:
+        case str() as secret:
+            return await _secret_ends(graph, access.client_id, secret)
+        case Certificate() as certificate:
+            return await _certificate_ends(graph, access.client_id, certificate.read())
+        case _:
+            return None
+
+
+async def _secret_ends(graph: Client, client_id: str, secret: str) -> datetime | None:
+    """Return the end that Entra tells.
 
     Graph shows only the first three characters of a secret, so of several that begin alike the one
     that ends last is taken.
     """
     try:
-        own = await graph.get(f"/applications(appId='{access.client_id}')", _KEYS)
+        own = await graph.get(f"/applications(appId='{client_id}')", _SECRETS)
     except (Forbidden, NotFound):
         return None
-    ends = [
-        datetime.fromisoformat(each["endDateTime"])
-        for each in own["passwordCredentials"]
-        if each.get("hint") == access.client_secret[:3]
-    ]
-    return max(ends, default=None)
+    return _last_end(each for each in own["passwordCredentials"] if each.get("hint") == secret[:3])
+
+
+async def _certificate_ends(graph: Client, client_id: str, pair: KeyPair) -> datetime:
+    """Return the end that Entra tells, which may be before the certificate's own, or that one."""
+    try:
+        own = await graph.get(f"/applications(appId='{client_id}')", _CERTIFICATES)
+    except (Forbidden, NotFound):
+        return pair.ends
+    # Graph writes the thumbprint in hexadecimal, where it writes other binary values in base64.
+    names = {pair.thumbprint.hex().upper(), base64.b64encode(pair.thumbprint).decode()}
+    listed = (key for key in own["keyCredentials"] if key.get("customKeyIdentifier") in names)
+    return _last_end(listed) or pair.ends
+
+
+def _last_end(credentials: Iterable[Json]) -> datetime | None:
+    return max((datetime.fromisoformat(each["endDateTime"]) for each in credentials), default=None)
 
 
 def stage_of(end: datetime, now: datetime) -> timedelta | None:

@@ -23,6 +23,7 @@ from graph.calls import Answer, filled, parts_of
 from graph.client import Token, read_token
 from graph.clock import Clock
 from graph.clouds import Cloud
+from graph.credentials import Certificate, Credential, CredentialUnusable, FederatedToken
 from graph.error_mapping import retry_after
 from graph.errors import NoAnswer, SignInFailed, Unavailable, Unreachable
 from graph.http import UNCOMPRESSED, read_body_here, read_json, request_id_of
@@ -35,25 +36,6 @@ EARLY = timedelta(minutes=5)
 
 MOST_SECONDS = 8 * 24 * 3600
 """No token lives longer than some hours: a larger number is no lifetime."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Certificate:
-    """A private key with its certificate, in a PFX file."""
-
-    path: Path
-    passphrase: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FederatedToken:
-    """A file with a token of another issuer that Entra trusts; it is read again each time."""
-
-    path: Path
-
-
-Credential = str | Certificate | FederatedToken
-"""A client secret, or something better."""
 
 
 def trust(ca_bundle: str | Path | None) -> ssl.SSLContext:
@@ -141,8 +123,13 @@ class _Channel:
                 self.discovered[url] = self._discover(url, options)
             return self.discovered[url]
 
-    def post(self, url: str, **options: Any) -> httpx.Response:
-        return _vetted(self._exchange("POST", url, options), _TOKEN)
+    def post(self, url: str, *, data: dict[str, Any], **options: Any) -> httpx.Response:
+        # msal has assertions as bytes, of which httpx would send Python's notation, b'…'.
+        form = {
+            name: value.decode() if isinstance(value, bytes) else value
+            for name, value in data.items()
+        }
+        return _vetted(self._exchange("POST", url, {**options, "data": form}), _TOKEN)
 
     def _discover(self, url: str, options: dict[str, Any]) -> httpx.Response:
         answer = self._exchange("GET", url, options)
@@ -194,18 +181,28 @@ def _vetted(answer: Answer, shape: dict[str, Any]) -> httpx.Response:
 
 
 def _for_msal(credential: Credential) -> str | dict[str, Any]:
+    """Return a credential in msal's form. Raises CredentialUnusable."""
     match credential:
         case Certificate():
-            return {
-                "private_key_pfx_path": str(credential.path),
-                "passphrase": credential.passphrase,
-                "public_certificate": True,
-            }
+            pair = credential.read()
+            # Never with a thumbprint: msal then falls back to SHA-1 (x5t) and RS256.
+            return {"private_key": pair.key, "public_certificate": pair.pem}
         case FederatedToken():
             # msal deprecated fixed assertions: they end before the bot does.
-            return {"client_assertion": lambda: credential.path.read_text().strip()}
+            return {"client_assertion": credential.read}
         case _:
             return credential
+
+
+def _expiry(credential: Credential, now: datetime) -> str | None:
+    """Return the reason for a refusal of which Entra's number says less: an expired certificate."""
+    try:
+        ends = credential.read().ends if isinstance(credential, Certificate) else None
+    except CredentialUnusable:
+        return None
+    if ends is None or now < ends:
+        return None
+    return f"The certificate in ENTRA_CERTIFICATE has expired on {ends.date().isoformat()}."
 
 
 @dataclass(kw_only=True)
@@ -237,7 +234,8 @@ class BotTokens:
         try:
             token = await self.sign_in.token(self.client_id, self.credential)
         except SignInFailed as error:
-            error.sentence = f"The bot itself could not sign in. {error.sentence}"
+            why = _expiry(self.credential, asked_at) or error.sentence
+            error.sentence = f"The bot itself could not sign in. {why}"
             raise
         # By our own clock, whatever it shows: by a clock that is ahead of Entra's, the moment in
         # the token is long past, and each call would make its own sign-in.

@@ -2,7 +2,7 @@
 
     SignInFailed
     ├── SecretNotThereYet          7000215: wrong, or not replicated yet
-    ├── AssertionNotThereYet       700027: the certificate is wrong, or not replicated yet
+    ├── AssertionNotThereYet       700027: the certificate is unknown, or not replicated yet
     ├── ApplicationNotThereYet     700016: not in this tenant, or not replicated yet
     ├── ConsentNotThereYet         65001: no consent, or it has not replicated
     ├── SecretExpired · AssertionRefused · CredentialMissing · PublicClient
@@ -15,9 +15,9 @@ Three more are no refusals: SignInThrottled (Entra asks for fewer sign-ins), Thr
 Unavailable are waited out. `error` is meant for programs, but only the numbers tell a missing
 application from a missing tenant. The numbers are those of
 learn.microsoft.com/entra/identity-platform/reference-error-codes that an application can meet which
-signs in for itself, and those that the page lacks and users have reported (500014, 7000229, 700024,
-70021, 7002xx). For another number the sentence says only that it is unknown, whatever the
-`error` beside it makes the bot do.
+signs in for itself, and those that the page lacks and users have reported (500014, 50166, 7000229,
+700024, 70021, 7002xx, 700213x). For another number the sentence says only that it is unknown,
+whatever the `error` beside it makes the bot do.
 """
 
 from collections.abc import Iterable, Mapping
@@ -44,8 +44,14 @@ class SecretNotThereYet(SignInFailed):
 
 
 class AssertionNotThereYet(SignInFailed):
-    TEXT = "Entra does not accept the certificate's signature: wrong key, or not replicated yet."
-    ADVICE = "Check that the certificate of the application is the one the bot signs in with."
+    TEXT = (
+        "Entra does not know the certificate that signed the sign-in: it is not the application's,"
+        " it has expired, or it has not replicated yet."
+    )
+    ADVICE = (
+        "Look under “Certificates & secrets” of the application whether the certificate is there"
+        " that the bot signs in with."
+    )
 
 
 class ApplicationNotThereYet(SignInFailed):
@@ -153,6 +159,15 @@ def _rows(error: type[GraphError], *numbers: int) -> dict[int, _Row]:
     return dict.fromkeys(numbers, _Row(error))
 
 
+def _no_match(claim: str) -> _Row:
+    return _Row(
+        AssertionRefused,
+        f"No federated credential of the application has the {claim} of the federated token.",
+        f"Compare the token's {claim} with the application's federated credentials, letter by"
+        " letter: capitals and a slash at the end count.",
+    )
+
+
 _SECOND_FACTOR = "Entra wants a person to sign in again, with a second factor."
 _RISK = "Entra blocks this sign-in because it takes it for risky."
 _RISK_ADVICE = "Look at “Risky workload identities” in the Entra admin centre."
@@ -167,8 +182,23 @@ _NUMBERS: Mapping[int, _Row] = {
     **_rows(ConsentNotThereYet, 65001, 90008, 90094, 650056),
     # The application and its credential.
     **_rows(SecretExpired, 7000222),
-    **_rows(AssertionRefused, 50006, 50012, 50013, 500133, 50017, 50027, 50048, 700024, 700030),
-    **_rows(AssertionRefused, 70021, 700211, 700212, 700213, 700222, 700223, 700229, 900384),
+    **_rows(AssertionRefused, 50006, 50012, 50013, 500133, 50017, 50027, 50048, 700030),
+    **_rows(AssertionRefused, 70021, 700222, 700223, 700229, 900384),
+    700024: _Row(
+        AssertionRefused,
+        "The certificate's signature or the federated token is not valid at this time.",
+        "Check the clock of the machine. A federated token must be replaced in its file before it"
+        " ends: check whatever writes it.",
+    ),
+    700211: _no_match("issuer (iss)"),
+    700212: _no_match("audience (aud)"),
+    **dict.fromkeys((700213, 7002137, 7002138), _no_match("subject (sub)")),
+    50166: _Row(
+        AssertionRefused,
+        "Entra cannot fetch the keys of the federated token's issuer.",
+        "The issuer's address must be reachable from the internet and serve its OpenID"
+        " configuration.",
+    ),
     **_rows(CredentialMissing, 7000216, 7000218),
     **_rows(PublicClient, 700025),
     **_rows(ApplicationDisabled, 7000112, 70001),

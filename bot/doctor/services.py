@@ -10,13 +10,13 @@ from datetime import timedelta
 
 from bot.checks import (
     CONSENT,
-    NEW_SECRET,
     UPDATE,
     CannotStart,
     app_problem,
     check_channel,
     compare_scopes,
     lacking_rights,
+    own_credential,
     slack_client,
     slack_session,
     tried,
@@ -27,7 +27,8 @@ from bot.settings.settings import Settings
 from bot.worker.outages import Outage
 from graph.app_policy import MEND, SLACK_DAYS, Policy, judge
 from graph.clock import Clock
-from graph.connection import Connection, connected, own_secret_ends, stage_of, why_cut_off
+from graph.connection import Connection, connected, own_credential_ends, stage_of, why_cut_off
+from graph.credentials import FederatedToken
 from graph.errors import GraphError
 from graph.rights import ConsentMode, excess, missing, unread
 from graph.tenant_cache import Organization
@@ -42,17 +43,29 @@ async def check_entra(settings: Settings, clock: Clock, catalogue: Catalogue) ->
     found: list[Finding] = []
     try:
         async with asyncio.timeout(TENANT_SECONDS), connected(settings, clock) as tenant:
+            found += _federated_token(settings)
             held = await tenant.graph.roles()
             found.append(well("Entra: the bot's own application signs in."))
             found += _rights(settings, held, catalogue)
             organization = await tenant.tenant_cache.organization()
             found.append(well(f"Tenant: {organization.name} ({organization.domain}) answers."))
-            found += await _own_secret(settings, tenant, clock)
+            found += await _own_credential(settings, tenant, clock)
             found += _quota(organization)
             found += _policy(await tenant.tenant_cache.policy(), clock, catalogue)
     except (GraphError, TimeoutError) as error:
         found.append(await why_silent(settings, error))
     return found
+
+
+def _federated_token(settings: Settings) -> Iterator[Finding]:
+    """Compare for whom the token says that it is with the audience that is usual in the cloud."""
+    expected = settings.cloud.federated_audience
+    token = settings.credential
+    if isinstance(token, FederatedToken) and expected not in token.audiences():
+        yield doubt(
+            f"Entra: the token in ENTRA_FEDERATED_TOKEN_FILE is not for the audience {expected}.",
+            "Let its issuer write that audience, and name it in the federated credential.",
+        )
 
 
 async def why_silent(settings: Settings, error: GraphError | TimeoutError) -> Finding:
@@ -99,13 +112,14 @@ def _refused(mode: ConsentMode, held: frozenset[str], catalogue: Catalogue) -> I
             yield f"{right.name} is missing for CONSENT_MODE={mode}: plans are refused for {named}."
 
 
-async def _own_secret(settings: Settings, tenant: Connection, clock: Clock) -> list[Finding]:
-    """Report when the bot's own secret ends, if Entra shows it."""
-    end = await own_secret_ends(tenant.graph, settings)
+async def _own_credential(settings: Settings, tenant: Connection, clock: Clock) -> list[Finding]:
+    """Report when what the bot signs in with ends, if it does."""
+    end = await own_credential_ends(tenant.graph, settings)
     if end is None:
         return []
-    said = f"Entra: the bot's own secret ends on {end.date()}."
-    return [doubt(said, NEW_SECRET) if stage_of(end, clock.now()) else well(said)]
+    name, advice = own_credential(settings.credential)
+    said = f"Entra: {name} ends on {end.date()}."
+    return [doubt(said, advice) if stage_of(end, clock.now()) else well(said)]
 
 
 def _quota(organization: Organization) -> Iterator[Finding]:

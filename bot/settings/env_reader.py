@@ -18,6 +18,7 @@ EVERYBODY = "*"
 QUOTES = "'\""
 COMMON_NAMES = frozenset({"PORT", "DATABASE_URL", "LOG_LEVEL", "LOG_FORMAT", "CA_BUNDLE"})
 """Names of settings that other programs have, too: similar names may be meant for those."""
+GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 LEAST_SIMILARITY = 0.85
 """How much alike a name is to a setting's that was meant (difflib's ratio)."""
 

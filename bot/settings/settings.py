@@ -25,7 +25,8 @@ from bot.domain.people import CONTACT
 from bot.logs import FORMATS
 from bot.problems import Unusable
 from bot.settings.allowed_hosts import is_at, is_slack
-from bot.settings.env_reader import Reader, readable_by, vault_keys
+from bot.settings.credentials import read_credential
+from bot.settings.env_reader import GUID, Reader, readable_by, vault_keys
 from graph.clouds import CLOUDS, PUBLIC, Cloud
 from graph.connection import Access
 
@@ -110,12 +111,12 @@ def read_access(environ: Mapping[str, str]) -> Access:
     """Return the settings for Entra alone. Raises SettingsError with every problem."""
     reader = Reader(environ)
     access = Access(**_entra(reader))
-    _refuse_problems(reader, prefix="ENTRA_")
+    _refuse_problems(reader)
     return access
 
 
-def _refuse_problems(reader: Reader, more: Iterable[str] = (), *, prefix: str = "") -> None:
-    problems = [*reader.problems, *more, *_not_yet(reader, prefix), *reader.misspelt()]
+def _refuse_problems(reader: Reader, more: Iterable[str] = ()) -> None:
+    problems = [*reader.problems, *more, *reader.misspelt()]
     if problems:
         raise SettingsError(*problems)
 
@@ -127,14 +128,7 @@ WORDS = re.compile(r"[\w '#.,()/+@-]{1,80}")
 IN_SENTENCES = (
     "must be a name, a channel or an address, of at most 80 letters, digits and # @ . , ( ) / + - '"
 )
-GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 GUID_EXAMPLE = "such as 01234567-89ab-cdef-0123-456789abcdef"
-NOT_YET = {
-    "ENTRA_CERTIFICATE": "certificates are not there yet: use ENTRA_CLIENT_SECRET",
-    "ENTRA_FEDERATED_TOKEN_FILE": "federation is not there yet: use ENTRA_CLIENT_SECRET",
-    "ENTRA_MANAGED_IDENTITY": "managed identities are not there yet: use ENTRA_CLIENT_SECRET",
-}
-"""Settings that would change permissions: to ignore one silently would mislead operators."""
 
 
 def _mentioned(reader: Reader, people: frozenset[str], groups: frozenset[str]) -> frozenset[str]:
@@ -167,13 +161,13 @@ def _limits(reader: Reader) -> dict[str, Any]:
 def _entra(reader: Reader) -> dict[str, Any]:
     """Return the fields of Access."""
     tenant, application = "a directory (tenant) id", "an application (client) id"
+    # In the lower case in which Entra writes them.
+    tenant_id = reader.required("ENTRA_TENANT_ID", f"{tenant}, {GUID_EXAMPLE}", GUID).lower()
+    client_id = reader.required("ENTRA_CLIENT_ID", f"{application}, {GUID_EXAMPLE}", GUID).lower()
     return {
-        # In the lower case in which Entra writes them.
-        "tenant_id": reader.required("ENTRA_TENANT_ID", f"{tenant}, {GUID_EXAMPLE}", GUID).lower(),
-        "client_id": reader.required(
-            "ENTRA_CLIENT_ID", f"{application}, {GUID_EXAMPLE}", GUID
-        ).lower(),
-        "client_secret": reader.required("ENTRA_CLIENT_SECRET", "the bot's own client secret"),
+        "tenant_id": tenant_id,
+        "client_id": client_id,
+        "credential": read_credential(reader),
         **_cloud(reader),
         "ca_bundle": reader.value(
             "CA_BUNDLE",
@@ -286,9 +280,3 @@ def _nobody(settings: Settings) -> Iterator[str]:
             "Everybody in REQUESTERS is needed in APPROVERS, and nobody decides on what they"
             " asked for themselves: add another approver."
         )
-
-
-def _not_yet(reader: Reader, prefix: str = "") -> Iterator[str]:
-    for name, reason in NOT_YET.items():
-        if name.startswith(prefix) and reader.text(name):
-            yield f"{name} is set, but {reason}."

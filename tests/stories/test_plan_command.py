@@ -151,8 +151,7 @@ async def test_arguments_and_settings_that_cannot_be_used_are_all_said_and_end_w
     assert ended.status == UNUSABLE
     assert ended.out == ""
     assert [line.split()[0] for line in ended.err.splitlines()] == [
-        *("--profile", "--name", "ENTRA_TENANT_ID", "ENTRA_CLIENT_ID", "ENTRA_CLIENT_SECRET"),
-        *("CONSENT_MODE", "ENTRA_CERTIFICATE"),
+        *("--profile", "--name", "ENTRA_TENANT_ID", "ENTRA_CLIENT_ID", "ENTRA_CERTIFICATE"),
     ]
     assert not terminal.stage.tenant.log
 

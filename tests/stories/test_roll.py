@@ -1,4 +1,4 @@
-"""Who can approve, when the bot's own secret ends, what is exposed: by doctor and start."""
+"""Who can approve, when the bot's own credential ends, what is exposed: by doctor and start."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -14,7 +14,9 @@ from bot.doctor import examine
 from bot.doctor.findings import Mark
 from bot.playground.stage import Stage
 from bot.settings.settings import Settings
-from graph.connection import connected
+from graph.connection import connected, own_credential_ends
+from tests.support.bot_credentials import CREDENTIALS
+from tests.support.credentials import certificate, pem, private, rsa_key
 from tests.support.http_endpoint import HttpEndpoint
 from tests.support.http_modes import environ
 from tests.support.serve_process import served
@@ -115,34 +117,77 @@ async def test_the_start_warns_in_one_line_and_goes_on(stage: Stage) -> None:
     assert "[" not in line.partition("problems=")[2]
 
 
-async def test_the_end_of_the_bot_s_own_secret_is_warned_about_three_times(stage: Stage) -> None:
-    settings, clock = Settings.read(stage.environ()), stage.clock
+@pytest.mark.parametrize("credential", ["secret", "PEM"])
+async def test_the_end_of_the_bot_s_own_credential_is_warned_about_three_times(
+    stage: Stage, credential: str
+) -> None:
+    environ, clock = stage.environ(**CREDENTIALS[credential](stage)), stage.clock
+    settings, word = Settings.read(environ), {"PEM": "certificate"}.get(credential, "secret")
     async with connected(settings, clock) as tenant:
         services: Any = SimpleNamespace(settings=settings, clock=clock, tenant=tenant)
         nothing: Any = None
         warning = PeriodicChecks(services=services, slack=nothing)
         [held] = stage.tenant.live_secrets(settings.client_id)
-        secret = datetime.fromisoformat(held["endDateTime"])
+        ends = datetime.fromisoformat(held["endDateTime"])
+        if credential == "PEM":
+            ends = certificate(rsa_key()).not_valid_after_utc
         told = {}
-        left = (secret - clock.now()).days
+        left = (ends - clock.now()).days
         for day in range(left, 0, -1):
             if day in (left, 32, 30, 28, 9, 7, 5, 3, 1):
-                clock.move(secret - timedelta(days=day) - clock.now())
+                clock.move(ends - timedelta(days=day) - clock.now())
                 with structlog.testing.capture_logs() as logs:
-                    await warning.look_at_secret()
-                    await warning.look_at_secret()
-                told[day] = [it["event"] for it in logs if "own secret" in it["event"]]
+                    await warning.look_at_credential()
+                    await warning.look_at_credential()
+                told[day] = [it["event"] for it in logs if f"own {word}" in it["event"]]
     assert timedelta(days=1) == DAILY
     assert [day for day, events in told.items() if events] == [30, 7, 1]
     assert all(len(events) <= 1 for events in told.values())
 
 
-async def test_the_doctor_says_when_the_bot_s_own_secret_ends(stage: Stage) -> None:
-    said = [it async for it in examine(stage.environ(), stage.clock) if "own secret" in it.sentence]
-    assert [it.mark for it in said] == [Mark.WELL]
-    stage.clock.move(timedelta(days=725))
-    said = [it async for it in examine(stage.environ(), stage.clock) if "own secret" in it.sentence]
-    assert [it.mark for it in said] == [Mark.DOUBT]
+@pytest.mark.parametrize(
+    ("credential", "days", "word"), [("secret", 725, "secret"), ("PEM", 360, "certificate")]
+)
+async def test_the_doctor_says_when_the_bot_s_own_credential_ends(
+    stage: Stage, credential: str, days: int, word: str
+) -> None:
+    environ = stage.environ(**CREDENTIALS[credential](stage))
+
+    async def marks() -> list[Mark]:
+        found = examine(environ, stage.clock)
+        return [it.mark async for it in found if f"own {word} ends" in it.sentence]
+
+    assert await marks() == [Mark.WELL]
+    stage.clock.move(timedelta(days=days))
+    assert await marks() == [Mark.DOUBT]
+
+
+async def test_the_end_that_entra_tells_counts_for_the_certificate_that_is_used(
+    stage: Stage,
+) -> None:
+    """Not that of another one on the application; without an entry there, its own end counts."""
+    settings = Settings.read(stage.environ(**CREDENTIALS["PEM"](stage)))
+    own, other = certificate(rsa_key()), certificate(rsa_key(1), days=20)
+    async with connected(settings, stage.clock) as tenant:
+        await tenant.graph.roles()
+        stage.tenant.trust(stage.tenant.administrator, other, own)
+        ends = await own_credential_ends(tenant.graph, settings)
+        assert ends == own.not_valid_after_utc
+        stage.tenant.trust(stage.tenant.administrator, own, days=40)
+        ends = await own_credential_ends(tenant.graph, settings)
+        assert ends is not None
+        assert (ends - stage.clock.now()).days == 39
+        stage.tenant.trust(stage.tenant.administrator, other)
+        assert await own_credential_ends(tenant.graph, settings) == own.not_valid_after_utc
+
+
+def test_a_certificate_that_others_can_read_is_named(tmp_path: Path) -> None:
+    file = private(tmp_path / "bot.pem", pem(rsa_key()))
+    settings = Settings.read(GOOD | {"ENTRA_CLIENT_SECRET": "", "ENTRA_CERTIFICATE": str(file)})
+    assert list(exposures(settings, {}, tmp_path)) == []
+    file.chmod(0o644)
+    [said] = exposures(settings, {}, tmp_path)
+    assert said.startswith("bot.pem can be read by others")
 
 
 def found(url: str, folder: Path, **environment: str) -> list[str]:

@@ -30,6 +30,7 @@ bot.worker.engine bot.domain.forms bot.planning.plans
 bot.storage bot.domain.catalogue
 bot.approval
 bot.domain bot.settings.settings
+bot.settings.credentials
 bot.settings.env_reader
 bot.domain.lifetimes bot.worker.loops bot.logs bot.settings.allowed_hosts bot.worker.outages
 bot.problems graph

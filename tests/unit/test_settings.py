@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from bot.settings.settings import NOT_YET, Settings, SettingsError, read_access
+from bot.settings.settings import Settings, SettingsError, read_access
+from graph.credentials import Certificate, FederatedToken
+from tests.support.credentials import issuer, pem, rsa_key
 from tests.support.settings_env import GOOD, KEY, TENANT
 
 HEX = "abcdef01-2222-3333-4444-555555abcdef"
@@ -213,7 +215,9 @@ SENTENCES = [
     ("ENTRA_TENANT_ID", "contoso.com", "does not look like a directory (tenant) id, such as 0123"),
     ("ENTRA_CLIENT_ID", "", "is missing: set it to an application (client) id, such as"),
     ("ENTRA_CLIENT_ID", "my-app", "does not look like an application (client) id, such as"),
-    ("ENTRA_CLIENT_SECRET", "", "is missing: set it to the bot's own client secret."),
+    ("ENTRA_CLIENT_SECRET", "", "is missing: set it to the bot's own client secret, or set ENTRA_"),
+    ("ENTRA_CLIENT_SECRET", "  ", "is missing: set it to the bot's own client secret, or set"),
+    ("ENTRA_CERTIFICATE_PASSWORD", "x", "is set, but ENTRA_CERTIFICATE is not."),
     ("ENTRA_CLOUD", "germany", "must be one of public, usgov, usgov-dod, china."),
     ("ENTRA_AUTHORITY", "https://evil.example/t", "must be an https address of the cloud public"),
     ("ENTRA_AUTHORITY", "http://localhost/t", "must be an https address of the cloud public"),
@@ -284,9 +288,23 @@ def test_half_a_transport_or_two_are_refused(changes: dict[str, str], sentence: 
     assert problems(**(SIGNED | changes)) == (sentence,)
 
 
-@pytest.mark.parametrize("name", NOT_YET)
-def test_what_is_not_there_yet_is_refused_rather_than_ignored(name: str) -> None:
-    assert problems(**{name: "something"}) == (f"{name} is set, but {NOT_YET[name]}.",)
+def test_exactly_one_credential_is_used(tmp_path: Path) -> None:
+    key, token = tmp_path / "bot.pem", tmp_path / "token"
+    key.write_bytes(pem(rsa_key()))
+    token.write_text(issuer().token(subject="bot"))
+    without = {"ENTRA_CLIENT_SECRET": ""}
+    assert read().credential == "s3cret-of-the-bot"
+    assert read(**without, ENTRA_CERTIFICATE=str(key)).credential == Certificate(path=key)
+    federated = read(**without, ENTRA_FEDERATED_TOKEN_FILE=str(token))
+    assert federated.credential == FederatedToken(path=token)
+    assert problems(ENTRA_CERTIFICATE=str(key)) == (
+        "ENTRA_CLIENT_SECRET and ENTRA_CERTIFICATE are set: keep one of them.",
+    )
+    [said] = problems(**without, ENTRA_CERTIFICATE=str(key), ENTRA_CERTIFICATE_PASSWORD="x")
+    assert said.startswith("ENTRA_CERTIFICATE_PASSWORD is set, but")
+    for name in ("ENTRA_CERTIFICATE", "ENTRA_FEDERATED_TOKEN_FILE"):
+        [said] = problems(**without, **{name: str(tmp_path / "none")})
+        assert said == f"{name} must name a file that this user can read."
 
 
 def test_nobody_can_be_the_only_one_who_decides_on_what_they_ask_for() -> None:
@@ -316,13 +334,13 @@ def test_entra_alone_is_read_without_a_word_about_slack() -> None:
     with pytest.raises(SettingsError) as caught:
         read_access({"ENTRA_CERTIFICATE": "bot.pfx"})
     assert [sentence.split()[0] for sentence in caught.value.problems] == [
-        *("ENTRA_TENANT_ID", "ENTRA_CLIENT_ID", "ENTRA_CLIENT_SECRET", "ENTRA_CERTIFICATE"),
+        *("ENTRA_TENANT_ID", "ENTRA_CLIENT_ID", "ENTRA_CERTIFICATE"),
     ]
 
 
 def test_no_sentence_repeats_what_was_typed_because_it_may_be_a_secret() -> None:
     pasted = "hunter2-in-the-wrong-place"
-    names = {name for name, _, _ in SENTENCES} | set(NOT_YET) | {"SLACK_SIGNING_SECRET"}
+    names = {name for name, _, _ in SENTENCES} | {"SLACK_SIGNING_SECRET"}
     with pytest.raises(SettingsError) as caught:
         Settings.read(dict.fromkeys(names, pasted))
     assert pasted not in str(caught.value)

@@ -6,7 +6,8 @@ import pytest
 
 from graph.client import Token, read_token
 from graph.clock import SystemClock
-from graph.signin import EARLY, BotTokens, Credential, SignIn
+from graph.credentials import Credential
+from graph.signin import EARLY, BotTokens, SignIn
 from tests.support.graph_fakes import jwt
 from tests.support.still_clock import StillClock
 

@@ -1,0 +1,119 @@
+"""How the bot itself signs in: with each credential it does all that it does."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.checks import CannotStart
+from bot.doctor import examine
+from bot.doctor.findings import Finding, Mark
+from bot.playground.stage import Stage
+from tests.support.bot_credentials import CREDENTIALS, SUBJECT, Environ
+from tests.support.cli import typed
+from tests.support.credentials import PASSWORD, certificate, issuer, pem, private, rsa_key
+from tests.support.running_bot import Bot
+from tests.support.story import Story
+
+
+@pytest.mark.parametrize("credential", CREDENTIALS)
+async def test_from_the_form_to_the_mask_with_each_credential(
+    stage: Stage, bot: Bot, credential: str
+) -> None:
+    async with bot(**CREDENTIALS[credential](stage)):
+        story = Story(stage)
+        id = await story.ready("billing")
+        await story.values(id)
+        assert "••••••••" not in await story.reveal()
+        story.clock.move(timedelta(seconds=61))
+        await story.until(lambda: "masked for good" in story.whispers("rosa"))
+        [application] = stage.tenant.applications_named("billing")
+        assert application["createdByAppId"] == stage.tenant.administrator.client_id
+        assert len(stage.tenant.live_secrets(application["appId"])) == 1
+
+
+def renew_certificate(stage: Stage, environ: Environ) -> None:
+    stage.tenant.trust(stage.tenant.administrator, certificate(rsa_key(1)))
+    private(Path(environ["ENTRA_CERTIFICATE"]), pem(rsa_key(1)))
+
+
+def renew_token(stage: Stage, environ: Environ) -> None:
+    """The cluster has a new key, so its earlier tokens count no more."""
+    cluster = issuer(number=2)
+    stage.tenant.federate(stage.tenant.administrator, cluster, subject=SUBJECT)
+    private(Path(environ["ENTRA_FEDERATED_TOKEN_FILE"]), cluster.token(subject=SUBJECT))
+
+
+@pytest.mark.parametrize(
+    ("credential", "renew"), [("PEM", renew_certificate), ("federated token", renew_token)]
+)
+async def test_a_file_that_changes_is_used_at_the_next_sign_in(
+    stage: Stage, bot: Bot, credential: str, renew: Callable[[Stage, Environ], None]
+) -> None:
+    environ = CREDENTIALS[credential](stage)
+    async with bot(**environ):
+        story = Story(stage)
+        renew(stage, environ)
+        # Graph refuses the token in use once, so that the bot signs in again.
+        stage.tenant.faults.fail(
+            "GET", "applications", status=401, code="InvalidAuthenticationToken"
+        )
+        await story.ask("billing")
+        signed_in = stage.tenant.calls("POST", "oauth2")
+        assert [call.status for call in signed_in] == [200, 200]
+
+
+async def test_a_certificate_that_has_expired_ends_the_start_with_that_sentence(
+    stage: Stage, bot: Bot
+) -> None:
+    environ = CREDENTIALS["PEM"](stage)
+    stage.clock.move(timedelta(days=366))
+    with pytest.raises(CannotStart) as caught:
+        async with bot(**environ):
+            pass
+    assert "The certificate in ENTRA_CERTIFICATE has expired on 20" in str(caught.value)
+
+
+async def test_a_certificate_that_entra_does_not_know_is_told_from_a_token_that_does_not_match(
+    stage: Stage, bot: Bot
+) -> None:
+    certified, federated = CREDENTIALS["PEM"](stage), CREDENTIALS["federated token"](stage)
+    stage.tenant.trust(stage.tenant.administrator)
+    private(Path(federated["ENTRA_FEDERATED_TOKEN_FILE"]), issuer().token(subject="another"))
+    for environ, words in (
+        (certified, "Entra does not know the certificate"),
+        (federated, "subject"),
+    ):
+        with pytest.raises(CannotStart) as caught:
+            async with bot(**environ):
+                pass
+        assert words in str(caught.value)
+
+
+async def test_the_doctor_names_a_token_for_another_audience(stage: Stage) -> None:
+    environ = stage.environ(**CREDENTIALS["federated token"](stage))
+    assert not [it for it in await entra(environ, stage) if it.mark is not Mark.WELL]
+    token = issuer().token(subject=SUBJECT, audience="api://other")
+    private(Path(environ["ENTRA_FEDERATED_TOKEN_FILE"]), token)
+    doubt, wrong = [it for it in await entra(environ, stage) if it.mark is not Mark.WELL]
+    assert "api://AzureADTokenExchange" in doubt.sentence
+    assert (doubt.mark, wrong.mark) == (Mark.DOUBT, Mark.WRONG)
+    assert "audience (aud)" in wrong.sentence
+
+
+async def entra(environ: Environ, stage: Stage) -> list[Finding]:
+    found = examine(environ, stage.clock)
+    return [it async for it in found if it.sentence.startswith(("Entra", "Rights"))]
+
+
+@pytest.mark.parametrize("credential", CREDENTIALS)
+async def test_plan_and_doctor_sign_in_with_each_credential(stage: Stage, credential: str) -> None:
+    environ = stage.environ(**CREDENTIALS[credential](stage))
+    asked = ("plan", "--profile", "directory-read", "--name", "reader")
+    planned = await typed(*asked, environ=environ, folder=stage.folder)
+    assert planned.status == 0, planned.err
+    told = await typed("doctor", environ=environ, folder=stage.folder)
+    assert told.status == 0, told.out
+    assert "✔ Entra: the bot's own application signs in." in told.out
+    assert PASSWORD not in planned.out + planned.err + told.out + told.err

@@ -1,0 +1,103 @@
+"""Files to sign in with: what is read from them, and why one cannot be used."""
+
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from graph.credentials import MOST_BYTES, Certificate, CredentialUnusable, FederatedToken
+from tests.support.credentials import PASSWORD, certificate, issuer, key_pem, pem, pfx, rsa_key
+
+EC_KEY = ec.generate_private_key(ec.SECP256R1())
+OWN, OTHER = rsa_key(), rsa_key(1)
+SIGNED = certificate(OWN).public_bytes(Encoding.PEM)
+TOKEN = issuer().token(subject="somebody")
+
+
+def written(folder: Path, content: bytes) -> Path:
+    file = folder / "credential"
+    file.write_bytes(content)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("content", "password"),
+    [
+        (pem(OWN), None),
+        (SIGNED + key_pem(OWN), None),
+        (certificate(OTHER).public_bytes(Encoding.PEM) + pem(OWN), None),
+        (pem(OWN, password=PASSWORD), PASSWORD),
+        (pfx(OWN), None),
+        (pfx(OWN, password=PASSWORD), PASSWORD),
+    ],
+)
+def test_a_key_and_its_certificate_are_found_in_any_order_and_form(
+    tmp_path: Path, content: bytes, password: str | None
+) -> None:
+    credential = Certificate(path=written(tmp_path, content), password=password)
+    pair = credential.read()
+    assert pair.certificate == certificate(OWN)
+    assert pair.key.private_numbers() == OWN.private_numbers()
+    assert PASSWORD not in repr(credential)
+    assert "RSAPrivateKey" not in repr(pair)
+
+
+@pytest.mark.parametrize(
+    ("content", "password", "words"),
+    [
+        (b"", None, "neither PEM nor PFX"),
+        (b"hunter2", None, "neither PEM nor PFX"),
+        (SIGNED, None, "no private key"),
+        (key_pem(OWN), None, "no certificate:"),
+        (key_pem(OTHER) + SIGNED, None, "no certificate that belongs to its private key"),
+        (pem(EC_KEY), None, "not RSA"),
+        (pfx(EC_KEY), None, "not RSA"),
+        (pem(OWN, password=PASSWORD), None, "set ENTRA_CERTIFICATE_PASSWORD"),
+        (pem(OWN, password=PASSWORD), "hunter2", "ENTRA_CERTIFICATE_PASSWORD does not open"),
+        (pem(OWN), PASSWORD, "ENTRA_CERTIFICATE_PASSWORD is set, but"),
+        (pfx(OWN, password=PASSWORD), None, "set ENTRA_CERTIFICATE_PASSWORD"),
+        (pfx(OWN, password=PASSWORD), "hunter2", "ENTRA_CERTIFICATE_PASSWORD does not open"),
+        (pfx(OWN)[:100], "hunter2", "does not open"),
+        (key_pem(OWN)[:200] + b"\n-----END PRIVATE KEY-----\n" + SIGNED, None, "cannot be read"),
+        (key_pem(OWN) + SIGNED[:200] + b"\n-----END CERTIFICATE-----\n", None, "cannot be read"),
+        (b"0" * (MOST_BYTES + 1), None, "too large"),
+    ],
+)
+def test_why_a_certificate_cannot_be_used(
+    tmp_path: Path, content: bytes, password: str | None, words: str
+) -> None:
+    credential = Certificate(path=written(tmp_path, content), password=password)
+    with pytest.raises(CredentialUnusable) as caught:
+        credential.read()
+    said = f"{caught.value.sentence} {caught.value.advice} {caught.value!r} {caught.value}"
+    assert words in said
+    assert caught.value.sentence.startswith("ENTRA_CERTIFICATE")
+    assert caught.value.sentence.endswith(".")
+    assert "hunter2" not in said
+    assert PASSWORD not in said
+    assert "BEGIN" not in said
+
+
+@pytest.mark.parametrize("path", ["/no/such/file", "/", "x" * 5000, "a\x00b"])
+def test_a_file_that_cannot_be_read_is_named_by_its_setting(path: str) -> None:
+    for credential in (Certificate(path=Path(path)), FederatedToken(path=Path(path))):
+        with pytest.raises(CredentialUnusable, match="CredentialUnusable") as caught:
+            credential.read()
+        assert caught.value.sentence.startswith("ENTRA_")
+        assert "must name a file that this user can read." in caught.value.sentence
+        assert path not in caught.value.sentence or path == "/"
+
+
+def test_a_token_is_read_without_what_is_around_it(tmp_path: Path) -> None:
+    credential = FederatedToken(path=written(tmp_path, f"\n{TOKEN}\n".encode()))
+    assert credential.read() == TOKEN
+    assert credential.audiences() == {"api://AzureADTokenExchange"}
+    assert TOKEN not in repr(credential)
+
+
+@pytest.mark.parametrize("content", [b"", b"a.b.c", TOKEN.encode() * 2, b"\xff" * 100, b"[1]"])
+def test_what_is_no_token_is_refused(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(CredentialUnusable) as caught:
+        FederatedToken(path=written(tmp_path, content)).read()
+    assert "one signed token" in caught.value.sentence
