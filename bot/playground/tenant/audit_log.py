@@ -44,6 +44,9 @@ class Activity(Enum):
     UPDATE_POLICY = "Update policy", "Update", "Policy"
     DELETE_POLICY = "Delete policy", "Delete", "Policy"
     ADD_POLICY_TO_APPLICATION = "Add policy to application", "Assign"
+    ADD_ROLE = "Add role definition", "Add", "RoleManagement"
+    ADD_ROLE_MEMBER = "Add member to role", "Assign", "RoleManagement"
+    REMOVE_ROLE_MEMBER = "Remove member from role", "Unassign", "RoleManagement"
     REMOVE_POLICY_FROM_APPLICATION = "Remove policy from application", "Unassign"
 
     def __init__(self, title: str, operation: str, category: str = "ApplicationManagement") -> None:
@@ -57,7 +60,7 @@ class Touched:
     """One object that an activity was about, and what changed in it."""
 
     kind: str
-    """`Application`, `ServicePrincipal`, `Policy`."""
+    """`Application`, `ServicePrincipal`, `Policy`, `Role`."""
     body: Mapping[str, Any]
     changes: tuple[dict[str, Any], ...] = field(default=(), repr=False)
 

@@ -46,6 +46,14 @@ class Directory:
     """App management policies besides the default one, by id; like owners, they do not lag."""
     assigned_policies: dict[str, str] = field(default_factory=dict)
     """Object id of an application → id of the policy that takes the default one's place."""
+    consent_policies: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """App consent policies, by id; these and directory roles do not lag either."""
+    condition_sets: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    """Id of an app consent policy → the condition sets that it includes, by id."""
+    role_definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Custom directory roles, by id."""
+    role_assignments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Who holds them, by the id of the assignment."""
     deleted: dict[str, tuple[Kind, dict[str, Any]]] = field(default_factory=dict)
     """What was deleted and can still be restored, by object id."""
     audits: list[tuple[datetime, dict[str, Any]]] = field(default_factory=list)

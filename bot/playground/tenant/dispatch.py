@@ -14,7 +14,6 @@ from bot.playground.tenant.errors import GraphFailure, bad_request
 from bot.playground.tenant.operations import operation_for
 from bot.playground.tenant.query import option_name
 from bot.playground.tenant.replicas import REPLICAS, Moment
-from bot.playground.tenant.rights import check_rule
 from bot.playground.tenant.urls import target_of
 
 VERSION = "/v1.0"
@@ -122,7 +121,6 @@ def _carry_out(directory: Directory, caller: Caller, incoming: Incoming) -> Answ
         raise GraphFailure(414, "UriTooLong", "The request URI is too long.")
     target = target_of(path)
     operation = operation_for(incoming.method, target.template)
-    check_rule(caller, operation.rule)
     purge_old(directory)
     request = Request(
         method=incoming.method,
@@ -134,6 +132,7 @@ def _carry_out(directory: Directory, caller: Caller, incoming: Incoming) -> Answ
         caller=caller,
         moment=moment(directory),
     )
+    operation.check(directory, request)
     return operation.do(directory, request)
 
 

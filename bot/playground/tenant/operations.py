@@ -3,15 +3,17 @@
 Anything else is answered as the real service answers a path that it does not know.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bot.playground.tenant import (
     app_policies,
     app_role_assignments,
     applications,
+    consent_policies,
     deleted_items,
     directory_audits,
+    directory_roles,
     federated_credentials,
     organization,
     owners,
@@ -24,15 +26,26 @@ from bot.playground.tenant import (
 from bot.playground.tenant.calls import Answer, Request
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.errors import GraphFailure, bad_request
-from bot.playground.tenant.rights import Rule
+from bot.playground.tenant.rights import Rule, check_rule, fulfils
 
 Do = Callable[[Directory, Request], Answer]
+Check = Callable[[Directory, Request], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
     rule: Rule
     do: Do
+    check_role: Check | None = None
+    """Refuses whoever lacks the first role of the rule and no directory role makes up for it."""
+
+    def check(self, directory: Directory, request: Request) -> None:
+        """Refuse a caller who may not do this."""
+        if self.check_role is None or fulfils(request.caller, self.rule):
+            check_rule(request.caller, self.rule)
+            return
+        check_rule(request.caller, self.rule[1:])
+        self.check_role(directory, request)
 
 
 _TABLE: tuple[tuple[str, str, Rule, Do], ...] = (
@@ -144,6 +157,72 @@ _TABLE: tuple[tuple[str, str, Rule, Do], ...] = (
         rights.READ_ASSIGNED_POLICY,
         app_policies.list_applications,
     ),
+    (
+        "POST",
+        "policies/permissionGrantPolicies",
+        rights.CHANGE_CONSENT_POLICY,
+        consent_policies.create,
+    ),
+    (
+        "GET",
+        "policies/permissionGrantPolicies/{}",
+        rights.READ_CONSENT_POLICY,
+        consent_policies.read,
+    ),
+    (
+        "DELETE",
+        "policies/permissionGrantPolicies/{}",
+        rights.CHANGE_CONSENT_POLICY,
+        consent_policies.delete,
+    ),
+    (
+        "GET",
+        "policies/permissionGrantPolicies/{}/includes",
+        rights.READ_CONDITION_SETS,
+        consent_policies.list_includes,
+    ),
+    (
+        "POST",
+        "policies/permissionGrantPolicies/{}/includes",
+        rights.CHANGE_CONSENT_POLICY,
+        consent_policies.include,
+    ),
+    (
+        "DELETE",
+        "policies/permissionGrantPolicies/{}/includes/{}",
+        rights.CHANGE_CONSENT_POLICY,
+        consent_policies.remove_include,
+    ),
+    (
+        "POST",
+        "roleManagement/directory/roleDefinitions",
+        rights.CHANGE_ROLES,
+        directory_roles.define,
+    ),
+    (
+        "GET",
+        "roleManagement/directory/roleDefinitions/{}",
+        rights.READ_ROLES,
+        directory_roles.read_definition,
+    ),
+    (
+        "GET",
+        "roleManagement/directory/roleAssignments",
+        rights.READ_ROLES,
+        directory_roles.list_assignments,
+    ),
+    (
+        "POST",
+        "roleManagement/directory/roleAssignments",
+        rights.CHANGE_ROLES,
+        directory_roles.assign,
+    ),
+    (
+        "DELETE",
+        "roleManagement/directory/roleAssignments/{}",
+        rights.CHANGE_ROLES,
+        directory_roles.unassign,
+    ),
     ("GET", "auditLogs/directoryAudits", rights.READ_AUDITS, directory_audits.list_all),
     ("GET", "auditLogs/directoryAudits/{}", rights.READ_AUDITS, directory_audits.read),
     ("GET", "users", rights.READ_USERS, people.list_users),
@@ -169,8 +248,17 @@ _TABLE: tuple[tuple[str, str, Rule, Do], ...] = (
     ),
 )
 
+_BY_ROLE: Mapping[tuple[str, str], Check] = {
+    ("POST", "servicePrincipals/{}/appRoleAssignedTo"): directory_roles.check_assignment,
+    ("POST", "servicePrincipals/{}/appRoleAssignments"): directory_roles.check_assignment,
+    ("POST", "oauth2PermissionGrants"): directory_roles.check_grant,
+    ("PATCH", "oauth2PermissionGrants/{}"): directory_roles.check_widened,
+}
+"""Grants, which a directory role may allow: one mechanism is enough. It takes none back."""
+
 OPERATIONS = {
-    (method, template): Operation(rule=rule, do=do) for method, template, rule, do in _TABLE
+    (method, template): Operation(rule=rule, do=do, check_role=_BY_ROLE.get((method, template)))
+    for method, template, rule, do in _TABLE
 }
 _TEMPLATES = {template for _, template in OPERATIONS}
 

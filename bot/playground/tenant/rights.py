@@ -66,6 +66,21 @@ CHANGE_POLICY: Rule = (any_of("Policy.ReadWrite.ApplicationConfiguration"),)
 # Both together, as learn.microsoft.com/graph/api/appmanagementpolicy-post-appliesto asks.
 ASSIGN_POLICY: Rule = (any_of("Application.Read.All"), *CHANGE_POLICY)
 READ_ASSIGNED_POLICY: Rule = (any_of("Application.Read.All"), *READ_POLICY)
+READ_CONSENT_POLICY: Rule = (
+    any_of("Policy.Read.PermissionGrant", "Policy.ReadWrite.PermissionGrant"),
+)
+# The public table does not let the right to write read these.
+READ_CONDITION_SETS: Rule = (any_of("Policy.Read.PermissionGrant", "Directory.Read.All"),)
+CHANGE_CONSENT_POLICY: Rule = (any_of("Policy.ReadWrite.PermissionGrant"),)
+READ_ROLES: Rule = (
+    any_of(
+        "RoleManagement.Read.Directory",
+        "RoleManagement.Read.All",
+        "RoleManagement.ReadWrite.Directory",
+        "Directory.Read.All",
+    ),
+)
+CHANGE_ROLES: Rule = (any_of("RoleManagement.ReadWrite.Directory"),)
 READ_AUDITS: Rule = (any_of("AuditLog.Read.All"),)
 READ_USERS: Rule = (
     any_of(
@@ -101,9 +116,14 @@ READ_MEMBERS: Rule = (
 _SEES_ALL_APPLICATIONS = READ_APPLICATIONS[0] - {OWNED}
 
 
+def fulfils(caller: Caller, rule: Rule) -> bool:
+    """Whether the caller's token carries the roles that an operation asks for."""
+    return all(caller.roles & sufficient for sufficient in rule)
+
+
 def check_rule(caller: Caller, rule: Rule) -> None:
     """Refuse a caller whose token lacks a role that the operation asks for."""
-    if any(not caller.roles & sufficient for sufficient in rule):
+    if not fulfils(caller, rule):
         raise denied()
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from bot.playground.tenant import shapes
+from bot.playground.tenant import consent_policies, directory_roles, shapes
 from bot.playground.tenant.batch import METHODS as METHODS_OF_BATCH
 from bot.playground.tenant.operations import OPERATIONS
 from tests.support.graph_caller import GRAPH
@@ -19,7 +19,8 @@ KNOWN = "known-{}"
 _SHAPES = (
     *(shapes.APPLICATION, shapes.SERVICE_PRINCIPAL, shapes.ASSIGNMENT, shapes.GRANT),
     *(shapes.FEDERATED_CREDENTIAL, shapes.APP_POLICY, shapes.KEY_CREDENTIAL),
-    shapes.PASSWORD_CREDENTIAL,
+    *(shapes.PASSWORD_CREDENTIAL, consent_policies.CONDITION_SET, directory_roles.DEFINITION),
+    directory_roles.ASSIGNMENT,
 )
 NAMES = sorted(
     {name for shape in _SHAPES for name in shape.properties}

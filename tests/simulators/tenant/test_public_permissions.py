@@ -29,6 +29,11 @@ SAME_AS: Mapping[tuple[str, str], str] = {
         "applications/{}/appManagementPolicies/{}/$ref",
     ): "/applications/{id}/appmanagementpolicies",
 }
+_ROLE_READERS = {
+    *("RoleManagement.Read.Directory", "RoleManagement.Read.All"),
+    *("RoleManagement.ReadWrite.Directory", "Directory.Read.All"),
+}
+_ROLE_WRITERS = {"RoleManagement.ReadWrite.Directory"}
 _READS = {"Application.Read.All", "Application.ReadWrite.All", "Application.ReadWrite.OwnedBy"}
 _WRITES = {"Application.ReadWrite.All", "Application.ReadWrite.OwnedBy"}
 _DIRECTORY = {"Directory.Read.All", "Directory.ReadWrite.All"}
@@ -38,6 +43,12 @@ DOCUMENTED: Mapping[tuple[str, str], set[str]] = {
     ("GET", "directory/deletedItems/{}"): _READS | _DIRECTORY,
     ("DELETE", "directory/deletedItems/{}"): _WRITES,
     ("POST", "directory/deletedItems/{}/restore"): _WRITES,
+    # …/rbacapplication-post-roledefinitions, -list-roleassignments and their neighbours
+    ("POST", "roleManagement/directory/roleDefinitions"): _ROLE_WRITERS,
+    ("GET", "roleManagement/directory/roleDefinitions/{}"): _ROLE_READERS,
+    ("GET", "roleManagement/directory/roleAssignments"): _ROLE_READERS,
+    ("POST", "roleManagement/directory/roleAssignments"): _ROLE_WRITERS,
+    ("DELETE", "roleManagement/directory/roleAssignments/{}"): _ROLE_WRITERS,
     # …/directoryaudit-list and -get; today's pages ask for Directory.Read.All besides
     ("GET", "auditLogs/directoryAudits"): {"AuditLog.Read.All"},
     ("GET", "auditLogs/directoryAudits/{}"): {"AuditLog.Read.All"},
