@@ -107,7 +107,7 @@ class ConsentWatch:
             return
         if isinstance(found, NotFound) and _is_settled(registration, now):
             await self._fail(registration, GONE)
-        elif deadline is not None and deadline <= now:
+        elif isinstance(found, Granted) and deadline is not None and deadline <= now:
             await self._fail(registration, TOO_LATE)
         else:
             async with self._database.transaction() as tx:

@@ -51,6 +51,8 @@ IN_WORDS: Mapping[str, str] = {
 """The words for the states of a step in Slack's plan block."""
 REMOVED = (Status.UNDONE, Status.REVOKING, Status.REVOKED)
 """States in which the steps are no longer shown, because their objects are deleted."""
+WITHOUT_STEPS = (*REMOVED, Status.WAITING_FOR_CONSENT)
+"""While an administrator has to consent, the grants are listed instead."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +213,7 @@ def _times(registration: Registration) -> Iterator[str]:
 
 def steps(registration: Registration, drawing: Drawing) -> Iterator[Block]:
     """Yield the progress of the latest run: with Slack's plan block, or with plain sections."""
-    if not registration.steps or registration.status in REMOVED:
+    if not registration.steps or registration.status in WITHOUT_STEPS:
         return
     # The stage at work is the first with a step that has not ended.
     open_stages = (step.stage for step in registration.steps if step.ended_at is None)

@@ -15,8 +15,7 @@ def awaited(registration: Registration, page: str) -> Iterator[Block]:
     """Yield the consent that a registration waits for, if it does. `page` is where it is given."""
     if registration.status is not Status.WAITING_FOR_CONSENT:
         return
-    yield ui.section(_how(registration, page))
-    yield ui.section("\n".join(_grants(registration)))
+    yield from _task(registration, page)
     found = registration.consent
     if found is not None and found.withdrawn:
         names = ", ".join(_name(each) for each in found.withdrawn)
@@ -40,7 +39,7 @@ def call(registration: Registration, page: str) -> ui.Notice:
     asked = f"*{said}*: *{name}*, requested by {ui.person(registration.requester)}."
     return ui.notice(
         asked,
-        ui.section(_how(registration, page)),
+        *_task(registration, page),
         spoken=f"{said}: {name}",
         buttons=buttons.repair_buttons(registration),
     )
@@ -53,18 +52,20 @@ def asked(id: str) -> str:
     )
 
 
-def _how(registration: Registration, page: str) -> str:
+def _task(registration: Registration, page: str) -> Iterator[Block]:
+    """Yield what an administrator has to do, and how far it is done."""
     plan = Plan.from_json(dict(registration.plan or {}))
     by = consenters(plan)
-    return (
+    yield ui.section(
         f"{by[0].upper()}{by[1:]} opens <{page}|API permissions> of this application in the Entra"
-        " admin centre, compares them with the list below, and presses *Grant admin consent*."
+        " admin centre, checks that exactly these are listed there, and presses *Grant admin"
+        " consent*:"
     )
+    yield ui.section("\n".join(_grants(registration, plan)))
 
 
-def _grants(registration: Registration) -> Iterator[str]:
+def _grants(registration: Registration, plan: Plan) -> Iterator[str]:
     """Yield each permission of the plan, and whether it is granted."""
-    plan = Plan.from_json(dict(registration.plan or {}))
     for each in (*plan.roles, *plan.scopes):
         step = "scopes" if each in plan.scopes else f"role:{each.name}"
         state = ":white_check_mark: granted" if step in registration.facts else "not granted yet"

@@ -82,4 +82,6 @@ def _findings(registration: Registration, check: Check) -> Iterator[Block]:
 
 def _foot(registration: Registration, check: Check) -> Block:
     name, at = ui.escaped(registration.form.name), ui.when(check.at)
-    return ui.context(f"*{name}* · {at} · `{COMMAND} check {registration.id}` looks again")
+    again = f" · `{COMMAND} check {registration.id}` looks again"
+    is_ready = registration.status is Status.READY
+    return ui.context(f"*{name}* · {at}{again if is_ready else ''}")

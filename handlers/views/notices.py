@@ -58,6 +58,11 @@ def _news(registration: Registration, latest: Entry | None, quorum: Quorum) -> s
             if latest is not None and latest.what in DECISIONS:
                 return f"<@{latest.user_id}> {DECISIONS[latest.what]} {name}: {count}."
             return f"*{headline(registration)}*: {count}."
+        case Status.WAITING_FOR_CONSENT:
+            return (
+                f"{name} is registered, and an administrator has to consent before it gets its"
+                " secret. Its card has the link; the bot goes on by itself."
+            )
         case Status.DENIED:
             return f"{ui.person(registration.votes[-1].person)} denied {name}: “{reason}”."
         case Status.REFUSED:

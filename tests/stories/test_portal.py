@@ -1,5 +1,6 @@
 """Consent mode `portal`: an administrator consents in the Entra admin centre, not the bot."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,8 @@ from bot.app import Intervals
 from bot.domain.lifetimes import CONSENT_TTL
 from bot.playground.stage import Stage
 from bot.playground.tenant.tenant import PORTAL
+from bot.worker.consent_watch import ConsentWatch
+from tests.support.drift_story import by_hand
 from tests.support.running_bot import Bot
 from tests.support.story import Story
 
@@ -34,7 +37,7 @@ def environ(stage: Stage, *rights: str) -> dict[str, str]:
 
 @pytest.fixture
 async def story(bot: Bot, stage: Stage) -> AsyncIterator[Story]:
-    async with bot(**environ(stage, SEE)):
+    async with bot(**environ(stage, SEE), REQUESTERS="*"):
         yield Story(stage)
 
 
@@ -191,6 +194,85 @@ async def test_look_now_brings_the_look_forward(bot: Bot, stage: Stage) -> None:
         story.clock.move(timedelta(minutes=1))
         await running.consent_watch.look()
         await story.until(lambda: "is ready" in card(story, id))
+
+
+async def test_a_bot_that_was_stopped_meanwhile_goes_on(bot: Bot, stage: Stage) -> None:
+    settings, story = environ(stage, SEE), Story(stage)
+    async with bot(**settings):
+        id = await waiting(story)
+    story.tenant.grant_admin_consent(app_id(story))
+    async with bot(**settings):
+        await looked(story, id, "is ready")
+
+
+async def test_of_two_processes_one_looks(bot: Bot, stage: Stage) -> None:
+    async with bot(**environ(stage, SEE), intervals=UNHURRIED) as running:
+        story = Story(stage)
+        await waiting(story)
+        before = batches(story)
+        story.clock.move(timedelta(minutes=2))
+        other = ConsentWatch(running.services, every=3600)
+        await asyncio.gather(running.consent_watch.look(), other.look())
+        assert batches(story) - before == 1
+
+
+async def test_an_outage_is_waited_for_whatever_the_deadline_says(bot: Bot, stage: Stage) -> None:
+    async with bot(**environ(stage, SEE), intervals=UNHURRIED) as running:
+        story = Story(stage)
+        id = await waiting(story)
+        story.tenant.grant_admin_consent(app_id(story))
+        story.clock.move(CONSENT_TTL)
+        stage.tenant.faults.fail("POST", "batch", status=403)
+        await running.consent_watch.look()
+        assert WAITS in card(story, id)
+        stage.tenant.faults.clear()
+        story.clock.move(timedelta(minutes=1))
+        await running.consent_watch.look()
+        await story.until(lambda: "is ready" in card(story, id))
+
+
+async def test_an_application_that_is_deleted_meanwhile_is_not_waited_for(
+    bot: Bot, stage: Stage
+) -> None:
+    async with bot(**environ(stage, SEE), intervals=UNHURRIED) as running:
+        story = Story(stage)
+        id = await waiting(story)
+        async with by_hand(story) as hand:
+            await hand.delete(f"/applications/{story.tenant.applications[-1]['id']}")
+        for _ in range(20):
+            story.clock.move(timedelta(minutes=1))
+            await running.consent_watch.look()
+        await story.until(lambda: "was deleted in Entra" in card(story, id))
+
+
+@pytest.mark.parametrize("seconds", [0, 5])
+async def test_grants_that_replicate_slowly_are_waited_for(story: Story, seconds: float) -> None:
+    story.tenant.faults.lag = seconds
+    story.tenant.faults.role_lag = seconds
+    id = await waiting(story)
+    story.tenant.grant_admin_consent(app_id(story))
+    await looked(story, id, "is ready")
+
+
+async def test_consent_that_is_withdrawn_later_is_told(story: Story) -> None:
+    id = await waiting(story)
+    story.tenant.grant_admin_consent(app_id(story))
+    await looked(story, id, "is ready")
+    story.tenant.withdraw(app_id(story), "Directory.Read.All")
+    story.clock.move(timedelta(hours=1))
+    await story.check(id)
+    await story.until(lambda: "No longer granted: Directory.Read.All" in story.direct("rosa"))
+
+
+async def test_a_handover_while_it_waits_changes_who_gets_the_values(story: Story) -> None:
+    id = await waiting(story)
+    story.workspace.add_person("hedy", "Hedy")
+    asking = story.workspace.command("rosa", f"handover {id} @hedy")
+    asked = await story.new_request(asking, "Confirm the handover")
+    await story.workspace.click("ada", "Confirm the handover", on=asked)
+    story.tenant.grant_admin_consent(app_id(story))
+    await looked(story, id, "is ready")
+    await story.until(lambda: f"{id}: your connector values" in story.direct("hedy"))
 
 
 def calls(story: Story, id: str) -> int:
