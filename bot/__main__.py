@@ -86,13 +86,17 @@ def tenant(
     cloud: Annotated[
         str, typer.Option(metavar="NAME", help="The cloud it is in: public, usgov, …")
     ] = "public",
+    real_host_names: Annotated[
+        bool, switch("--real-host-names", "Answer as its cloud's own hosts, too, behind a proxy.")
+    ] = False,
     as_json: AsLine = False,
 ) -> None:
     """Run the simulated Entra tenant alone, for other programs to talk to, until it is stopped."""
     from bot.cli import simulators
 
     size = {"users": users, "groups": groups, "seed": seed}
-    simulators.tenant(as_json=as_json, port=port, ca_file=ca_file, cloud=cloud, **size)
+    where = {"port": port, "cloud": cloud, "real_host_names": real_host_names}
+    simulators.tenant(as_json=as_json, ca_file=ca_file, **where, **size)
 
 
 @main.command()

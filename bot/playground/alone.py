@@ -69,7 +69,14 @@ class Alone:
 
 @asynccontextmanager
 async def tenant(
-    *, port: int, ca_file: Path | None, cloud: str, users: int, groups: int, seed: int
+    *,
+    port: int,
+    ca_file: Path | None,
+    cloud: str,
+    real_host_names: bool,
+    users: int,
+    groups: int,
+    seed: int,
 ) -> AsyncIterator[Alone]:
     """Run a tenant on 127.0.0.1. Port 0 takes any that is free; the same seed makes the same.
 
@@ -86,6 +93,7 @@ async def tenant(
         running = tenants.running(
             clock=MovableClock(),
             cloud=CLOUDS[cloud],
+            real_host_names=real_host_names,
             ca=trustme.CA(organization_name=AUTHORITY),
             port=port,
             seed=seed,

@@ -32,7 +32,7 @@ UNUSABLE = 2
 
 def small(ca_file: Path | None = None, *, cloud: str = "public", **changes: int) -> Simulator:
     sizes = {"port": 0, "users": 3, "groups": 1, "seed": 7, **changes}
-    return alone.tenant(ca_file=ca_file, cloud=cloud, **sizes)
+    return alone.tenant(ca_file=ca_file, cloud=cloud, real_host_names=False, **sizes)
 
 
 async def problems(simulator: Simulator) -> tuple[str, ...]:

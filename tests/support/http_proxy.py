@@ -18,6 +18,8 @@ class Proxy:
         self.seen: list[str] = []
         """Method, host and port of each request that it has passed on."""
         self.refuses = False
+        self.stand_ins: dict[str, str] = {}
+        """Host and port of a service → those of what stands for it here; no others, if any."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -46,12 +48,12 @@ class Proxy:
         if f"basic {AUTHORIZATION}".lower() not in head.decode().lower():
             writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
             return
-        if self.refuses:
+        address = target if method == "CONNECT" else urlsplit(target).netloc
+        if self.refuses or (self.stand_ins and address not in self.stand_ins):
             writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
             return
-        address = target if method == "CONNECT" else urlsplit(target).netloc
         self.seen.append(f"{method} {address}")
-        host, port = address.split(":")
+        host, port = self.stand_ins.get(address, address).split(":")
         there, back = await asyncio.open_connection(host, int(port))
         if method == "CONNECT":
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")

@@ -11,7 +11,7 @@ from bot.playground.tenant.replicas import Moment
 from bot.playground.tenant.urls import Target
 
 Json = dict[str, Any]
-Traffic = Literal["graph", "batched", "token", "discovery"]
+Traffic = Literal["graph", "batched", "token", "discovery", "resource manager"]
 """`batched` calls came inside a `$batch`, which is a `graph` call of its own."""
 
 

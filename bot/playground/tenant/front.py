@@ -2,15 +2,15 @@
 
 import json
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from bot.playground.tenant import batch, sign_in, tokens
+from bot.playground.tenant import batch, resource_manager, sign_in, tokens
 from bot.playground.tenant.calls import Answer, Caller, Traffic
 from bot.playground.tenant.checks import is_guid
 from bot.playground.tenant.directory import Directory
@@ -58,8 +58,10 @@ class Exchange:
 
 
 class Front:
-    def __init__(self, directory: Directory, log: Log) -> None:
+    def __init__(self, directory: Directory, log: Log, names: Iterable[str] = ()) -> None:
+        """Take the names of hosts, besides this machine's, as which it answers."""
         self._directory = directory
+        self._names = frozenset(names)
         self._faults = directory.faults
         self._log = log
 
@@ -79,7 +81,14 @@ class Front:
         self._remember(exchange, answer)
         if answer is None or not await self._let_through(exchange, answer):
             return _cut(http)
-        return _response(exchange, answer, self._directory.now())
+        return _response(exchange, self._linking(http, answer), self._directory.now())
+
+    def _linking(self, http: web.Request, answer: Answer) -> Answer:
+        """Let links name the host that was asked for, if that is one of Microsoft's."""
+        if http.host not in self._names or answer.body is None:
+            return answer
+        body = json.dumps(answer.body).replace(self._directory.url, f"https://{http.host}")
+        return replace(answer, body=json.loads(body))
 
     def _too_large(self, exchange: Exchange) -> Answer:
         message = "The request is too large."
@@ -114,6 +123,15 @@ class Front:
     def _effect(self, exchange: Exchange) -> Answer:
         if found := _SIGN_IN.fullmatch(exchange.path):
             return self._sign_in(exchange, found["tenant"], found["what"])
+        if exchange.kind == "resource manager":
+            http = exchange.http
+            return resource_manager.answer(
+                self._directory,
+                http.method,
+                http.path,
+                http.query,
+                http.headers.get("Authorization"),
+            )
         return self._graph(exchange)
 
     def _sign_in(self, exchange: Exchange, tenant: str, what: str) -> Answer:
@@ -166,9 +184,9 @@ class Front:
         )
 
     def _caller(self, exchange: Exchange) -> Caller:
-        authority = f"{self._directory.url}/{self._directory.id}"
         authorization = exchange.http.headers.get("Authorization")
-        caller = tokens.caller_of(self._directory, authorization, authority=authority)
+        audience = self._directory.cloud.graph
+        caller = tokens.caller_of(self._directory, authorization, audience=audience)
         exchange.caller = caller.app_id
         return caller
 
@@ -228,6 +246,8 @@ def _check_method(method: str, allowed: str) -> None:
 
 
 def _kind_of(path: str) -> Traffic:
+    if path in (resource_manager.METADATA, resource_manager.SUBSCRIPTIONS):
+        return "resource manager"
     found = _SIGN_IN.fullmatch(path)
     if found is None:
         return "graph"

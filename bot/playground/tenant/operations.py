@@ -97,6 +97,18 @@ _TABLE: tuple[tuple[str, str, Rule, Do], ...] = (
     ("GET", "servicePrincipals", rights.LIST_APPLICATIONS, service_principals.list_all),
     ("POST", "servicePrincipals", rights.CHANGE_APPLICATIONS, service_principals.create),
     ("GET", "servicePrincipals/{}", rights.READ_APPLICATIONS, service_principals.read),
+    (
+        "GET",
+        "servicePrincipals/{}/appRoles",
+        rights.READ_APPLICATIONS,
+        service_principals.list_app_roles,
+    ),
+    (
+        "GET",
+        "servicePrincipals/{}/oauth2PermissionScopes",
+        rights.READ_APPLICATIONS,
+        service_principals.list_scopes,
+    ),
     ("PATCH", "servicePrincipals/{}", rights.CHANGE_APPLICATIONS, service_principals.update),
     (
         "DELETE",

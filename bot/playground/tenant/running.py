@@ -2,11 +2,12 @@
 
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from urllib.parse import urlsplit
 
 import trustme
 from aiohttp import web
@@ -37,21 +38,27 @@ async def running(
     *,
     clock: Clock,
     cloud: Cloud = PUBLIC,
+    real_host_names: bool = False,
     ca: trustme.CA | None = None,
     port: int = 0,
     seed: int = 7,
     users: int = 2000,
     groups: int = 150,
 ) -> AsyncIterator[Tenant]:
-    """Run a tenant until the block ends; the same seed gives the same ids, people and lags."""
+    """Run a tenant until the block ends; the same seed gives the same ids, people and lags.
+
+    With `real_host_names` it answers as the cloud's own hosts, too, for clients that know no others
+    and reach it through a proxy on this machine.
+    """
+    names = [str(urlsplit(it).hostname) for it in (cloud.login, cloud.graph) if real_host_names]
     authority = ca or trustme.CA(organization_name="aad-setup playground")
     directory = _directory(clock, cloud, seed=seed, users=users, groups=groups)
     log = Log(directory)
     tenant = Tenant(directory, log)
-    runner = _runner(Front(directory, log), Sim(tenant, clock))
+    runner = _runner(Front(directory, log, names), Sim(tenant, clock))
     await runner.setup()
     try:
-        site = web.TCPSite(runner, HOST, port, ssl_context=_tls(authority))
+        site = web.TCPSite(runner, HOST, port, ssl_context=_tls(authority, names))
         await site.start()
         directory.url = f"https://{HOST}:{runner.addresses[0][1]}"
         with _ca_file(authority) as tenant.ca_file:
@@ -98,11 +105,11 @@ def _runner(front: Front, sim: Sim) -> web.AppRunner:
     )
 
 
-def _tls(authority: trustme.CA) -> ssl.SSLContext:
+def _tls(authority: trustme.CA, names: Iterable[str]) -> ssl.SSLContext:
     # The machine's clock, not the tenant's: TLS libraries know no other.
     until = datetime.now(UTC) + CERTIFICATE_LIFE
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(HOST, "localhost", not_after=until).configure_cert(context)
+    authority.issue_cert(HOST, "localhost", *names, not_after=until).configure_cert(context)
     return context
 
 

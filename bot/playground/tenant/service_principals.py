@@ -12,7 +12,7 @@ from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.errors import GraphFailure, bad_request, denied, duplicate
 from bot.playground.tenant.lookup import changeable, readable
 from bot.playground.tenant.owners import own
-from bot.playground.tenant.query import EntitySet, created, many, one
+from bot.playground.tenant.query import EntitySet, check_options, created, many, one
 from bot.playground.tenant.replicas import Kind
 from bot.playground.tenant.rights import OWNED, check_change, visible
 from bot.playground.tenant.shapes import SERVICE_PRINCIPAL
@@ -78,6 +78,22 @@ def list_all(directory: Directory, request: Request) -> Answer:
 def read(directory: Directory, request: Request) -> Answer:
     found = readable(directory, request, Kind.SERVICE_PRINCIPAL)
     return one(directory.url, request, SERVICE_PRINCIPALS, found)
+
+
+def list_app_roles(directory: Directory, request: Request) -> Answer:
+    return _list_property(directory, request, "appRoles")
+
+
+def list_scopes(directory: Directory, request: Request) -> Answer:
+    return _list_property(directory, request, "oauth2PermissionScopes")
+
+
+def _list_property(directory: Directory, request: Request, name: str) -> Answer:
+    """Answer one property of an object, which is a list."""
+    found = readable(directory, request, Kind.SERVICE_PRINCIPAL)
+    check_options(request.query, frozenset())
+    context = f"{directory.url}/v1.0/$metadata#servicePrincipals('{found['id']}')/{name}"
+    return Answer(status=200, body={"@odata.context": context, "value": found[name]})
 
 
 def update(directory: Directory, request: Request) -> Answer:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from bot.playground.tenant import assertions, tokens
+from bot.playground.tenant import assertions, resource_manager, tokens
 from bot.playground.tenant.calls import Answer
 from bot.playground.tenant.checks import is_guid
 from bot.playground.tenant.directory import Directory
@@ -18,11 +18,17 @@ from bot.playground.tenant.replicas import Kind, Moment
 from graph.clouds import Cloud
 
 _DEFAULT = "/.default"
+_ANY_TENANT = frozenset({"common", "organizations"})
+"""Clients ask there before they know whose account it will be, as `az logout` does."""
 
 
 def discovery(directory: Directory, tenant: str) -> Answer:
-    check_tenant(directory, tenant)
-    base = f"{directory.url}/{directory.id}"
+    """Answer the document of this tenant, or of whichever tenant an account will be of."""
+    if tenant in _ANY_TENANT:
+        base, id = f"{directory.url}/{tenant}", "{tenantid}"
+    else:
+        check_tenant(directory, tenant)
+        base, id = f"{directory.url}/{directory.id}", directory.id
     body = {
         "token_endpoint": f"{base}/oauth2/v2.0/token",
         "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
@@ -32,7 +38,7 @@ def discovery(directory: Directory, tenant: str) -> Answer:
         "id_token_signing_alg_values_supported": ["RS256"],
         "response_types_supported": ["code"],
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
-        "issuer": f"{base}/v2.0",
+        "issuer": f"{directory.url}/{id}/v2.0",
         "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
         "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
         "tenant_region_scope": "EU",
@@ -50,7 +56,7 @@ def token(directory: Directory, tenant: str, form: Mapping[str, str], moment: Mo
     """Answer a client's request for a token; raise `SignInFailure`."""
     check_tenant(directory, tenant)
     app_id = _client(form)
-    _check_scope(directory, form.get("scope"))
+    audience = _audience(directory, form.get("scope"))
     principal = _principal(directory, app_id, moment)
     if form.get("client_assertion"):
         assertions.check(directory, app_id, form, moment)
@@ -59,8 +65,9 @@ def token(directory: Directory, tenant: str, form: Mapping[str, str], moment: Mo
     if not principal["accountEnabled"]:
         message = f"Application '{app_id}' is disabled."
         raise SignInFailure(400, "unauthorized_client", 7000112, message)
-    roles = _roles(directory, principal["id"], moment)
-    access = tokens.issue(directory, app_id=app_id, principal_id=principal["id"], roles=roles)
+    is_for_graph = audience == directory.cloud.graph
+    roles = _roles(directory, principal["id"], moment) if is_for_graph else []
+    access = tokens.issue(directory, principal, audience=audience, roles=roles)
     life = int(tokens.LIFE.total_seconds())
     body = {"token_type": "Bearer", "expires_in": life, "ext_expires_in": life}
     return Answer(status=200, body={**body, "access_token": access})
@@ -117,7 +124,8 @@ def _client(form: Mapping[str, str]) -> str:
     return form["client_id"]
 
 
-def _check_scope(directory: Directory, scope: str | None) -> None:
+def _audience(directory: Directory, scope: str | None) -> str:
+    """Return the service that a token is asked for."""
     resource, suffix = (scope or "").removesuffix(_DEFAULT), (scope or "").endswith(_DEFAULT)
     if not suffix or " " in resource:
         message = (
@@ -125,9 +133,12 @@ def _check_scope(directory: Directory, scope: str | None) -> None:
             " flows must have a scope value with /.default suffixed to the resource identifier."
         )
         raise SignInFailure(400, "invalid_scope", 1002012, message)
-    if resource.rstrip("/") not in {directory.url, directory.cloud.graph, MICROSOFT_GRAPH}:
-        message = f"The resource principal named {resource} was not found in the tenant."
-        raise SignInFailure(400, "invalid_resource", 500011, message)
+    if resource.rstrip("/") in {directory.url, directory.cloud.graph, MICROSOFT_GRAPH}:
+        return directory.cloud.graph
+    if resource.rstrip("/") == resource_manager.url(directory):
+        return resource_manager.url(directory)
+    message = f"The resource principal named {resource} was not found in the tenant."
+    raise SignInFailure(400, "invalid_resource", 500011, message)
 
 
 def _principal(directory: Directory, app_id: str, moment: Moment) -> dict[str, Any]:

@@ -7,6 +7,7 @@ access-token-claims-reference. Roles are as of issue; a later grant needs a late
 import functools
 import json
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,20 +35,23 @@ def published_keys() -> dict[str, Any]:
     return {"keys": [{**key, "use": "sig", "kid": KEY_ID, "alg": "RS256"}]}
 
 
-def issue(directory: Directory, *, app_id: str, principal_id: str, roles: list[str]) -> str:
-    """Sign an access token for Microsoft Graph."""
+def issue(
+    directory: Directory, principal: Mapping[str, Any], *, audience: str, roles: list[str]
+) -> str:
+    """Sign an access token of an application, known by its service principal."""
     now = int(directory.now().timestamp())
     claims = {
-        "aud": directory.cloud.graph,
+        "aud": audience,
         "iss": issuer(directory),
         "iat": now,
         "nbf": now,
         "exp": now + int(LIFE.total_seconds()),
-        "appid": app_id,
+        "app_displayname": principal["appDisplayName"],
+        "appid": principal["appId"],
         "appidacr": "1",
         "idtyp": "app",
-        "oid": principal_id,
-        "sub": principal_id,
+        "oid": principal["id"],
+        "sub": principal["id"],
         "tid": directory.id,
         "uti": uuid.UUID(int=directory.random.getrandbits(128)).hex,
         "ver": "1.0",
@@ -62,14 +66,14 @@ def issuer(directory: Directory) -> str:
     return f"{directory.cloud.issuer}/{directory.id}/"
 
 
-def caller_of(directory: Directory, authorization: str | None, *, authority: str) -> Caller:
-    """Return who is calling; raise 401 unless it is a token of this tenant that still lives."""
+def caller_of(directory: Directory, authorization: str | None, *, audience: str) -> Caller:
+    """Return who is calling; raise 401 unless it is a token for it, of this tenant and alive."""
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip() or not token.isascii():
-        raise unauthenticated("Access token is empty.", authority=authority)
-    claims = _claims(token.strip(), authority)
-    if problem := _problem(directory, claims):
-        raise unauthenticated(problem, authority=authority)
+        raise _refused(directory, "Access token is empty.")
+    claims = _claims(directory, token.strip())
+    if problem := _problem(directory, claims, audience):
+        raise _refused(directory, problem)
     return Caller(
         app_id=claims["appid"],
         principal_id=claims["oid"],
@@ -77,7 +81,7 @@ def caller_of(directory: Directory, authorization: str | None, *, authority: str
     )
 
 
-def _claims(token: str, authority: str) -> dict[str, Any]:
+def _claims(directory: Directory, token: str) -> dict[str, Any]:
     # Times are compared with the tenant's clock, which may be far from the machine's.
     options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
     options |= {"verify_aud": False, "verify_iss": False}
@@ -85,16 +89,16 @@ def _claims(token: str, authority: str) -> dict[str, Any]:
     try:
         return jwt.decode(token, key, algorithms=["RS256"], options=options)
     except jwt.InvalidTokenError:
-        raise _malformed(authority) from None
+        message = "CompactToken parsing failed with error code: 80049217"
+        raise _refused(directory, message) from None
 
 
-def _malformed(authority: str) -> GraphFailure:
-    message = "CompactToken parsing failed with error code: 80049217"
-    return unauthenticated(message, authority=authority)
+def _refused(directory: Directory, message: str) -> GraphFailure:
+    return unauthenticated(message, authority=f"{directory.url}/{directory.id}")
 
 
-def _problem(directory: Directory, claims: dict[str, Any]) -> str | None:
-    if claims.get("aud") != directory.cloud.graph:
+def _problem(directory: Directory, claims: dict[str, Any], audience: str) -> str | None:
+    if claims.get("aud") != audience:
         return "Access token validation failure. Invalid audience."
     if claims.get("iss") != issuer(directory):
         return "Access token validation failure. Invalid issuer."

@@ -36,6 +36,8 @@ OPERATION_NAMES = {"addPassword", "removePassword", "delta", "restore"}
 """Actions and functions, known here or not: never the id of a member."""
 
 _KEYED = re.compile(r"(?P<name>[A-Za-z0-9]+)\((?:(?P<key>[A-Za-z]+)=)?'(?P<value>(?:[^']|'')*)'\)")
+_OWN_TENANT = "myorganization/"
+"""Says the caller's tenant, which is meant without it, too; m365 writes it."""
 _NAMESPACE = "microsoft.graph."
 _ALIAS = "graph."
 """What the public schema calls the namespace for short; msgraph-sdk writes it in casts."""
@@ -61,7 +63,7 @@ def target_of(raw_path: str) -> Target:
     """Read a path below `/v1.0`, still percent-encoded."""
     parts: list[str] = []
     keys: list[Key] = []
-    for segment in map(_plain, raw_path.strip("/").split("/")):
+    for segment in map(_plain, raw_path.strip("/").removeprefix(_OWN_TENANT).split("/")):
         if parts and parts[-1] in COLLECTIONS and _is_id(segment):
             parts.append("{}")
             keys.append(Key(name="id", value=segment))

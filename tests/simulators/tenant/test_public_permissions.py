@@ -16,9 +16,11 @@ from tests.support.graph_schema import Schema
 
 SAME_AS: Mapping[tuple[str, str], str] = {
     # Paths without a row, and the path whose row counts for them: a count reads what a list
-    # reads, a reference changes the collection that it is in.
+    # reads, a reference changes the collection that it is in, a property is read with its object.
     ("GET", "users/$count"): "/users",
     ("GET", "groups/$count"): "/groups",
+    ("GET", "servicePrincipals/{}/appRoles"): "/serviceprincipals/{id}",
+    ("GET", "servicePrincipals/{}/oauth2PermissionScopes"): "/serviceprincipals/{id}",
     ("POST", "applications/{}/owners/$ref"): "/applications/{id}/owners",
     (
         "POST",

@@ -1,0 +1,106 @@
+"""Microsoft's own `az` does the job at the simulated tenant, as it comes.
+
+`AZURE_CLI` names a virtual environment of its own in which `pip install azure-cli` was run.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.judges.presence import do_without
+from tests.support.outside_cli import OutsideCli
+from tests.support.simulator_process import SimulatorProcess, simulator_process
+
+pytestmark = pytest.mark.slow
+
+GRAPH = "00000003-0000-0000-c000-000000000000"
+READ_USERS = "df021288-bdef-4463-88db-98f22de89214"
+READ_ONESELF = "e1fe6dd8-ba31-4d61-89e7-88639da4683d"
+NOWHERE = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def program() -> str:
+    path = Path(os.environ.get("AZURE_CLI", "nowhere")) / "bin" / "az"
+    if not path.is_file():
+        do_without(
+            "azure-cli is not there, so it has judged nothing: run `pip install azure-cli` in a"
+            " virtual environment of its own and name its folder in AZURE_CLI"
+        )
+    return str(path.resolve())
+
+
+@pytest.fixture
+async def tenant(program: str, tmp_path: Path) -> AsyncIterator[SimulatorProcess]:
+    async with simulator_process(
+        "tenant", "--users", "5", "--groups", "1", "--json", folder=tmp_path
+    ) as tenant:
+        yield tenant
+
+
+@pytest.fixture
+async def az(program: str, tenant: SimulatorProcess, tmp_path: Path) -> OutsideCli:
+    """`az` that knows this tenant's cloud as SIMULATORS.md says."""
+    home = tmp_path / "home"
+    home.mkdir()
+    environ = {
+        "AZURE_CONFIG_DIR": str(home / ".azure"),
+        "AZURE_CORE_COLLECT_TELEMETRY": "no",
+        "REQUESTS_CA_BUNDLE": tenant.facts["ca_file"],
+        "HTTPS_PROXY": NOWHERE,
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+    az = OutsideCli(program=(program,), environ=environ, folder=home)
+    manager = f"https://localhost:{urlsplit(tenant.facts['url']).port}/arm"
+    await az.read("cloud", "register", "--name", "sim", "--endpoint-resource-manager", manager)
+    await az.read("cloud", "set", "--name", "sim", "--only-show-errors")
+    await az.read("config", "set", "core.instance_discovery=false", "--only-show-errors")
+    return az
+
+
+def login(tenant: SimulatorProcess, secret: str) -> tuple[str, ...]:
+    facts = tenant.facts
+    who = ("--username", facts["client_id"], "--password", secret, "--tenant", facts["tenant_id"])
+    return ("login", "--service-principal", *who)
+
+
+async def test_an_application_is_made_and_its_secret_signs_in(
+    az: OutsideCli, tenant: SimulatorProcess
+) -> None:
+    facts = tenant.facts
+    [account] = await az.read(*login(tenant, facts["client_secret"]), "--allow-no-subscriptions")
+    assert account["tenantId"] == facts["tenant_id"]
+    made = await az.read("ad", "app", "create", "--display-name", "judged")
+    id = made["appId"]
+    secret = await az.read("ad", "app", "credential", "reset", "--id", id)
+    permissions = (f"{READ_USERS}=Role", f"{READ_ONESELF}=Scope")
+    add = ("permission", "add", "--id", id, "--api", GRAPH, "--api-permissions", *permissions)
+    await az.read("ad", "app", *add)
+    principal = await az.read("ad", "sp", "create", "--id", id)
+    grant = ("permission", "grant", "--id", id, "--api", GRAPH, "--scope", "User.Read")
+    granted = await az.read("ad", "app", *grant)
+    assert (granted["clientId"], granted["scope"]) == (principal["id"], "User.Read")
+
+    url = f"{facts['graph_url']}/v1.0/applications?$filter=appId eq '{id}'"
+    read = await az.read("rest", "--method", "get", "--url", url)
+    [wanted] = read["value"][0]["requiredResourceAccess"]
+    assert {each["id"] for each in wanted["resourceAccess"]} == {READ_USERS, READ_ONESELF}
+
+    await az.read("logout")
+    who = ("--username", id, "--password", secret["password"], "--tenant", facts["tenant_id"])
+    [account] = await az.read("login", "--service-principal", *who, "--allow-no-subscriptions")
+    assert account["user"]["name"] == id
+
+
+async def test_a_wrong_secret_and_a_tenant_without_subscriptions_are_refused(
+    az: OutsideCli, tenant: SimulatorProcess
+) -> None:
+    refused = await az.run(*login(tenant, "wrong"), "--allow-no-subscriptions")
+    assert refused.status == 1
+    assert "AADSTS7000215" in refused.err
+    refused = await az.run(*login(tenant, tenant.facts["client_secret"]))
+    assert refused.status == 1
+    assert "No subscriptions found" in refused.err
