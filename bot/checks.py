@@ -23,6 +23,7 @@ from bot.approval import Policy
 from bot.domain.catalogue import Catalogue
 from bot.logs import slack_logger
 from bot.manifest import SCOPES
+from bot.own_credential import granting, renewal
 from bot.problems import Unusable
 from bot.services import Services
 from bot.settings.settings import Settings
@@ -31,7 +32,7 @@ from bot.worker.loops import run_guarded
 from bot.worker.outages import Outage
 from graph.client import TokenSource
 from graph.connection import own_credential_ends, stage_of
-from graph.credentials import Certificate, Credential
+from graph.credentials import Certificate, ManagedIdentity
 from graph.errors import GraphError, NoAnswer, Throttled, Unavailable, Unreachable
 from graph.http import shown
 from graph.rights import ConsentMode, missing
@@ -63,8 +64,6 @@ ORG_WIDE = (
     "SLACK_BOT_TOKEN is of an installation for the whole organization, which is not supported:"
     " install the app to one workspace and take that token."
 )
-
-CONSENT = "Grant it in the Entra admin centre under API permissions, with admin consent."
 
 UPDATE = "Update the app from `aad-setup manifest` and install it again."
 
@@ -211,11 +210,14 @@ async def check_sign_in(tokens: TokenSource, settings: Settings) -> None:
         is_network = isinstance(error, (Unreachable, NoAnswer))
         proxy = settings.proxies.of(settings.authority)
         advice = _on_the_way(proxy, "ENTRA_AUTHORITY") if is_network else ""
+        if isinstance(settings.credential, ManagedIdentity):
+            advice = error.advice  # what is asked is this machine, not Entra
         raise Outage(error.code, advice=advice, retry_after=error.retry_after) from None
     except GraphError as error:
         raise CannotStart(f"Entra: {error.sentence} {error.advice}") from None
     if lacking := lacking_rights(settings, token.roles):
-        raise CannotStart(*(f"Entra: {each} {CONSENT}" for each in lacking))
+        advice = granting(settings.credential)
+        raise CannotStart(*(f"Entra: {each} {advice}" for each in lacking))
 
 
 def lacking_rights(settings: Settings, held: frozenset[str]) -> list[str]:
@@ -270,18 +272,6 @@ def _may_be_clear_text(url: str, environ: Mapping[str, str]) -> bool:
 LOOK_EVERY_SECONDS = 60.0
 """Real seconds: the bot's own clock may be moved."""
 DAILY = timedelta(days=1)
-NEW_SECRET = "Make another one in Entra, set ENTRA_CLIENT_SECRET and start again."
-NEW_CERTIFICATE = (
-    "Upload another one in Entra, then put it and its key in the place of the file that"
-    " ENTRA_CERTIFICATE names: the next sign-in uses it."
-)
-
-
-def own_credential(credential: Credential) -> tuple[str, str]:
-    """Return the name of what the bot signs in with and can end, and how to renew it."""
-    if isinstance(credential, Certificate):
-        return "the bot's own certificate", NEW_CERTIFICATE
-    return "the bot's own secret", NEW_SECRET
 
 
 @dataclass(kw_only=True)
@@ -318,7 +308,7 @@ class PeriodicChecks:
         if self._looked_at is not None and now < self._looked_at + DAILY:
             return
         self._looked_at = now
-        name, advice = own_credential(settings.credential)
+        name, advice = renewal(settings.credential)
         try:
             end = await own_credential_ends(self.services.tenant.graph, settings)
         except GraphError as error:

@@ -53,6 +53,8 @@ class Token:
     access: str = field(repr=False)
     roles: frozenset[str]
     expires_at: datetime
+    app_id: str = ""
+    """The application that it was issued to; empty if it does not say so."""
     tenant_id: str = ""
     """The tenant that it was issued by; empty if it does not say so."""
     lifetime: timedelta = timedelta(hours=1)
@@ -88,7 +90,7 @@ def read_token(access: str) -> Token | None:
         claims = jwt.decode(access, options={"verify_signature": False})
     except (jwt.InvalidTokenError, RecursionError):
         return None
-    if misfit(claims, {"exp": int | float, "roles?": [str], "tid?": str}):
+    if misfit(claims, {"exp": int | float, "roles?": [str], "tid?": str, "appid?": str}):
         return None
     try:
         expires_at = datetime.fromtimestamp(claims["exp"], UTC)
@@ -98,6 +100,7 @@ def read_token(access: str) -> Token | None:
         access=access,
         roles=frozenset(claims.get("roles") or ()),
         expires_at=expires_at,
+        app_id=claims.get("appid") or "",
         tenant_id=claims.get("tid") or "",
     )
 

@@ -3,6 +3,7 @@
 `serve` and the commands that only read connect in the same way.
 """
 
+import asyncio
 import base64
 import secrets
 import ssl
@@ -18,9 +19,10 @@ from graph.calls import Json, moment
 from graph.client import Client
 from graph.clock import Clock
 from graph.clouds import Cloud
-from graph.credentials import Certificate, Credential, KeyPair
-from graph.errors import Forbidden, NotFound, Unreachable
+from graph.credentials import Certificate, Credential, KeyPair, ManagedIdentity
+from graph.errors import Forbidden, GraphError, NotFound, Unreachable
 from graph.http import Proxies, shown
+from graph.managed_identity import identity_answer
 from graph.signin import BotTokens, SignIn, trust
 from graph.tenant_cache import TenantCache
 
@@ -111,7 +113,16 @@ async def why_unreachable(
 
 async def why_cut_off(access: Access) -> Unreachable | None:
     """Return why the sign-in or Graph cannot be reached, if one of them cannot."""
-    for url in (access.authority, access.graph_url):
+    identity, urls = access.credential, [access.authority, access.graph_url]
+    if isinstance(identity, ManagedIdentity):
+        try:
+            await asyncio.to_thread(identity_answer, identity, access.cloud)
+        except Unreachable as error:
+            return error
+        except GraphError:
+            pass  # it can be reached
+        urls.remove(access.authority)  # which this sign-in does not call
+    for url in urls:
         if found := await why_unreachable(url, ca_bundle=access.ca_bundle, proxies=access.proxies):
             return found
     return None

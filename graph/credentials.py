@@ -1,4 +1,5 @@
-"""What an application signs in with: a secret, a certificate, or a token of another issuer.
+"""What an application signs in with: a secret, a certificate, a token of another issuer, or the
+managed identity of its machine.
 
 Files are read at each sign-in, so a changed file needs no restart.
 """
@@ -97,7 +98,15 @@ class FederatedToken:
         return frozenset([said] if isinstance(said, str) else said or ())
 
 
-Credential = str | Certificate | FederatedToken
+@dataclass(frozen=True, kw_only=True)
+class ManagedIdentity:
+    """An identity that Azure gives to the machine that the bot runs on."""
+
+    client_id: str | None
+    """Of one that is assigned to the machine; None for the machine's own (system-assigned)."""
+
+
+Credential = str | Certificate | FederatedToken | ManagedIdentity
 """A client secret, or one of those that need none."""
 
 

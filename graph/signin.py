@@ -23,10 +23,17 @@ from graph.calls import Answer, filled, parts_of
 from graph.client import Token, read_token
 from graph.clock import Clock
 from graph.clouds import Cloud
-from graph.credentials import Certificate, Credential, CredentialUnusable, FederatedToken
+from graph.credentials import (
+    Certificate,
+    Credential,
+    CredentialUnusable,
+    FederatedToken,
+    ManagedIdentity,
+)
 from graph.error_mapping import retry_after
 from graph.errors import NoAnswer, SignInFailed, Unavailable, Unreachable
 from graph.http import UNCOMPRESSED, read_body_here, read_json, request_id_of
+from graph.managed_identity import CALL, IdentityDiffers, identity_answer
 from graph.signin_errors import from_token_answer
 
 TIMEOUT_SECONDS = 30.0
@@ -58,8 +65,7 @@ class SignIn:
     ) -> None:
         """Take `https://login…/TENANT`, its cloud, a CA file in PEM and a proxy's URL."""
         self._authority = authority
-        # Graph's own name, whatever address it is called at.
-        self._scope = f"{cloud.graph}/.default"
+        self._cloud = cloud
         self._http = httpx.Client(
             verify=trust(ca_bundle),
             timeout=TIMEOUT_SECONDS,
@@ -87,6 +93,19 @@ class SignIn:
         self._http.close()
 
     def _sign_in(self, client_id: str, credential: Credential) -> Token:
+        answer = self._answer(client_id, credential)
+        token = read_token(answer["access_token"])
+        if token is None:
+            raise Unavailable(code="UnreadableToken", call="sign-in")
+        if isinstance(credential, ManagedIdentity):
+            self._check_identity(token, client_id)
+        # App Service tells when a token ends; by a clock that is wrong, msal counts odd seconds.
+        seconds = min(max(answer["expires_in"], 0), MOST_SECONDS)
+        return replace(token, lifetime=timedelta(seconds=seconds))
+
+    def _answer(self, client_id: str, credential: Credential) -> dict[str, Any]:
+        if isinstance(credential, ManagedIdentity):
+            return identity_answer(credential, self._cloud)
         # Our authorities are allow-listed, so Microsoft need not be asked whether they are real.
         application = msal.ConfidentialClientApplication(
             client_id,
@@ -95,11 +114,19 @@ class SignIn:
             instance_discovery=False,
             http_client=self._channel,
         )
-        answer: dict[str, Any] = application.acquire_token_for_client(scopes=[self._scope])
-        token = read_token(answer["access_token"])
-        if token is None:
-            raise Unavailable(code="UnreadableToken", call="sign-in")
-        return replace(token, lifetime=timedelta(seconds=answer["expires_in"]))
+        # Graph's own name, whatever address it is called at.
+        scopes = [f"{self._cloud.graph}/.default"]
+        answer: dict[str, Any] = application.acquire_token_for_client(scopes=scopes)
+        return answer
+
+    def _check_identity(self, token: Token, client_id: str) -> None:
+        """Raise IdentityDiffers for an identity that the settings do not name.
+
+        A machine is asked for its identity, not for this one of this tenant.
+        """
+        is_own = token.app_id.lower() in ("", client_id)
+        if not is_own or not self._authority.endswith(token.tenant_id.lower()):
+            raise IdentityDiffers(call=CALL)
 
 
 @dataclass(eq=False)
@@ -180,7 +207,7 @@ def _vetted(answer: Answer, shape: dict[str, Any]) -> httpx.Response:
     return httpx.Response(answer.status, json={name: body[name] for name in shape})
 
 
-def _for_msal(credential: Credential) -> str | dict[str, Any]:
+def _for_msal(credential: str | Certificate | FederatedToken) -> str | dict[str, Any]:
     """Return a credential in msal's form. Raises CredentialUnusable."""
     match credential:
         case Certificate():

@@ -9,20 +9,19 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import timedelta
 
 from bot.checks import (
-    CONSENT,
     UPDATE,
     CannotStart,
     app_problem,
     check_channel,
     compare_scopes,
     lacking_rights,
-    own_credential,
     slack_client,
     slack_session,
     tried,
 )
 from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.domain.catalogue import Catalogue, Profile
+from bot.own_credential import granting, renewal
 from bot.settings.settings import Settings
 from bot.worker.outages import Outage
 from graph.app_policy import MEND, SLACK_DAYS, Policy, judge
@@ -84,14 +83,14 @@ def _rights(settings: Settings, held: frozenset[str], catalogue: Catalogue) -> I
     mode = ConsentMode(settings.consent_mode)
     lacking = lacking_rights(settings, held)
     refused = list(_refused(mode, held, catalogue))
-    unused = excess(mode, held)
+    unused, advice = excess(mode, held), granting(settings.credential)
     for sentence in lacking:
-        yield wrong(f"Rights: {sentence}", CONSENT)
+        yield wrong(f"Rights: {sentence}", advice)
     for sentence in refused:
-        yield doubt(f"Rights: {sentence}", CONSENT)
+        yield doubt(f"Rights: {sentence}", advice)
     for right in unread(mode, held):
         yield doubt(
-            f"Rights: {right.name} is missing, which is needed to {right.needed_to}.", CONSENT
+            f"Rights: {right.name} is missing, which is needed to {right.needed_to}.", advice
         )
     for name in sorted(unused):
         yield doubt(
@@ -117,7 +116,7 @@ async def _own_credential(settings: Settings, tenant: Connection, clock: Clock) 
     end = await own_credential_ends(tenant.graph, settings)
     if end is None:
         return []
-    name, advice = own_credential(settings.credential)
+    name, advice = renewal(settings.credential)
     said = f"Entra: {name} ends on {end.date()}."
     return [doubt(said, advice) if stage_of(end, clock.now()) else well(said)]
 

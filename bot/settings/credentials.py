@@ -1,26 +1,28 @@
-"""Read how the bot signs in to Entra: exactly one of three settings says so."""
+"""Read how the bot signs in to Entra: exactly one of four settings says so."""
 
+import re
 from pathlib import Path
 from typing import TypeVar
 
-from bot.settings.env_reader import Reader
+from bot.settings.env_reader import GUID, Reader
 from graph.credentials import (
     Certificate,
     Credential,
     CredentialUnusable,
     FederatedToken,
+    ManagedIdentity,
 )
 
 SECRET, CERTIFICATE = "ENTRA_CLIENT_SECRET", "ENTRA_CERTIFICATE"
-FEDERATED = "ENTRA_FEDERATED_TOKEN_FILE"
+FEDERATED, MANAGED = "ENTRA_FEDERATED_TOKEN_FILE", "ENTRA_MANAGED_IDENTITY"
 PASSWORD = "ENTRA_CERTIFICATE_PASSWORD"
 
 File = TypeVar("File", Certificate, FederatedToken)
 
 
-def read_credential(reader: Reader) -> Credential:
+def read_credential(reader: Reader, client_id: str) -> Credential:
     """Return what the bot signs in with, read once to see that it can be used."""
-    names = (SECRET, CERTIFICATE, FEDERATED)
+    names = (SECRET, CERTIFICATE, FEDERATED, MANAGED)
     chosen = {name: value for name in names if (value := reader.text(name))}
     password = reader.text(PASSWORD)
     if password and CERTIFICATE not in chosen:
@@ -33,11 +35,13 @@ def read_credential(reader: Reader) -> Credential:
             return _tried(reader, Certificate(path=Path(path), password=password or None))
         case {"ENTRA_FEDERATED_TOKEN_FILE": path}:
             return _tried(reader, FederatedToken(path=Path(path)))
+        case {"ENTRA_MANAGED_IDENTITY": identity}:
+            return _managed_identity(reader, identity.lower(), client_id)
         case {"ENTRA_CLIENT_SECRET": secret}:
             return secret
     reader.problem(
-        f"{SECRET} is missing: set it to the bot's own client secret, or set {CERTIFICATE} or"
-        f" {FEDERATED} instead."
+        f"{SECRET} is missing: set it to the bot's own client secret, or set {CERTIFICATE},"
+        f" {FEDERATED} or {MANAGED} instead."
     )
     return ""
 
@@ -48,3 +52,15 @@ def _tried(reader: Reader, credential: File) -> File:
     except CredentialUnusable as error:
         reader.problem(error.sentence)
     return credential
+
+
+def _managed_identity(reader: Reader, identity: str, client_id: str) -> ManagedIdentity:
+    if identity == "system":
+        return ManagedIdentity(client_id=None)
+    if not re.fullmatch(GUID, identity):
+        reader.problem(f"{MANAGED} must be system or the client id of a managed identity.")
+    elif identity != client_id:
+        reader.problem(
+            f"{MANAGED} is not the id in ENTRA_CLIENT_ID: both must be the identity's client id."
+        )
+    return ManagedIdentity(client_id=identity)

@@ -167,7 +167,7 @@ def _entra(reader: Reader) -> dict[str, Any]:
     return {
         "tenant_id": tenant_id,
         "client_id": client_id,
-        "credential": read_credential(reader),
+        "credential": read_credential(reader, client_id),
         **_cloud(reader),
         "ca_bundle": reader.value(
             "CA_BUNDLE",

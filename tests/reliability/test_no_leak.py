@@ -21,6 +21,8 @@ from bot.playground.stage import Stage
 from bot.playground.workspace import Entry, Kind
 from bot.registrar import Reveal
 from bot.worker.loops import report_bug
+from tests.support.bot_credentials import CREDENTIALS, signing_in
+from tests.support.credentials import key_pem, rsa_key
 from tests.support.factories import registration, secret
 from tests.support.handover_story import confirm_handover
 from tests.support.purge_story import purge
@@ -182,6 +184,51 @@ async def test_no_secret_is_written_down_while_it_changes_hands(
         if entry.kind not in (Kind.HOOK, Kind.EPHEMERAL):
             assert not found(hidden, written_by_bot(entry)), entry
     check_reveals(stage, hidden)
+
+
+@pytest.mark.parametrize("credential", CREDENTIALS[1:])
+async def test_what_the_bot_signs_in_with_is_written_nowhere(
+    stage: Stage, bot: Bot, logs: io.StringIO, credential: str
+) -> None:
+    """Neither when it works nor when Entra refuses it."""
+    before = set(stage.folder.iterdir())
+    async with signing_in(stage, credential) as environ:
+        own = set(stage.folder.iterdir()) - before
+        hidden = hidden_of(environ)
+        async with bot(LOG_LEVEL="DEBUG", **environ) as app:
+            story = Story(stage)
+            await story.ready("billing")
+            stage.tenant.faults.fail("POST", "oauth2", status=400, times=1000)
+            stage.tenant.faults.fail("GET", "metadata|msi", status=400, times=1000)
+            stage.tenant.faults.fail("GET", "v1.0", status=401, times=1000)
+            await story.open_form()
+            sent = await story.workspace.submit("rosa", {"Application name": "x", "Reason": "y"})
+            assert not sent.errors
+            await story.until(lambda: "could not sign in" in logs.getvalue() + story.direct("rosa"))
+            services = app.services
+            printed = f"{services.settings!r} {services.tenant!r} {services!r}"
+    assert not found(hidden, printed.encode())
+    assert not found(hidden, logs.getvalue().encode())
+    for path in set(stage.folder.iterdir()) - own:
+        assert not found(hidden, path.read_bytes()), path.name
+    for entry in stage.workspace.log:
+        if entry.kind not in (Kind.HOOK, Kind.EPHEMERAL):
+            assert not found(hidden, written_by_bot(entry)), entry
+
+
+def hidden_of(environ: dict[str, str]) -> list[str]:
+    """Return what must stay secret of a credential: password, key, token, the machine's header."""
+    hidden = [environ[name] for name in PASSWORDS if name in environ]
+    if "ENTRA_CERTIFICATE" in environ:
+        lines = key_pem(rsa_key()).decode().splitlines()
+        hidden += [line for line in lines if len(line) == 64]
+    if "ENTRA_FEDERATED_TOKEN_FILE" in environ:
+        hidden.append(Path(environ["ENTRA_FEDERATED_TOKEN_FILE"]).read_text())
+    assert hidden or "AZURE_POD_IDENTITY_AUTHORITY_HOST" in environ
+    return hidden
+
+
+PASSWORDS = ("ENTRA_CERTIFICATE_PASSWORD", "IDENTITY_HEADER")
 
 
 def check_reveals(stage: Stage, hidden: list[str]) -> None:

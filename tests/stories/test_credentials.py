@@ -10,7 +10,7 @@ from bot.checks import CannotStart
 from bot.doctor import examine
 from bot.doctor.findings import Finding, Mark
 from bot.playground.stage import Stage
-from tests.support.bot_credentials import CREDENTIALS, SUBJECT, Environ
+from tests.support.bot_credentials import CREDENTIALS, SUBJECT, Environ, settings_of, signing_in
 from tests.support.cli import typed
 from tests.support.credentials import PASSWORD, certificate, issuer, pem, private, rsa_key
 from tests.support.running_bot import Bot
@@ -21,7 +21,7 @@ from tests.support.story import Story
 async def test_from_the_form_to_the_mask_with_each_credential(
     stage: Stage, bot: Bot, credential: str
 ) -> None:
-    async with bot(**CREDENTIALS[credential](stage)):
+    async with signing_in(stage, credential) as environ, bot(**environ):
         story = Story(stage)
         id = await story.ready("billing")
         await story.values(id)
@@ -29,7 +29,7 @@ async def test_from_the_form_to_the_mask_with_each_credential(
         story.clock.move(timedelta(seconds=61))
         await story.until(lambda: "masked for good" in story.whispers("rosa"))
         [application] = stage.tenant.applications_named("billing")
-        assert application["createdByAppId"] == stage.tenant.administrator.client_id
+        assert application["createdByAppId"] == stage.environ(**environ)["ENTRA_CLIENT_ID"]
         assert len(stage.tenant.live_secrets(application["appId"])) == 1
 
 
@@ -51,8 +51,7 @@ def renew_token(stage: Stage, environ: Environ) -> None:
 async def test_a_file_that_changes_is_used_at_the_next_sign_in(
     stage: Stage, bot: Bot, credential: str, renew: Callable[[Stage, Environ], None]
 ) -> None:
-    environ = CREDENTIALS[credential](stage)
-    async with bot(**environ):
+    async with signing_in(stage, credential) as environ, bot(**environ):
         story = Story(stage)
         renew(stage, environ)
         # Graph refuses the token in use once, so that the bot signs in again.
@@ -67,7 +66,7 @@ async def test_a_file_that_changes_is_used_at_the_next_sign_in(
 async def test_a_certificate_that_has_expired_ends_the_start_with_that_sentence(
     stage: Stage, bot: Bot
 ) -> None:
-    environ = CREDENTIALS["PEM"](stage)
+    environ = settings_of(stage, "PEM")
     stage.clock.move(timedelta(days=366))
     with pytest.raises(CannotStart) as caught:
         async with bot(**environ):
@@ -78,7 +77,7 @@ async def test_a_certificate_that_has_expired_ends_the_start_with_that_sentence(
 async def test_a_certificate_that_entra_does_not_know_is_told_from_a_token_that_does_not_match(
     stage: Stage, bot: Bot
 ) -> None:
-    certified, federated = CREDENTIALS["PEM"](stage), CREDENTIALS["federated token"](stage)
+    certified, federated = settings_of(stage, "PEM"), settings_of(stage, "federated token")
     stage.tenant.trust(stage.tenant.administrator)
     private(Path(federated["ENTRA_FEDERATED_TOKEN_FILE"]), issuer().token(subject="another"))
     for environ, words in (
@@ -92,7 +91,7 @@ async def test_a_certificate_that_entra_does_not_know_is_told_from_a_token_that_
 
 
 async def test_the_doctor_names_a_token_for_another_audience(stage: Stage) -> None:
-    environ = stage.environ(**CREDENTIALS["federated token"](stage))
+    environ = stage.environ(**settings_of(stage, "federated token"))
     assert not [it for it in await entra(environ, stage) if it.mark is not Mark.WELL]
     token = issuer().token(subject=SUBJECT, audience="api://other")
     private(Path(environ["ENTRA_FEDERATED_TOKEN_FILE"]), token)
@@ -109,11 +108,12 @@ async def entra(environ: Environ, stage: Stage) -> list[Finding]:
 
 @pytest.mark.parametrize("credential", CREDENTIALS)
 async def test_plan_and_doctor_sign_in_with_each_credential(stage: Stage, credential: str) -> None:
-    environ = stage.environ(**CREDENTIALS[credential](stage))
     asked = ("plan", "--profile", "directory-read", "--name", "reader")
-    planned = await typed(*asked, environ=environ, folder=stage.folder)
+    async with signing_in(stage, credential) as changes:
+        environ = stage.environ(**changes)
+        planned = await typed(*asked, environ=environ, folder=stage.folder)
+        told = await typed("doctor", environ=environ, folder=stage.folder)
     assert planned.status == 0, planned.err
-    told = await typed("doctor", environ=environ, folder=stage.folder)
     assert told.status == 0, told.out
     assert "✔ Entra: the bot's own application signs in." in told.out
     assert PASSWORD not in planned.out + planned.err + told.out + told.err

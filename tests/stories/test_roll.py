@@ -15,7 +15,7 @@ from bot.doctor.findings import Mark
 from bot.playground.stage import Stage
 from bot.settings.settings import Settings
 from graph.connection import connected, own_credential_ends
-from tests.support.bot_credentials import CREDENTIALS
+from tests.support.bot_credentials import settings_of
 from tests.support.credentials import certificate, pem, private, rsa_key
 from tests.support.http_endpoint import HttpEndpoint
 from tests.support.http_modes import environ
@@ -121,7 +121,7 @@ async def test_the_start_warns_in_one_line_and_goes_on(stage: Stage) -> None:
 async def test_the_end_of_the_bot_s_own_credential_is_warned_about_three_times(
     stage: Stage, credential: str
 ) -> None:
-    environ, clock = stage.environ(**CREDENTIALS[credential](stage)), stage.clock
+    environ, clock = stage.environ(**settings_of(stage, credential)), stage.clock
     settings, word = Settings.read(environ), {"PEM": "certificate"}.get(credential, "secret")
     async with connected(settings, clock) as tenant:
         services: Any = SimpleNamespace(settings=settings, clock=clock, tenant=tenant)
@@ -151,7 +151,7 @@ async def test_the_end_of_the_bot_s_own_credential_is_warned_about_three_times(
 async def test_the_doctor_says_when_the_bot_s_own_credential_ends(
     stage: Stage, credential: str, days: int, word: str
 ) -> None:
-    environ = stage.environ(**CREDENTIALS[credential](stage))
+    environ = stage.environ(**settings_of(stage, credential))
 
     async def marks() -> list[Mark]:
         found = examine(environ, stage.clock)
@@ -166,7 +166,7 @@ async def test_the_end_that_entra_tells_counts_for_the_certificate_that_is_used(
     stage: Stage,
 ) -> None:
     """Not that of another one on the application; without an entry there, its own end counts."""
-    settings = Settings.read(stage.environ(**CREDENTIALS["PEM"](stage)))
+    settings = Settings.read(stage.environ(**settings_of(stage, "PEM")))
     own, other = certificate(rsa_key()), certificate(rsa_key(1), days=20)
     async with connected(settings, stage.clock) as tenant:
         await tenant.graph.roles()

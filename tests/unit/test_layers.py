@@ -17,7 +17,7 @@ bot.__main__
 bot.cli
 bot.playground
 bot.app bot.doctor bot.restore.database_copy
-bot.checks bot.server.http_server bot.server.slack_transport
+bot.checks bot.own_credential bot.server.http_server bot.server.slack_transport
 bot.manifest
 handlers
 bot.registrar bot.worker.scheduler bot.worker.consent_watch bot.restore.reconciliation
@@ -43,7 +43,7 @@ RANKS = {
 TOOLS = {
     "dbos": ("bot.worker.engine",),
     "alembic": ("bot.storage",),
-    "msal": ("graph.signin",),
+    "msal": ("graph.signin", "graph.managed_identity"),
     "httpx": ("graph",),
     # The start tries the tokens before there is anybody who could listen.
     "slack_sdk": ("handlers", "bot.checks", "bot.server.slack_transport"),

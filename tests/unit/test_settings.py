@@ -7,7 +7,7 @@ import pytest
 import trustme
 
 from bot.settings.settings import Settings, SettingsError, read_access
-from graph.credentials import Certificate, FederatedToken
+from graph.credentials import Certificate, FederatedToken, ManagedIdentity
 from tests.support.credentials import issuer, pem, rsa_key
 from tests.support.settings_env import GOOD, KEY, TENANT
 
@@ -307,6 +307,18 @@ def test_exactly_one_credential_is_used(tmp_path: Path) -> None:
         assert said == f"{name} must name a file that this user can read."
 
 
+def test_a_managed_identity_is_the_machine_s_own_or_the_one_in_the_client_id() -> None:
+    without, id = {"ENTRA_CLIENT_SECRET": ""}, GOOD["ENTRA_CLIENT_ID"]
+    for said, meant in (("system", None), ("System", None), (id.upper(), id)):
+        settings = read(**without, ENTRA_MANAGED_IDENTITY=said)
+        assert settings.credential == ManagedIdentity(client_id=meant)
+    assert problems(**without, ENTRA_MANAGED_IDENTITY="yes") == (
+        "ENTRA_MANAGED_IDENTITY must be system or the client id of a managed identity.",
+    )
+    [said] = problems(**without, ENTRA_MANAGED_IDENTITY=HEX)
+    assert said.startswith("ENTRA_MANAGED_IDENTITY is not the id in ENTRA_CLIENT_ID")
+
+
 def test_nobody_can_be_the_only_one_who_decides_on_what_they_ask_for() -> None:
     [sentence] = problems(REQUESTERS="U0ADA U0GRACE", APPROVALS_NEEDED="2")
     assert sentence.startswith("Everybody in REQUESTERS is needed in APPROVERS")
@@ -341,10 +353,13 @@ def test_entra_alone_is_read_without_a_word_about_slack() -> None:
 def test_no_sentence_repeats_what_was_typed_because_it_may_be_a_secret() -> None:
     pasted = "hunter2-in-the-wrong-place"
     names = {name for name, _, _ in SENTENCES} | {"SLACK_SIGNING_SECRET"}
-    with pytest.raises(SettingsError) as caught:
-        Settings.read(dict.fromkeys(names, pasted))
-    assert pasted not in str(caught.value)
-    assert pasted not in repr(caught.value)
+    credentials = ("CERTIFICATE", "FEDERATED_TOKEN_FILE", "MANAGED_IDENTITY", "CLIENT_SECRET")
+    for credential in credentials:
+        environ = dict.fromkeys((names - {"ENTRA_CLIENT_SECRET"}) | {f"ENTRA_{credential}"}, pasted)
+        with pytest.raises(SettingsError) as caught:
+            Settings.read(environ)
+        assert pasted not in str(caught.value)
+        assert pasted not in repr(caught.value)
 
 
 def test_settings_never_print_tokens_secrets_keys_or_passwords(tmp_path: Path) -> None:

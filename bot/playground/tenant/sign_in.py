@@ -59,15 +59,17 @@ def token(directory: Directory, tenant: str, form: Mapping[str, str], moment: Mo
     audience = _audience(directory, form.get("scope"))
     principal = _principal(directory, app_id, moment)
     if form.get("client_assertion"):
+        proof = tokens.ASSERTION
         assertions.check(directory, app_id, form, moment)
     else:
+        proof = tokens.SECRET
         _check_secret(directory, app_id, form["client_secret"], moment)
     if not principal["accountEnabled"]:
         message = f"Application '{app_id}' is disabled."
         raise SignInFailure(400, "unauthorized_client", 7000112, message)
     is_for_graph = audience == directory.cloud.graph
-    roles = _roles(directory, principal["id"], moment) if is_for_graph else []
-    access = tokens.issue(directory, principal, audience=audience, roles=roles)
+    roles = roles_of(directory, principal["id"], moment) if is_for_graph else []
+    access = tokens.issue(directory, principal, audience=audience, roles=roles, proof=proof)
     life = int(tokens.LIFE.total_seconds())
     body = {"token_type": "Bearer", "expires_in": life, "ext_expires_in": life}
     return Answer(status=200, body={**body, "access_token": access})
@@ -133,7 +135,7 @@ def _audience(directory: Directory, scope: str | None) -> str:
             " flows must have a scope value with /.default suffixed to the resource identifier."
         )
         raise SignInFailure(400, "invalid_scope", 1002012, message)
-    if resource.rstrip("/") in {directory.url, directory.cloud.graph, MICROSOFT_GRAPH}:
+    if is_graph(directory, resource):
         return directory.cloud.graph
     if resource.rstrip("/") == resource_manager.url(directory):
         return resource_manager.url(directory)
@@ -174,7 +176,13 @@ def _check_life(held: dict[str, Any], app_id: str, moment: Moment) -> None:
         raise SignInFailure(401, "invalid_client", 7000222, message)
 
 
-def _roles(directory: Directory, principal_id: str, moment: Moment) -> list[str]:
+def is_graph(directory: Directory, resource: str) -> bool:
+    """Whether this names Microsoft Graph, the only API of this tenant."""
+    return resource.rstrip("/") in {directory.url, directory.cloud.graph, MICROSOFT_GRAPH}
+
+
+def roles_of(directory: Directory, principal_id: str, moment: Moment) -> list[str]:
+    """Return the names of the roles that a token carries which is issued at this moment."""
     assigned = directory.store.all_seen(Kind.ROLE, moment)
     ids = {row["appRoleId"] for row in assigned if row["principalId"] == principal_id}
     resource = directory.find(Kind.SERVICE_PRINCIPAL, appId=MICROSOFT_GRAPH)

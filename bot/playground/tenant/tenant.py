@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,11 +20,13 @@ from bot.playground.tenant import (
     quota,
     secrets,
 )
+from bot.playground.tenant import machine as machines
 from bot.playground.tenant.calls import Call
 from bot.playground.tenant.directory import Directory, stamp
 from bot.playground.tenant.faults import Faults
 from bot.playground.tenant.issuers import Issuer
 from bot.playground.tenant.log import Log
+from bot.playground.tenant.machine import Machine
 from bot.playground.tenant.new_application import blank_application
 from bot.playground.tenant.policy import AppManagementPolicy
 from bot.playground.tenant.replicas import Kind
@@ -196,6 +199,30 @@ class Tenant:
         credential = Credential(client_id=application["appId"], client_secret=secret["secretText"])
         self.allow(credential, *rights)
         return credential
+
+    def add_managed_identity(self, rights: Iterable[str] = AUTONOMOUS) -> Credential:
+        """Make an identity for machines: a service principal without application or secret."""
+        directory = self._directory
+        application = blank_application(directory, id=directory.new_id(), creator=None)
+        application |= {"displayName": "bot-machine"}
+        principal = blank_service_principal(directory, application, directory.new_id())
+        principal |= {"servicePrincipalType": "ManagedIdentity"}
+        directory.store.plant(Kind.SERVICE_PRINCIPAL, principal["id"], principal)
+        identity = Credential(client_id=principal["appId"], client_secret="")
+        self.allow(identity, *rights)
+        return identity
+
+    def machine(
+        self, *, system: Credential | None = None, assigned: Iterable[Credential] = ()
+    ) -> AbstractAsyncContextManager[Machine]:
+        """Return a machine to enter: with an identity of its own, and others assigned to it."""
+        machine = Machine(
+            directory=self._directory,
+            log=self._log,
+            system=system.client_id if system else None,
+            assigned=tuple(each.client_id for each in assigned),
+        )
+        return machines.running(machine)
 
     def trust(
         self, administrator: Credential, *uploaded: x509.Certificate, days: int | None = None

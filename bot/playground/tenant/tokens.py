@@ -21,6 +21,7 @@ from bot.playground.tenant.errors import GraphFailure, unauthenticated
 
 LIFE = timedelta(seconds=3599)
 KEY_ID = "playground"
+SECRET, ASSERTION = "1", "2"
 
 
 @functools.cache
@@ -36,19 +37,28 @@ def published_keys() -> dict[str, Any]:
 
 
 def issue(
-    directory: Directory, principal: Mapping[str, Any], *, audience: str, roles: list[str]
+    directory: Directory,
+    principal: Mapping[str, Any],
+    *,
+    audience: str,
+    roles: list[str],
+    proof: str,
+    life: timedelta = LIFE,
 ) -> str:
-    """Sign an access token of an application, known by its service principal."""
+    """Sign an access token of an application, known by its service principal.
+
+    `proof` says by what it signed in.
+    """
     now = int(directory.now().timestamp())
     claims = {
         "aud": audience,
         "iss": issuer(directory),
         "iat": now,
         "nbf": now,
-        "exp": now + int(LIFE.total_seconds()),
+        "exp": now + int(life.total_seconds()),
         "app_displayname": principal["appDisplayName"],
         "appid": principal["appId"],
-        "appidacr": "1",
+        "appidacr": proof,
         "idtyp": "app",
         "oid": principal["id"],
         "sub": principal["id"],

@@ -1,0 +1,27 @@
+"""Advice on the bot's own credential: how to renew it, and how to grant rights to its holder."""
+
+from graph.credentials import Certificate, Credential, ManagedIdentity
+
+NEW_SECRET = "Make another one in Entra, set ENTRA_CLIENT_SECRET and start again."
+NEW_CERTIFICATE = (
+    "Upload another one in Entra, then put it and its key in the place of the file that"
+    " ENTRA_CERTIFICATE names: the next sign-in uses it."
+)
+
+CONSENT = "Grant it in the Entra admin centre under API permissions, with admin consent."
+CONSENT_OF_IDENTITY = (
+    "Assign it to the managed identity: SETUP.md, With a managed identity. Azure keeps the"
+    " identity's token for up to a day, and until then it lacks the right."
+)
+
+
+def renewal(credential: Credential) -> tuple[str, str]:
+    """Return the name of what the bot signs in with and can end, and how to renew it."""
+    if isinstance(credential, Certificate):
+        return "the bot's own certificate", NEW_CERTIFICATE
+    return "the bot's own secret", NEW_SECRET
+
+
+def granting(credential: Credential) -> str:
+    """Return how a right is given: a managed identity has no page *API permissions*."""
+    return CONSENT_OF_IDENTITY if isinstance(credential, ManagedIdentity) else CONSENT
