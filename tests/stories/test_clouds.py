@@ -2,16 +2,21 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import jwt
 import pytest
 
+from bot.checks import CannotStart
+from bot.doctor import examine
 from bot.domain.catalogue import Catalogue, read_catalogue
 from bot.planning.preview import preview
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.settings.settings import read_access
 from graph.clouds import CLOUDS, PUBLIC, Cloud
+from tests.support.bot_credentials import SUBJECT, settings_of
+from tests.support.credentials import issuer, private
 from tests.support.factories import form
 from tests.support.running_bot import Bot
 from tests.support.story import Story
@@ -32,9 +37,18 @@ def refusing() -> Catalogue:
 async def test_from_the_form_to_the_masked_secret_in_each_cloud(
     cloud: Cloud, stage: Stage, bot: Bot
 ) -> None:
-    async with bot() as app:
+    """With a person's consent and a federated token: what most depends on the cloud."""
+    async with bot(**settings_of(stage, "federated token"), CONSENT_MODE="portal") as app:
         story = Story(stage)
-        id = await story.ready()
+        id = await story.ask()
+        await story.workspace.click("ada", "Approve", on=story.card_of(id))
+        await story.until(lambda: "CallAnAPI" in str(story.card_of(id)))
+        [application] = stage.tenant.applications
+        page = cloud.permissions_page(stage.tenant.id, application["appId"])
+        assert page in str(story.card_of(id))
+        stage.tenant.grant_admin_consent(application["appId"])
+        await story.until(lambda: _later(story) and f"{id} is ready" in story.card())
+        await story.until(lambda: story.is_announced(id))
         await story.values(id)
         assert "••••••••" not in await story.reveal()
         story.clock.move(timedelta(seconds=61))
@@ -47,6 +61,26 @@ async def test_from_the_form_to_the_masked_secret_in_each_cloud(
     forms = [call.body for call in stage.tenant.log if call.kind == "token"]
     scopes = {form["scope"] for form in forms if isinstance(form, dict)}
     assert scopes == {f"{cloud.graph}/.default"}
+
+
+def _later(story: Story) -> bool:
+    """Let a minute pass, after which the bot looks at the grants again."""
+    story.clock.move(timedelta(minutes=1))
+    return True
+
+
+@pytest.mark.parametrize("cloud", [USGOV], ids=["usgov"])
+async def test_a_federated_token_for_another_clouds_audience_is_refused(
+    cloud: Cloud, stage: Stage, bot: Bot
+) -> None:
+    environ = settings_of(stage, "federated token")
+    token = issuer().token(subject=SUBJECT, audience=PUBLIC.federated_audience)
+    private(Path(environ["ENTRA_FEDERATED_TOKEN_FILE"]), token)
+    with pytest.raises(CannotStart, match="audience"):
+        async with bot(**environ):
+            pass
+    doctor = [it async for it in examine(stage.environ(**environ), stage.clock)]
+    assert any(cloud.federated_audience in finding.sentence for finding in doctor)
 
 
 @pytest.mark.parametrize("cloud", [USGOV], ids=["usgov"])

@@ -44,7 +44,8 @@ def _file(stage: Stage, credential: str) -> Environ:
     tenant, folder = stage.tenant, stage.folder
     if credential == "federated token":
         tenant.federate(tenant.administrator, issuer(), subject=SUBJECT)
-        file = private(folder / "token", issuer().token(subject=SUBJECT))
+        token = issuer().token(subject=SUBJECT, audience=tenant.cloud.federated_audience)
+        file = private(folder / "token", token)
         return {"ENTRA_FEDERATED_TOKEN_FILE": str(file)}
     tenant.trust(tenant.administrator, certificate(rsa_key()))
     if credential == "PEM":
