@@ -1,4 +1,4 @@
-"""The story that `aad-setup demo` plays: ask, approve, steps, values, reveal, mask, status.
+"""The story that `aad-setup demo` plays: ask, approve, consent, values, reveal, mask, status.
 
 Nothing in it is staged: it is the bot itself, over real sockets, between the two simulators, and
 what is printed is what each person sees in Slack.
@@ -18,6 +18,7 @@ from bot import app
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
 from bot.settings.settings import Settings
+from graph.rights import ConsentMode, rights
 
 LATENCY_SECONDS = 0.9
 """What the simulated tenant takes for an answer, so that the steps can be watched."""
@@ -39,8 +40,9 @@ async def play(console: Console, *, stop: asyncio.Event) -> bool:
     with tempfile.TemporaryDirectory(prefix="aad-setup-demo-") as folder:
         clock = MovableClock()
         async with standing(folder=Path(folder), clock=clock) as stage:
-            settings = Settings.read(stage.environ(LOG_LEVEL="ERROR"))
-            async with app.running(settings, clock, intervals=app.Intervals(storage=0.25)):
+            settings = Settings.read(_environ(stage))
+            intervals = app.Intervals(storage=0.25, consent=0.25)
+            async with app.running(settings, clock, intervals=intervals):
                 stage.tenant.faults.latency = LATENCY_SECONDS
                 if not await _played(Demo(console, stage), stop):
                     stage.tenant.faults.latency = 0.0  # what is at work then ends at once
@@ -48,6 +50,14 @@ async def play(console: Console, *, stop: asyncio.Event) -> bool:
     console.print()
     console.print(NEXT, soft_wrap=True)
     return True
+
+
+def _environ(stage: Stage) -> dict[str, str]:
+    """Return the settings of a bot that may grant nothing itself."""
+    mode = ConsentMode.PORTAL
+    bot = stage.tenant.add_administrator(rights(mode))
+    own = {"ENTRA_CLIENT_ID": bot.client_id, "ENTRA_CLIENT_SECRET": bot.client_secret}
+    return stage.environ(LOG_LEVEL="ERROR", CONSENT_MODE=mode, **own)
 
 
 async def _played(demo: "Demo", stop: asyncio.Event) -> bool:
@@ -72,12 +82,14 @@ class Demo:
         self._console = console
         self._stage = stage
         self._workspace = stage.workspace
+        self._id = ""
 
     async def play(self) -> bool:
         """Play all scenes. Return False if the reader closes the pipe, as `head` does."""
         try:
             await self._ask()
             await self._approve()
+            await self._consent()
             await self._hand_over()
             await self._mask()
             await self._wonder()
@@ -98,13 +110,28 @@ class Demo:
     async def _approve(self) -> None:
         workspace = self._workspace
         self._scene("Ada, an approver, reads it and presses Approve; the card keeps up")
+        self._id = self._card().split()[0]
         await workspace.click("ada", "Approve")
-        seen = self._progress()
-        while "is ready" not in seen:
-            seen = await self._progress_after(seen)
-            self._show(seen, where="#approvals")
+        await self._watch("administrator's consent")
+        self._scene("The bot calls for an administrator: it holds no right to grant anything")
+        await workspace.until(lambda: len(workspace.messages("approvals")) > 1)
+        self._show(self._read(workspace.messages("approvals")[-1]), where="#approvals")
+
+    async def _consent(self) -> None:
+        self._scene("The administrator presses Grant admin consent in the Entra admin centre")
+        [application] = self._stage.tenant.applications
+        self._stage.tenant.grant_admin_consent(application["appId"])
+        self._stage.clock.move(timedelta(minutes=1))
+        await self._watch("is ready")
         self._scene("What the finished card says above the plan")
         self._show("Approved by" + self._outcome())
+
+    async def _watch(self, end: str) -> None:
+        """Show each change of the card until its headline says this."""
+        seen = self._progress()
+        while end not in seen:
+            seen = await self._progress_after(seen)
+            self._show(seen, where="#approvals")
 
     async def _hand_over(self) -> None:
         workspace = self._workspace
@@ -126,14 +153,13 @@ class Demo:
 
     async def _wonder(self) -> None:
         workspace = self._workspace
-        id = self._card().split()[0]
-        self._scene(f"Ben asks in #general: @aad-setup status {id}")
-        asked = await workspace.mention("ben", f"status {id}", channel="general")
+        self._scene(f"Ben asks in #general: @aad-setup status {self._id}")
+        asked = await workspace.mention("ben", f"status {self._id}", channel="general")
         await workspace.until(lambda: workspace.replies(asked))
         self._show(self._read(workspace.replies(asked)[0]), where="thread in #general")
 
     def _card(self) -> str:
-        return self._read(self._workspace.messages("approvals")[-1])
+        return self._read(self._workspace.messages("approvals")[0])
 
     def _outcome(self) -> str:
         """Return the part of the finished card that stands between the wish and the plan."""
