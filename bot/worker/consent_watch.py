@@ -63,8 +63,10 @@ class ConsentWatch:
             read = [await registrations.get(tx, each.registration) for each in due]
         waiting = [it for it in read if it and it.status is Status.WAITING_FOR_CONSENT]
         found = await self._read(waiting)
-        for registration in waiting:
-            await self._judge(registration, found.get(registration.id))
+        unchanged = [it for it in waiting if not await self._judge(it, found.get(it.id))]
+        async with self._database.transaction() as tx:
+            for registration in unchanged:
+                await self._plan_next(tx, registration)
         if len(due) == MOST_AT_ONCE:
             self.loop.look_now()
 
@@ -96,22 +98,22 @@ class ConsentWatch:
             log.warning("consent not looked at", code=error.code, request=error.request_id)
             return {}
 
-    async def _judge(self, registration: Registration, found: Granted | GraphError | None) -> None:
-        """Bring a registration to what was found, or only plan the next look."""
+    async def _judge(self, registration: Registration, found: Granted | GraphError | None) -> bool:
+        """Bring a registration to what was found. False if that is nothing new."""
         now, deadline = self._clock.now(), registration.deadline
         if isinstance(found, Granted) and _is_news(registration, found):
             async with self._services.writing() as tx:
                 current = await registrations.locked(tx, registration.id)
                 if current is not None and current.status is Status.WAITING_FOR_CONSENT:
                     await self._apply(tx, current, found)
-            return
+            return True
         if isinstance(found, NotFound) and _is_settled(registration, now):
             await self._fail(registration, GONE)
-        elif isinstance(found, Granted) and deadline is not None and deadline <= now:
+            return True
+        if isinstance(found, Granted) and deadline is not None and deadline <= now:
             await self._fail(registration, TOO_LATE)
-        else:
-            async with self._database.transaction() as tx:
-                await self._plan_next(tx, registration)
+            return True
+        return False
 
     async def _plan_next(self, tx: AsyncConnection, registration: Registration) -> None:
         """Let the next look come: the longer it waits, the later."""

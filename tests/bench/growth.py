@@ -127,8 +127,10 @@ async def median(rounds: int, act: Callable[[], Awaitable[object]]) -> float:
     return statistics.median(took) * 1000
 
 
-def multiply(path: Path, copies: int) -> None:
-    """Copy the oldest registration's rows that often."""
+def multiply(path: Path, copies: int, *, as_ended: bool = True) -> None:
+    """Copy the oldest registration's rows that often; every other one is revoked, if they have
+    ended.
+    """
     with closing(sqlite3.connect(path)) as database:
         database.row_factory = sqlite3.Row
         [id] = database.execute(
@@ -142,20 +144,23 @@ def multiply(path: Path, copies: int) -> None:
                 holes = ", ".join("?" * len(row))
                 database.executemany(
                     f"INSERT INTO {table} ({names}) VALUES ({holes})",
-                    copied(table, dict(row), id, copies),
+                    copied(table, dict(row), id, copies, as_ended=as_ended),
                 )
         database.commit()
 
 
-def copied(table: str, row: Row, id: str, copies: int) -> Iterator[tuple[Any, ...]]:
+def copied(
+    table: str, row: Row, id: str, copies: int, *, as_ended: bool
+) -> Iterator[tuple[Any, ...]]:
     """Yield the row as it is in each copy of its registration."""
     for number in range(copies):
-        if table == "dues" and number % 2:  # of one that is revoked nothing is left to do
+        is_revoked = as_ended and number % 2 == 1
+        if table == "dues" and is_revoked:  # nothing is left to do
             continue
-        yield tuple(changed(table, row, id, number).values())
+        yield tuple(changed(table, row, id, number, is_revoked=is_revoked).values())
 
 
-def changed(table: str, row: Mapping[str, Any], id: str, number: int) -> Row:
+def changed(table: str, row: Mapping[str, Any], id: str, number: int, *, is_revoked: bool) -> Row:
     new = f"AAD-{number:05}"
     back = APART * (number + 1)
     changes: Row = {}
@@ -166,8 +171,8 @@ def changed(table: str, row: Mapping[str, Any], id: str, number: int) -> Row:
             changes[name] = (datetime.fromisoformat(value) - back).isoformat(sep=" ")
     if table == "registrations":
         changes["user_id"] = f"U{number % PEOPLE:08}"
-        changes["status"] = "revoked" if number % 2 else "ready"
-    if table == "secrets" and number % 2:
+        changes["status"] = "revoked" if is_revoked else row["status"]
+    if table == "secrets" and is_revoked:
         changes["removed_because"] = RemovalReason.APPLICATION_DELETED
         changes["removed_at"] = row["made_at"]
     return {**row, **changes}
@@ -181,4 +186,5 @@ def main() -> None:
     asyncio.run(growth(arguments.registrations, arguments.rounds))
 
 
-main()
+if __name__ == "__main__":
+    main()
