@@ -5,6 +5,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from bot.checks import CannotStart
 from bot.doctor import examine
@@ -12,7 +14,16 @@ from bot.doctor.findings import Finding, Mark
 from bot.playground.stage import Stage
 from tests.support.bot_credentials import CREDENTIALS, SUBJECT, Environ, settings_of, signing_in
 from tests.support.cli import typed
-from tests.support.credentials import PASSWORD, certificate, issuer, pem, private, rsa_key
+from tests.support.credentials import (
+    PASSWORD,
+    certificate,
+    issuer,
+    key_pem,
+    pem,
+    pfx,
+    private,
+    rsa_key,
+)
 from tests.support.running_bot import Bot
 from tests.support.story import Story
 
@@ -117,3 +128,42 @@ async def test_plan_and_doctor_sign_in_with_each_credential(stage: Stage, creden
     assert told.status == 0, told.out
     assert "✔ Entra: the bot's own application signs in." in told.out
     assert PASSWORD not in planned.out + planned.err + told.out + told.err
+
+
+def spoilt(folder: Path) -> dict[str, tuple[Environ, str]]:
+    """Return settings with which nothing starts, and what they are refused with."""
+    locked = private(folder / "locked.pfx", pfx(rsa_key(), password=PASSWORD))
+    elliptic = private(folder / "elliptic.pem", pem(ec.generate_private_key(ec.SECP256R1())))
+    keyless = private(folder / "keyless.pem", certificate(rsa_key()).public_bytes(Encoding.PEM))
+    bare = private(folder / "bare.pem", key_pem(rsa_key()))
+    none = {"ENTRA_CLIENT_SECRET": ""}
+    password = "ENTRA_CERTIFICATE_PASSWORD"
+    return {
+        "none": (none, "ENTRA_CLIENT_SECRET is missing"),
+        "two": ({"ENTRA_CERTIFICATE": str(bare)}, "ENTRA_CLIENT_SECRET and ENTRA_CERTIFICATE are"),
+        "elliptic curve": (none | {"ENTRA_CERTIFICATE": str(elliptic)}, "not RSA"),
+        "wrong password": (
+            none | {"ENTRA_CERTIFICATE": str(locked), password: "hunter2"},
+            f"{password} does not open",
+        ),
+        "no password": (none | {"ENTRA_CERTIFICATE": str(locked)}, f"set {password}"),
+        "no key": (none | {"ENTRA_CERTIFICATE": str(keyless)}, "no private key"),
+        "no certificate": (none | {"ENTRA_CERTIFICATE": str(bare)}, "no certificate"),
+        "no token": (none | {"ENTRA_FEDERATED_TOKEN_FILE": str(bare)}, "one signed token"),
+        "no identity": (none | {"ENTRA_MANAGED_IDENTITY": "mine"}, "must be system or"),
+    }
+
+
+async def test_what_cannot_be_used_is_said_with_status_2_and_nothing_is_started(
+    stage: Stage, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("credentials")
+    for changes, words in spoilt(folder).values():
+        environ = stage.environ(**changes)
+        ended = await typed("serve", environ=environ, folder=stage.folder)
+        assert ended.status == 2
+        [sentence] = ended.err.splitlines()
+        assert words in sentence
+        assert "hunter2" not in sentence
+    assert not list(stage.folder.iterdir())
+    assert not stage.tenant.log

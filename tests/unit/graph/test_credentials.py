@@ -1,12 +1,20 @@
 """Files to sign in with: what is read from them, and why one cannot be used."""
 
+import base64
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
 
+import httpx
+import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from graph.clouds import PUBLIC
 from graph.credentials import MOST_BYTES, Certificate, CredentialUnusable, FederatedToken
+from graph.signin import SignIn
 from tests.support.credentials import PASSWORD, certificate, issuer, key_pem, pem, pfx, rsa_key
 
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
@@ -101,3 +109,39 @@ def test_what_is_no_token_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(CredentialUnusable) as caught:
         FederatedToken(path=written(tmp_path, content)).read()
     assert "one signed token" in caught.value.sentence
+
+
+AUTHORITY = "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555"
+
+
+async def test_a_certificate_signs_ps256_and_is_named_by_sha_256_alone(tmp_path: Path) -> None:
+    """With a thumbprint that is given, msal would take RS256 and SHA-1."""
+    sent: list[dict[str, str]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            told = {name: f"{AUTHORITY}/{name}" for name in ("token_endpoint", "issuer")}
+            return httpx.Response(200, json={**told, "authorization_endpoint": f"{AUTHORITY}/a"})
+        sent.append(dict(parse_qsl(request.content.decode())))
+        access = jwt.encode({"exp": 1_800_000_000}, "k" * 32)
+        told = {"access_token": access, "token_type": "Bearer"}
+        return httpx.Response(200, json={**told, "expires_in": 3600})
+
+    sign_in = SignIn(authority=AUTHORITY, cloud=PUBLIC)
+    sign_in._channel.http = httpx.Client(transport=httpx.MockTransport(answer))
+    for content in (pem(OWN), pfx(OWN)):
+        await sign_in.token("app", Certificate(path=written(tmp_path, content)))
+    assert len(sent) == 2
+    for form in sent:
+        header = jwt.get_unverified_header(form["client_assertion"])
+        assert header["alg"] == "PS256"
+        assert "x5t" not in header
+        fingerprint = certificate(OWN).fingerprint(SHA256())
+        assert base64.urlsafe_b64decode(header["x5t#S256"]) == fingerprint
+        options: Any = {"verify_aud": False}
+        key = OWN.public_key()
+        claims = jwt.decode(form["client_assertion"], key, algorithms=["PS256"], options=options)
+        assert (claims["iss"], claims["sub"]) == ("app", "app")
+        assert claims["aud"] == f"{AUTHORITY}/token_endpoint"
+        assert "client_secret" not in form
+    sign_in.close()
