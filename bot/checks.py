@@ -103,21 +103,29 @@ async def check_slack(client: AsyncWebClient, settings: Settings) -> Installed:
     problems = [problem, await app_problem(client, app_token) if app_token else None]
     if auth is None or any(problems):
         raise CannotStart(*filter(None, problems))
-    if auth.get("is_enterprise_install"):
-        raise CannotStart(ORG_WIDE)
-    # auth.test does not say which app the token is of: docs.slack.dev/reference/methods/bots.info
-    asking = client.bots_info(bot=auth["bot_id"])
-    bot, problem = await tried("SLACK_BOT_TOKEN", asking, proxy=client.proxy)
-    if bot is None:
+    app_id, problem = await app_of(client, auth)
+    if app_id is None:
         raise CannotStart(*filter(None, [problem]))
     await check_channel(client, settings.approval_channel)
     return Installed(
         team_id=auth["team_id"],
         enterprise_id=auth.get("enterprise_id"),
-        app_id=bot["bot"]["app_id"],
+        app_id=app_id,
         bot_id=auth["bot_id"],
         bot_user_id=auth["user_id"],
     )
+
+
+async def app_of(client: AsyncWebClient, auth: AsyncSlackResponse) -> tuple[str | None, str | None]:
+    """Return the id of the app that a bot token is of, or a sentence on why it cannot be used.
+
+    auth.test does not say which app that is: docs.slack.dev/reference/methods/bots.info
+    """
+    if auth.get("is_enterprise_install"):
+        return None, ORG_WIDE
+    asking = client.bots_info(bot=auth["bot_id"])
+    bot, problem = await tried("SLACK_BOT_TOKEN", asking, proxy=client.proxy)
+    return (None, problem) if bot is None else (str(bot["bot"]["app_id"]), None)
 
 
 async def app_problem(client: AsyncWebClient, app_token: str) -> str | None:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from bot.checks import (
     UPDATE,
     CannotStart,
+    app_of,
     app_problem,
     check_channel,
     compare_scopes,
@@ -178,6 +179,9 @@ async def _check(settings: Settings) -> AsyncIterator[Finding]:
             yield well(f"Slack: SLACK_BOT_TOKEN is {auth['user']} in {auth['team']}.")
             for finding in _scopes(auth.headers):
                 yield finding
+            _, problem = await app_of(client, auth)
+            if problem:
+                yield wrong(f"Slack: {problem}", "The bot does not start before that.")
             try:
                 await check_channel(client, settings.approval_channel)
             except CannotStart as error:

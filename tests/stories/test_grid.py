@@ -4,6 +4,7 @@ import pytest
 
 from bot.checks import CannotStart
 from bot.playground.stage import Stage
+from tests.support.doctor_cli import call
 from tests.support.running_bot import Bot
 from tests.support.story import Story
 
@@ -52,3 +53,5 @@ async def test_an_organization_wide_installation_is_not_supported(stage: Stage, 
     with pytest.raises(CannotStart, match="the whole organization, which is not supported"):
         async with bot():
             pass
+    told = await call(stage)
+    assert any("an installation for the whole organization" in each for each in told.wrong)
