@@ -29,6 +29,8 @@ MOST_OBJECTS = 100_000
 AUTHORITY = "aad-setup playground alone"
 """Who signs such a tenant's certificate, by which its file is known again."""
 
+NOT_SYSTEM_WIDE = "(name its certificate to single programs, never trust it system-wide)"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Alone:
@@ -124,7 +126,7 @@ async def workspace(*, port: int) -> AsyncIterator[Alone]:
 
 def _tenant_alone(it: tenants.Tenant, ca_file: Path) -> Alone:
     token = f"{it.authority}/oauth2/v2.0/token"
-    administrator = it.administrator
+    administrator, hosts = it.administrator, ", ".join(it.host_names)
     form = {
         "grant_type": "client_credentials",
         "client_id": administrator.client_id,
@@ -139,12 +141,14 @@ def _tenant_alone(it: tenants.Tenant, ca_file: Path) -> Alone:
             "Graph": f"{it.graph_url}/v1.0",
             "faults, log, clock": f"{it.url}/sim/",
             "certificate to trust": str(ca_file),
+            **({"also answers as": f"{hosts} {NOT_SYSTEM_WIDE}"} if hosts else {}),
         },
         facts={
             "url": it.url,
             "authority": it.authority,
             "graph_url": it.graph_url,
             "ca_file": str(ca_file),
+            "host_names": it.host_names,
             "tenant_id": it.id,
             "domain": it.domain,
             "initial_domain": it.initial_domain,

@@ -9,8 +9,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.judges.presence import do_without
+from tests.support.credentials import certificate, pem, private, rsa_key
 from tests.support.outside_cli import OutsideCli
 from tests.support.simulator_process import SimulatorProcess, simulator_process
 
@@ -91,6 +93,22 @@ async def test_an_application_is_made_and_its_secret_signs_in(
 
     await az.read("logout")
     who = ("--username", id, "--password", secret["password"], "--tenant", facts["tenant_id"])
+    [account] = await az.read("login", "--service-principal", *who, "--allow-no-subscriptions")
+    assert account["user"]["name"] == id
+
+
+async def test_a_certificate_that_it_uploads_signs_in(
+    az: OutsideCli, tenant: SimulatorProcess
+) -> None:
+    facts = tenant.facts
+    await az.read(*login(tenant, facts["client_secret"]), "--allow-no-subscriptions")
+    id = (await az.read("ad", "app", "create", "--display-name", "certified"))["appId"]
+    await az.read("ad", "sp", "create", "--id", id)
+    public = certificate(rsa_key()).public_bytes(Encoding.PEM).decode()
+    await az.read("ad", "app", "credential", "reset", "--id", id, "--append", "--cert", public)
+    await az.read("logout")
+    file = private(az.folder / "key.pem", pem(rsa_key()))
+    who = ("--username", id, "--certificate", str(file), "--tenant", facts["tenant_id"])
     [account] = await az.read("login", "--service-principal", *who, "--allow-no-subscriptions")
     assert account["user"]["name"] == id
 

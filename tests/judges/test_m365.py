@@ -46,15 +46,12 @@ async def tenant(program: str, cloud: Cloud, tmp_path: Path) -> AsyncIterator[Si
 
 
 @pytest.fixture
-async def m365(
-    program: str, cloud: Cloud, tenant: SimulatorProcess, tmp_path: Path
-) -> AsyncIterator[OutsideCli]:
+async def m365(program: str, tenant: SimulatorProcess, tmp_path: Path) -> AsyncIterator[OutsideCli]:
     home = tmp_path / "home"
     home.mkdir()
     async with http_proxy.running() as proxy:
         here = urlsplit(tenant.facts["url"]).netloc
-        hosts = [urlsplit(url).hostname for url in (cloud.login, cloud.graph)]
-        proxy.stand_ins = {f"{host}:443": here for host in hosts}
+        proxy.stand_ins = {f"{host}:443": here for host in tenant.facts["host_names"]}
         environ = {"HTTPS_PROXY": proxy.url, "NODE_EXTRA_CA_CERTS": tenant.facts["ca_file"]}
         yield OutsideCli(program=("node", program), environ=environ, folder=home)
         assert proxy.seen

@@ -30,9 +30,15 @@ Simulator = AbstractAsyncContextManager[Alone]
 UNUSABLE = 2
 
 
-def small(ca_file: Path | None = None, *, cloud: str = "public", **changes: int) -> Simulator:
+def small(
+    ca_file: Path | None = None,
+    *,
+    cloud: str = "public",
+    real_host_names: bool = False,
+    **changes: int,
+) -> Simulator:
     sizes = {"port": 0, "users": 3, "groups": 1, "seed": 7, **changes}
-    return alone.tenant(ca_file=ca_file, cloud=cloud, real_host_names=False, **sizes)
+    return alone.tenant(ca_file=ca_file, cloud=cloud, real_host_names=real_host_names, **sizes)
 
 
 async def problems(simulator: Simulator) -> tuple[str, ...]:
@@ -108,6 +114,16 @@ async def test_a_ca_file_of_an_earlier_tenant_is_replaced(tmp_path: Path) -> Non
     async with small(ca_file) as it:
         assert ca_file.read_bytes() != first
         await answers(it)
+
+
+async def test_names_of_microsofts_hosts_come_with_a_warning() -> None:
+    async with small(cloud="china", real_host_names=True) as it:
+        hosts = ("login.partner.microsoftonline.cn", "microsoftgraph.chinacloudapi.cn")
+        assert it.facts["host_names"] == hosts
+        assert "never trust it system-wide" in it.to_text()
+    async with small() as it:
+        assert not it.facts["host_names"]
+        assert "system-wide" not in it.to_text()
 
 
 def somebody_elses() -> bytes:

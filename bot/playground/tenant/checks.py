@@ -128,10 +128,11 @@ def is_guid(value: object) -> bool:
 
 
 def binary(name: str, value: object) -> None:
+    """Edm.Binary: base64, also in lines, as `az` sends a certificate."""
     if not isinstance(value, str):
         raise invalid(name)
     try:
-        base64.b64decode(value, validate=True)
+        base64.b64decode("".join(value.split()), validate=True)
     except ValueError:  # not base64, or not even ASCII
         raise invalid(name) from None
 

@@ -50,15 +50,16 @@ async def running(
     With `real_host_names` it answers as the cloud's own hosts, too, for clients that know no others
     and reach it through a proxy on this machine.
     """
-    names = [str(urlsplit(it).hostname) for it in (cloud.login, cloud.graph) if real_host_names]
     authority = ca or trustme.CA(organization_name="aad-setup playground")
     directory = _directory(clock, cloud, seed=seed, users=users, groups=groups)
     log = Log(directory)
     tenant = Tenant(directory, log)
-    runner = _runner(Front(directory, log, names), Sim(tenant, clock))
+    if real_host_names:
+        tenant.host_names = tuple(str(urlsplit(it).hostname) for it in (cloud.login, cloud.graph))
+    runner = _runner(Front(directory, log, tenant.host_names), Sim(tenant, clock))
     await runner.setup()
     try:
-        site = web.TCPSite(runner, HOST, port, ssl_context=_tls(authority, names))
+        site = web.TCPSite(runner, HOST, port, ssl_context=_tls(authority, tenant.host_names))
         await site.start()
         directory.url = f"https://{HOST}:{runner.addresses[0][1]}"
         with _ca_file(authority) as tenant.ca_file:

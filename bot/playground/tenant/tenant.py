@@ -59,6 +59,8 @@ class Credential:
 class Tenant:
     ca_file: Path
     """The certificate of the authority that signed the tenant's own."""
+    host_names: tuple[str, ...] = ()
+    """Hosts of Microsoft's as which it answers, too."""
 
     def __init__(self, directory: Directory, log: Log) -> None:
         self._directory = directory

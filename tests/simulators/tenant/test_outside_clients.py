@@ -1,6 +1,7 @@
 """What `az` and `m365` ask of a tenant, and the bot does not; tests/judges runs them."""
 
 import ssl
+from base64 import encodebytes
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,11 +10,13 @@ import httpx
 import jwt
 import pytest
 import trustme
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant, running
 from graph.clouds import CLOUDS, PUBLIC
 from tests.support import http_proxy
+from tests.support.credentials import certificate, rsa_key
 from tests.support.graph_caller import Asking, client, sign_in
 
 VERSION = {"api-version": "2022-09-01"}
@@ -96,6 +99,14 @@ async def test_the_permissions_of_a_resource_are_read_by_themselves(
     listed = (await graph.get(f"/servicePrincipals/{whole['id']}/{name}")).json()
     assert listed["value"] == whole[name]
     assert (await graph.get(f"/{MICROSOFT_GRAPH}/{name}?$top=1")).status_code == 400
+
+
+async def test_a_certificate_may_come_in_lines(graph: Asking) -> None:
+    der = certificate(rsa_key()).public_bytes(Encoding.DER)
+    application = await graph.application()
+    entry = {"type": "AsymmetricX509Cert", "usage": "Verify", "key": encodebytes(der).decode()}
+    changed = await graph.patch(f"/applications/{application['id']}", {"keyCredentials": [entry]})
+    assert changed.status_code == 204, changed.text
 
 
 # Microsoft's own host names
