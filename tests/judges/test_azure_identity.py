@@ -1,0 +1,117 @@
+"""azure-identity signs in at the simulated tenant with each credential that needs no secret."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from bot.playground.stage import Stage
+from tests.judges.presence import need_package
+from tests.support.bot_credentials import SUBJECT, in_the_environment
+from tests.support.credentials import PASSWORD, certificate, issuer, pem, pfx, private, rsa_key
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def identity() -> Any:
+    need_package("azure.identity")
+    import azure.identity  # here, because it may not be installed
+
+    return azure.identity
+
+
+def options(stage: Stage) -> dict[str, Any]:
+    return {
+        "authority": stage.tenant.url,
+        "disable_instance_discovery": True,
+        "connection_verify": str(stage.tenant.ca_file),
+        "use_env_settings": False,
+    }
+
+
+async def claims(stage: Stage, credential: Any) -> dict[str, Any]:
+    """Return what the token says that the credential gets for Graph."""
+    asked = f"{stage.tenant.cloud.graph}/.default"
+    with credential:
+        token = await asyncio.to_thread(credential.get_token, asked)
+    read: dict[str, Any] = jwt.decode(token.token, options={"verify_signature": False})
+    return read
+
+
+@pytest.mark.parametrize(
+    ("content", "password"), [(pem(rsa_key()), None), (pfx(rsa_key(), password=PASSWORD), PASSWORD)]
+)
+async def test_a_certificate(
+    stage: Stage, identity: Any, content: bytes, password: str | None
+) -> None:
+    administrator = stage.tenant.administrator
+    stage.tenant.trust(administrator, certificate(rsa_key()))
+    credential = identity.CertificateCredential(
+        stage.tenant.id,
+        administrator.client_id,
+        certificate_data=content,
+        password=password,
+        **options(stage),
+    )
+    assert (await claims(stage, credential))["appid"] == administrator.client_id
+
+
+async def test_a_certificate_on_its_own_protocol(stage: Stage, identity: Any) -> None:
+    from azure.identity.aio import CertificateCredential
+
+    administrator = stage.tenant.administrator
+    stage.tenant.trust(administrator, certificate(rsa_key()))
+    async with CertificateCredential(
+        stage.tenant.id,
+        administrator.client_id,
+        certificate_data=pem(rsa_key()),
+        **options(stage),
+    ) as credential:
+        token = await credential.get_token(f"{stage.tenant.cloud.graph}/.default")
+    read = jwt.decode(token.token, options={"verify_signature": False})
+    assert read["appid"] == administrator.client_id
+
+
+async def test_a_federated_token(stage: Stage, identity: Any, tmp_path: Path) -> None:
+    administrator = stage.tenant.administrator
+    stage.tenant.federate(administrator, issuer(), subject=SUBJECT)
+    credential = identity.WorkloadIdentityCredential(
+        tenant_id=stage.tenant.id,
+        client_id=administrator.client_id,
+        token_file_path=str(private(tmp_path / "token", issuer().token(subject=SUBJECT))),
+        **options(stage),
+    )
+    assert (await claims(stage, credential))["appid"] == administrator.client_id
+
+
+@pytest.mark.parametrize("is_system", [True, False])
+@pytest.mark.parametrize("where", ["virtual_machine", "app_service"])
+async def test_a_managed_identity(stage: Stage, identity: Any, where: str, is_system: bool) -> None:
+    own, other = stage.tenant.add_managed_identity(), stage.tenant.add_managed_identity()
+    system, assigned = (own, [other]) if is_system else (other, [own])
+    async with stage.tenant.machine(system=system, assigned=assigned) as machine:
+        with in_the_environment(getattr(machine, where)):
+            named = {} if is_system else {"client_id": own.client_id}
+            credential = identity.ManagedIdentityCredential(use_env_settings=False, **named)
+            assert (await claims(stage, credential))["appid"] == own.client_id
+
+
+async def test_a_refusal_is_understood(stage: Stage, identity: Any) -> None:
+    from azure.core.exceptions import ClientAuthenticationError
+
+    stranger = identity.CertificateCredential(
+        stage.tenant.id,
+        stage.tenant.administrator.client_id,
+        certificate_data=pem(rsa_key()),
+        **options(stage),
+    )
+    with pytest.raises(ClientAuthenticationError, match="AADSTS700027"):
+        await claims(stage, stranger)
+    async with stage.tenant.machine() as machine:
+        with in_the_environment(machine.virtual_machine):
+            credential = identity.ManagedIdentityCredential(use_env_settings=False)
+            with pytest.raises(ClientAuthenticationError, match="Identity not found"):
+                await claims(stage, credential)
