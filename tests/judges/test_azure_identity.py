@@ -77,7 +77,7 @@ async def test_a_certificate_on_its_own_protocol(stage: Stage, identity: Any) ->
 
 async def test_a_federated_token(stage: Stage, identity: Any, tmp_path: Path) -> None:
     administrator = stage.tenant.administrator
-    stage.tenant.federate(administrator, issuer(), subject=SUBJECT)
+    issuer().known_to(stage.tenant, administrator, subject=SUBJECT)
     credential = identity.WorkloadIdentityCredential(
         tenant_id=stage.tenant.id,
         client_id=administrator.client_id,

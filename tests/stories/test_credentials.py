@@ -52,7 +52,7 @@ def renew_certificate(stage: Stage, environ: Environ) -> None:
 def renew_token(stage: Stage, environ: Environ) -> None:
     """The cluster has a new key, so its earlier tokens count no more."""
     cluster = issuer(number=2)
-    stage.tenant.federate(stage.tenant.administrator, cluster, subject=SUBJECT)
+    cluster.known_to(stage.tenant, stage.tenant.administrator, subject=SUBJECT)
     private(Path(environ["ENTRA_FEDERATED_TOKEN_FILE"]), cluster.token(subject=SUBJECT))
 
 

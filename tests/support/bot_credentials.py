@@ -43,7 +43,7 @@ def settings_of(stage: Stage, credential: str) -> Environ:
 def _file(stage: Stage, credential: str) -> Environ:
     tenant, folder = stage.tenant, stage.folder
     if credential == "federated token":
-        tenant.federate(tenant.administrator, issuer(), subject=SUBJECT)
+        issuer().known_to(tenant, tenant.administrator, subject=SUBJECT)
         token = issuer().token(subject=SUBJECT, audience=tenant.cloud.federated_audience)
         file = private(folder / "token", token)
         return {"ENTRA_FEDERATED_TOKEN_FILE": str(file)}

@@ -1,9 +1,11 @@
 """Credentials without a stored secret: keys with certificates, and an issuer of tokens."""
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
+import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -17,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 from cryptography.x509.oid import NameOID
 
-from bot.playground.tenant import Issuer
+from bot.playground.tenant import Credential, Tenant
+from graph.clouds import PUBLIC
 
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 DAY = timedelta(days=1)
@@ -67,6 +70,37 @@ def private(path: Path, content: bytes | str) -> Path:
     fresh.write_bytes(content.encode() if isinstance(content, str) else content)
     fresh.chmod(0o600)
     return fresh.replace(path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Issuer:
+    """Whoever signs tokens for programs that run on its machines."""
+
+    url: str
+    key: rsa.RSAPrivateKey = field(repr=False)
+
+    def known_to(self, tenant: Tenant, application: Credential, *, subject: str) -> None:
+        """Let its tokens for this subject sign an application in."""
+        tenant.federate(application, self.url, self.key.public_key(), subject=subject)
+
+    def token(
+        self,
+        *,
+        subject: str,
+        audience: str = PUBLIC.federated_audience,
+        life: timedelta = timedelta(hours=1),
+    ) -> str:
+        """Sign a token that is valid from now on, by the machine's clock."""
+        now = datetime.now(UTC)
+        claims = {
+            "iss": self.url,
+            "sub": subject,
+            "aud": [audience],
+            "iat": now,
+            "nbf": min(now, now + life),
+            "exp": now + life,
+        }
+        return jwt.encode(claims, self.key, algorithm="RS256", headers={"kid": "issuer"})
 
 
 def issuer(url: str = "https://cluster.example/oidc", number: int = 1) -> Issuer:

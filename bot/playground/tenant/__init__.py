@@ -6,7 +6,6 @@ to their callers can happen here: lag, throttling, lost answers, gateways that a
 
 from bot.playground.tenant.calls import Call
 from bot.playground.tenant.faults import Faults, Hold
-from bot.playground.tenant.issuers import Issuer
 from bot.playground.tenant.machine import Machine
 from bot.playground.tenant.running import running
 from bot.playground.tenant.tenant import AUTONOMOUS, Credential, Tenant
@@ -17,7 +16,6 @@ __all__ = [
     "Credential",
     "Faults",
     "Hold",
-    "Issuer",
     "Machine",
     "Tenant",
     "running",

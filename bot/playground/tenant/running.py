@@ -3,7 +3,7 @@
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -56,7 +56,9 @@ async def running(
     tenant = Tenant(directory, log)
     if real_host_names:
         tenant.host_names = tuple(str(urlsplit(it).hostname) for it in (cloud.login, cloud.graph))
-    runner = _runner(Front(directory, log, tenant.host_names), Sim(tenant, clock))
+    machines = AsyncExitStack()
+    sim = Sim(tenant, clock, machines)
+    runner = _runner(Front(directory, log, tenant.host_names), sim)
     await runner.setup()
     try:
         site = web.TCPSite(runner, HOST, port, ssl_context=_tls(authority, tenant.host_names))
@@ -67,6 +69,7 @@ async def running(
     finally:
         for held in directory.faults.holds:
             held.drop()
+        await machines.aclose()
         await runner.cleanup()
 
 

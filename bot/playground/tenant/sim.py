@@ -1,33 +1,40 @@
 """`/sim/`: the tenant's own API, for programs that cannot reach into this process.
 
-It mirrors what `Tenant` offers: state, log, faults, holds, policy, administrators, the clock. It
-asks for no credential: the tenant listens on loopback only, and `guard.py` keeps browsers out.
+It mirrors what `Tenant` offers: state, log, faults, holds, policy, administrators, credentials,
+machines, the clock. It asks for no credential: the tenant listens on loopback only, and `guard.py`
+keeps browsers out.
 """
 
 import dataclasses
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from bot.playground.clock import MovableClock
+from bot.playground.tenant.errors import GraphFailure
 from bot.playground.tenant.faults import Faults, Span
 from bot.playground.tenant.permissions import role_id
 from bot.playground.tenant.replicas import Kind
-from bot.playground.tenant.tenant import Tenant
+from bot.playground.tenant.tenant import AUTONOMOUS, Credential, Tenant
 from graph.clock import Clock
 
 _SPANS = ("secret_lag", "role_lag", "audit_lag", "latency")
 
 
 class Sim:
-    def __init__(self, tenant: Tenant, clock: Clock) -> None:
+    def __init__(self, tenant: Tenant, clock: Clock, machines: AsyncExitStack) -> None:
+        """Take what keeps machines running until the tenant stops."""
         self._tenant = tenant
         self._clock = clock
+        self._machines = machines
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -39,6 +46,8 @@ class Sim:
             web.post(r"/sim/holds/{number:\d+}/{decision:release|drop}", self.decide),
             web.post("/sim/policy", self.set_policy),
             web.post("/sim/administrators", self.add_administrator),
+            web.post("/sim/credentials", self.add_credential),
+            web.post("/sim/machines", self.add_machine),
             web.post("/sim/consent", self.consent),
             web.get("/sim/clock", self.clock),
             web.post("/sim/clock", self.move_clock),
@@ -110,6 +119,42 @@ class Sim:
             self._tenant.grant_admin_consent(str(wanted["app_id"]))
         return _answer({})
 
+    async def add_credential(self, request: web.Request) -> web.Response:
+        """Let an application, the administrator unless named, sign in without a secret."""
+        wanted = await _body(request)
+        with _told():
+            own = self._tenant.administrator.client_id
+            application = Credential(client_id=wanted.get("client_id", own), client_secret="")
+            if "certificates" in wanted:
+                pem = str(wanted["certificates"]).encode()
+                self._tenant.trust(application, *x509.load_pem_x509_certificates(pem))
+            else:
+                key = load_pem_public_key(str(wanted["public_key"]).encode())
+                if not isinstance(key, RSAPublicKey):
+                    raise ValueError("public_key is not RSA")
+                subject = str(wanted["subject"])
+                self._tenant.federate(application, str(wanted["issuer"]), key, subject=subject)
+        return _answer({})
+
+    async def add_machine(self, request: web.Request) -> web.Response:
+        """Start a machine with an identity of its own, or with one that is assigned to it."""
+        wanted = await _body(request)
+        with _told():
+            rights = [str(right) for right in wanted.get("rights", AUTONOMOUS)]
+            for right in rights:
+                role_id(right)
+            identity = self._tenant.add_managed_identity(rights)
+        system, assigned = (None, [identity]) if wanted.get("assigned") else (identity, [])
+        running = self._tenant.machine(system=system, assigned=assigned)
+        machine = await self._machines.enter_async_context(running)
+        return _answer(
+            {
+                "client_id": identity.client_id,
+                "virtual_machine": machine.virtual_machine,
+                "app_service": machine.app_service,
+            }
+        )
+
     async def clock(self, _: web.Request) -> web.Response:
         return _answer({"now": self._clock.now()})
 
@@ -127,7 +172,7 @@ def _told() -> Iterator[None]:
     """Answer mistakes of the caller with 400 and the reason."""
     try:
         yield
-    except (TypeError, ValueError, LookupError, re.error) as error:
+    except (TypeError, ValueError, LookupError, re.error, GraphFailure) as error:
         raise web.HTTPBadRequest(text=f"{type(error).__name__}: {error}") from error
 
 

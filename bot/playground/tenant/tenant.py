@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from bot.playground.tenant import (
@@ -24,7 +25,6 @@ from bot.playground.tenant import machine as machines
 from bot.playground.tenant.calls import Call
 from bot.playground.tenant.directory import Directory, stamp
 from bot.playground.tenant.faults import Faults
-from bot.playground.tenant.issuers import Issuer
 from bot.playground.tenant.log import Log
 from bot.playground.tenant.machine import Machine
 from bot.playground.tenant.new_application import blank_application
@@ -247,15 +247,17 @@ class Tenant:
         self._directory.store.plant(Kind.APPLICATION, application["id"], changed)
         certificates.announce(self._directory, changed, wanted)
 
-    def federate(self, administrator: Credential, issuer: Issuer, *, subject: str) -> None:
-        """Let tokens of an issuer for this subject sign an application in."""
-        self._directory.issuers[issuer.url] = issuer.key.public_key()
+    def federate(
+        self, administrator: Credential, issuer: str, key: RSAPublicKey, *, subject: str
+    ) -> None:
+        """Let tokens that this issuer signs with its key for a subject sign an application in."""
+        self._directory.issuers[issuer] = key
         row = {
             "id": self._directory.new_id(),
             "applicationId": self._application_of(administrator)["id"],
             "audiences": [self.cloud.federated_audience],
             "description": None,
-            "issuer": issuer.url,
+            "issuer": issuer,
             "name": "playground",
             "subject": subject,
         }

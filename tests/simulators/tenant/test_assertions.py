@@ -168,7 +168,7 @@ async def test_only_rsa_keys_sign(clock: MovableClock, tenant: Tenant) -> None:
 
 
 async def test_a_token_of_a_federated_issuer_signs_in(tenant: Tenant) -> None:
-    tenant.federate(tenant.administrator, CLUSTER, subject=SUBJECT)
+    CLUSTER.known_to(tenant, tenant.administrator, subject=SUBJECT)
     id = tenant.administrator.client_id
     answer = await send(tenant, id, CLUSTER.token(subject=SUBJECT))
     token = jwt.decode(answer.json()["access_token"], options={"verify_signature": False})
@@ -188,7 +188,7 @@ async def test_a_token_of_a_federated_issuer_signs_in(tenant: Tenant) -> None:
 async def test_a_token_that_does_not_match_is_refused(
     tenant: Tenant, assertion: str, expected: int
 ) -> None:
-    tenant.federate(tenant.administrator, CLUSTER, subject=SUBJECT)
+    CLUSTER.known_to(tenant, tenant.administrator, subject=SUBJECT)
     answer = await send(tenant, tenant.administrator.client_id, assertion)
     assert number(answer) == expected
 

@@ -6,12 +6,15 @@ from datetime import timedelta
 import httpx
 import pytest
 import trustme
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from bot.playground.clock import MovableClock
 from bot.playground.guard import is_loopback
 from bot.playground.tenant import Credential, Tenant, running
+from bot.playground.tenant.assertions import TYPE
 from graph.clock import SystemClock
-from tests.support.graph_caller import Asking, asking, client
+from tests.support.credentials import certificate, issuer, rsa_key
+from tests.support.graph_caller import Asking, asking, client, sign_in
 
 
 async def sim(graph: Asking, path: str, body: object = None) -> httpx.Response:
@@ -136,3 +139,43 @@ def test_what_is_loopback_and_what_is_not() -> None:
     here = {"127.0.0.1", "127.0.0.1:80", "LOCALHOST", "[::1]", "127.8.8.8:1"}
     elsewhere = {"", "::1", "0.0.0.0", "127.0.0.1:x", "localhost.evil.example", "10.0.0.1"}
     assert {host for host in here | elsewhere | {"[::1", "@"} if is_loopback(host)} == here
+
+
+async def test_an_application_is_given_a_certificate_or_a_federated_credential(
+    tenant: Tenant, graph: Asking
+) -> None:
+    signed, cluster = certificate(rsa_key()), issuer()
+    pem = signed.public_bytes(Encoding.PEM).decode()
+    assert (await sim(graph, "credentials", {"certificates": pem})).status_code == 200
+    key = cluster.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    wanted = {"issuer": cluster.url, "public_key": key.decode(), "subject": "bot"}
+    assert (await sim(graph, "credentials", wanted)).status_code == 200
+    form = {"client_assertion_type": TYPE, "client_assertion": cluster.token(subject="bot")}
+    async with client(tenant) as http:
+        answer = await sign_in(http, tenant, tenant.administrator.client_id, "", **form)
+    assert answer.status_code == 200
+    for wrong in (
+        {},
+        {"certificates": "x"},
+        {"client_id": "x", "certificates": pem},
+        wanted | {"public_key": "x"},
+    ):
+        assert (await sim(graph, "credentials", wrong)).status_code == 400
+
+
+@pytest.mark.parametrize("assigned", [True, False])
+async def test_a_machine_is_started_whose_identity_has_rights(
+    tenant: Tenant, graph: Asking, assigned: bool
+) -> None:
+    wanted = {"rights": ["User.Read.All"], "assigned": assigned}
+    told = (await sim(graph, "machines", wanted)).json()
+    assert tenant.roles_of(told["client_id"]) == {"User.Read.All"}
+    query = {"api-version": "2019-08-01", "resource": tenant.cloud.graph}
+    query |= {"client_id": told["client_id"]} if assigned else {}
+    headers = {"X-IDENTITY-HEADER": told["app_service"]["IDENTITY_HEADER"]}
+    async with httpx.AsyncClient(trust_env=False) as http:
+        answer = await http.get(
+            told["app_service"]["IDENTITY_ENDPOINT"], params=query, headers=headers
+        )
+    assert answer.json()["client_id"] == told["client_id"]
+    assert (await sim(graph, "machines", {"rights": ["Everything"]})).status_code == 400
