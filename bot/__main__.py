@@ -177,6 +177,19 @@ def rights(
     consent.rights(mode, as_json=as_json)
 
 
+@main.command("consent-policy")
+def consent_policy() -> None:
+    """Print the calls that set up CONSENT_MODE=limited. It calls nothing.
+
+    They make an app consent policy with the permissions of the profiles, and a directory role for
+    the bot that is bound to it: for Microsoft Graph PowerShell, and for az rest. After profiles
+    have changed, the calls at the end replace what the policy includes.
+    """
+    from bot.cli import consent
+
+    consent.consent_policy()
+
+
 @main.command()
 def restore(
     file: Annotated[

@@ -23,7 +23,7 @@ from bot.approval import Policy
 from bot.domain.catalogue import Catalogue
 from bot.logs import slack_logger
 from bot.manifest import SCOPES
-from bot.own_credential import granting, renewal
+from bot.own_credential import REMOVE, granting, renewal
 from bot.problems import Unusable
 from bot.services import Services
 from bot.settings.settings import Settings
@@ -35,7 +35,7 @@ from graph.connection import own_credential_ends, stage_of
 from graph.credentials import Certificate, ManagedIdentity
 from graph.errors import GraphError, NoAnswer, Throttled, Unavailable, Unreachable
 from graph.http import shown
-from graph.rights import ConsentMode, missing
+from graph.rights import ConsentMode, missing, too_wide
 from handlers.slack.api_errors import code_of, is_outage, retry_after
 from handlers.slack.approval_channel import is_shared, warn_if_public
 from handlers.slack.approver_accounts import check_approver_accounts
@@ -226,6 +226,8 @@ async def check_sign_in(tokens: TokenSource, settings: Settings) -> None:
     if lacking := lacking_rights(settings, token.roles):
         advice = granting(settings.credential)
         raise CannotStart(*(f"Entra: {each} {advice}" for each in lacking))
+    if unlimited := unlimiting_rights(settings, token.roles):
+        raise CannotStart(*(f"Entra: {each} {REMOVE}" for each in unlimited))
 
 
 def lacking_rights(settings: Settings, held: frozenset[str]) -> list[str]:
@@ -233,6 +235,15 @@ def lacking_rights(settings: Settings, held: frozenset[str]) -> list[str]:
     mode = ConsentMode(settings.consent_mode)
     lacking = missing(mode, held, scopes=())
     return [f"{right.name} is missing for CONSENT_MODE={mode}." for right in lacking]
+
+
+def unlimiting_rights(settings: Settings, held: frozenset[str]) -> list[str]:
+    """Return a sentence for each right beside which the limited mode limits nothing."""
+    mode = ConsentMode(settings.consent_mode)
+    return [
+        f"{name} makes CONSENT_MODE={mode} meaningless: the bot could grant more than its policy."
+        for name in too_wide(mode, held)
+    ]
 
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO

@@ -9,6 +9,7 @@ NEW_CERTIFICATE = (
 )
 
 CONSENT = "Grant it in the Entra admin centre under API permissions, with admin consent."
+REMOVE = "Remove it in the Entra admin centre under API permissions."
 CONSENT_OF_IDENTITY = (
     "Assign it to the managed identity: SETUP.md, With a managed identity. Azure keeps the"
     " identity's token for up to a day, and until then it lacks the right."

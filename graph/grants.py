@@ -1,6 +1,7 @@
 """The consent stage: one grant for each application permission, one for all delegated ones.
 
-In some consent modes an administrator makes them, and the bot only looks: graph/consent.py.
+In some consent modes an administrator makes them, and the bot only looks: graph/consent.py. In the
+limited one Entra lets the bot make those of a policy (graph/consent_policy.py), and remove none.
 
 The grants go out together. Entra may refuse writes to one object at the same time, so a grant that
 has collided is tried again under a lock. A grant that is there already is a success.
@@ -13,11 +14,12 @@ from functools import partial
 from typing import TypeVar
 
 from graph.calls import Json, identifier
-from graph.errors import AlreadyThere, Conflict, Forbidden, NotThereYet
+from graph.consent_policy import POLICY_ID
+from graph.errors import AlreadyThere, Conflict, Forbidden, NotThereYet, PolicyForbids
 from graph.permissions import Permission
 from graph.plan import Plan
-from graph.rights import GIVEN_BY_PEOPLE
-from graph.step_context import Facts, Step, StepContext
+from graph.rights import GIVEN_BY_PEOPLE, ConsentMode
+from graph.step_context import Act, Facts, Step, StepContext
 
 T = TypeVar("T")
 
@@ -31,7 +33,28 @@ def grants(plan: Plan) -> list[Step]:
         steps.append(_scopes(plan))
     if plan.consent_mode in GIVEN_BY_PEOPLE:
         return [each._replace(do=_wait, undo=_leave, is_awaited=True) for each in steps]
+    if plan.consent_mode == ConsentMode.LIMITED:
+        return [each._replace(do=partial(_within_policy, each.do), undo=_leave) for each in steps]
     return steps
+
+
+async def _within_policy(grant: Act, context: StepContext) -> Facts:
+    """Make a grant that Entra allows by a policy. Raises PolicyForbids if it has changed."""
+    try:
+        return await grant(context)
+    except Forbidden as refused:
+        if refused.call.startswith("GET"):
+            raise
+        raise PolicyForbids(
+            code=refused.code,
+            status=refused.status,
+            request_id=refused.request_id,
+            call=refused.call,
+            sentence=f"Entra refused a grant that the catalogue allows: the app consent policy"
+            f" “{POLICY_ID}” or the bot's directory role does not allow it (any more).",
+            advice="Ask this bot's administrators to run aad-setup doctor, and to set up the policy"
+            " as aad-setup consent-policy prints it. Then retry.",
+        ) from None
 
 
 async def _wait(_: StepContext) -> Facts:

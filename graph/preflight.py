@@ -16,7 +16,7 @@ from graph.clock import Clock
 from graph.permissions import CATALOGUE, Kind, NotAllowed, lookup
 from graph.plan import Plan, PlanRequest, Requested
 from graph.redirects import redirect_problem
-from graph.rights import ConsentMode, excess, missing
+from graph.rights import ConsentMode, excess, missing, too_wide
 from graph.tenant_cache import Organization, Resource, TenantCache
 
 __all__ = ["Refused", "TenantCache", "preflight", "tags"]
@@ -53,8 +53,8 @@ async def preflight(
     With fresh knowledge this makes one call of Graph.
     """
     rights = await graph.roles()
-    if lacking := _lacking(request, rights):
-        raise Refused((*_problems(request), lacking))  # without rights the tenant cannot be asked
+    if unfit := (*_lacking(request, rights), *_too_wide(request, rights)):
+        raise Refused((*_problems(request), *unfit))  # without rights the tenant cannot be asked
     seen = await _look(request, graph, tenant_cache, clock)
     if reasons := (*_problems(request), *_obstacles(request, seen)):
         raise Refused(reasons)
@@ -115,15 +115,22 @@ def _notes(request: PlanRequest) -> str:
     )
 
 
-def _lacking(request: PlanRequest, rights: frozenset[str]) -> str | None:
+def _lacking(request: PlanRequest, rights: frozenset[str]) -> Iterator[str]:
     lacking = missing(ConsentMode(request.consent_mode), rights, scopes=request.scopes)
-    if not lacking:
-        return None
-    named = "; ".join(f"{right.name}, to {right.needed_to}" for right in lacking)
-    return (
-        f"The bot's own application lacks rights in this tenant: {named}. "
-        "An administrator must grant them with admin consent."
-    )
+    if lacking:
+        named = "; ".join(f"{right.name}, to {right.needed_to}" for right in lacking)
+        yield (
+            f"The bot's own application lacks rights in this tenant: {named}. "
+            "An administrator must grant them with admin consent."
+        )
+
+
+def _too_wide(request: PlanRequest, rights: frozenset[str]) -> Iterator[str]:
+    if names := too_wide(ConsentMode(request.consent_mode), rights):
+        yield (
+            f"The bot's own application could grant more than the tenant's policy allows, because"
+            f" it also holds {', '.join(names)}. An administrator must remove that."
+        )
 
 
 def _problems(request: PlanRequest) -> Iterator[str]:

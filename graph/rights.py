@@ -75,6 +75,15 @@ _SEES_SCOPES = frozenset(
 )
 _AUTONOMOUS = frozenset({ConsentMode.AUTONOMOUS})
 
+ESCALATING = frozenset(
+    {"AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"}  # any grant
+    | {"Application.ReadWrite.All", "Directory.ReadWrite.All"}  # also acting as another application
+    | {"Policy.ReadWrite.PermissionGrant"}  # the policy itself
+    | {"RoleManagement.ReadWrite.Directory", "RoleManagementPolicy.ReadWrite.Directory"}  # any role
+    | {"RoleAssignmentSchedule.ReadWrite.Directory", "RoleEligibilitySchedule.ReadWrite.Directory"}
+)
+"""Rights by which an application could grant, or get, any permission."""
+
 BOT_RIGHTS = (
     Right(
         name="Application.ReadWrite.OwnedBy",
@@ -146,6 +155,14 @@ def missing(mode: ConsentMode, held: frozenset[str], *, scopes: tuple[str, ...])
         and not held & {right.name, *right.stronger}
     ]
     return sorted(lacking, key=lambda right: right.name)
+
+
+def too_wide(mode: ConsentMode, held: frozenset[str]) -> list[str]:
+    """Return the rights held by which the bot could grant what the limited mode is to forbid.
+
+    For Entra any one mechanism is enough, so that beside them no policy limits anything.
+    """
+    return sorted(held & ESCALATING) if mode is ConsentMode.LIMITED else []
 
 
 def may_see_scopes(held: frozenset[str]) -> bool:

@@ -1,11 +1,16 @@
-"""Commands about consent: the rights that the bot's own application needs."""
+"""Commands about consent: the bot's own rights, and the policy that may limit what it grants."""
 
 import json
 from collections.abc import Iterator
 
 import typer
 
+from bot.cli.process import environment, in_sentences
+from bot.domain.catalogue import permissions_of, read_catalogue
+from bot.planning.consent_script import ConsentScript, az_lines, powershell
+from bot.settings.settings import read_access
 from graph.rights import ConsentMode, Right, table
+from handlers.listeners.command_parser import RESERVED
 
 
 def rights(mode: ConsentMode | None, *, as_json: bool) -> None:
@@ -16,6 +21,22 @@ def rights(mode: ConsentMode | None, *, as_json: bool) -> None:
         typer.echo(json.dumps(told, indent=2))
         return
     typer.echo("\n\n".join("\n".join(_listed(each, of)) for each, of in rows.items()))
+
+
+def consent_policy() -> None:
+    """Print the calls that make the policy and the role of CONSENT_MODE=limited, in both forms."""
+    with in_sentences():
+        catalogue = read_catalogue(reserved=RESERVED)
+        access = read_access(environment())
+    script = ConsentScript(
+        permissions=permissions_of(catalogue),
+        tenant_id=access.tenant_id,
+        client_id=access.client_id,
+        graph_url=access.graph_url,
+        cloud=access.cloud.name,
+    )
+    typer.echo("\n".join(["# Microsoft Graph PowerShell", *powershell(script)]))
+    typer.echo("\n".join(["", "# Or az rest, in a POSIX shell", *az_lines(script)]))
 
 
 def _listed(mode: ConsentMode, rows: list[Right]) -> Iterator[str]:

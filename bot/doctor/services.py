@@ -15,14 +15,14 @@ from bot.checks import (
     app_problem,
     check_channel,
     compare_scopes,
-    lacking_rights,
     slack_client,
     slack_session,
     tried,
 )
+from bot.doctor.consent import check_rights
 from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.domain.catalogue import Catalogue, Profile
-from bot.own_credential import granting, renewal
+from bot.own_credential import renewal
 from bot.settings.settings import Settings
 from bot.worker.outages import Outage
 from graph.app_policy import MEND, SLACK_DAYS, Policy, judge
@@ -30,7 +30,6 @@ from graph.clock import Clock
 from graph.connection import Connection, connected, own_credential_ends, stage_of, why_cut_off
 from graph.credentials import FederatedToken
 from graph.errors import GraphError
-from graph.rights import ConsentMode, excess, missing, unread
 from graph.tenant_cache import Organization
 from handlers.slack.approver_accounts import ApproverAccounts, check_approver_accounts
 
@@ -46,7 +45,7 @@ async def check_entra(settings: Settings, clock: Clock, catalogue: Catalogue) ->
             found += _federated_token(settings)
             held = await tenant.graph.roles()
             found.append(well("Entra: the bot's own application signs in."))
-            found += _rights(settings, held, catalogue)
+            found += check_rights(settings, held, catalogue)
             organization = await tenant.tenant_cache.organization()
             found.append(well(f"Tenant: {organization.name} ({organization.domain}) answers."))
             found += await _own_credential(settings, tenant, clock)
@@ -78,38 +77,6 @@ async def why_silent(settings: Settings, error: GraphError | TimeoutError) -> Fi
     if found := await why_cut_off(settings):
         return wrong(f"Entra: {found.sentence}", found.advice)
     return wrong("Entra: the tenant did not answer in time.", "Try again in some minutes.")
-
-
-def _rights(settings: Settings, held: frozenset[str], catalogue: Catalogue) -> Iterator[Finding]:
-    mode = ConsentMode(settings.consent_mode)
-    lacking = lacking_rights(settings, held)
-    refused = list(_refused(mode, held, catalogue))
-    unused, advice = excess(mode, held), granting(settings.credential)
-    for sentence in lacking:
-        yield wrong(f"Rights: {sentence}", advice)
-    for sentence in refused:
-        yield doubt(f"Rights: {sentence}", advice)
-    for right in unread(mode, held):
-        yield doubt(
-            f"Rights: {right.name} is missing, which is needed to {right.needed_to}.", advice
-        )
-    for name in sorted(unused):
-        yield doubt(
-            f"Rights: {name} is held and never used in CONSENT_MODE={mode}.",
-            "Remove it in the Entra admin centre under API permissions.",
-        )
-    if not lacking and not refused and not unused:
-        yield well(f"Rights: enough for CONSENT_MODE={mode}, and none too many.")
-
-
-def _refused(mode: ConsentMode, held: frozenset[str], catalogue: Catalogue) -> Iterator[str]:
-    """Yield the rights that only profiles with delegated permissions lack, with these profiles."""
-    always = missing(mode, held, scopes=())
-    profiles = [each for each in catalogue.values() if each.scopes]
-    named = ", ".join(each.id for each in profiles)
-    for right in missing(mode, held, scopes=tuple(it for each in profiles for it in each.scopes)):
-        if right not in always:
-            yield f"{right.name} is missing for CONSENT_MODE={mode}: plans are refused for {named}."
 
 
 async def _own_credential(settings: Settings, tenant: Connection, clock: Clock) -> list[Finding]:

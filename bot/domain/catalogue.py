@@ -25,6 +25,7 @@ from graph.permissions import (
     Kind,
     NotAllowed,
     NotRetiredPermission,
+    Permission,
     RetiredPermission,
     lookup,
     retired_permission,
@@ -168,6 +169,13 @@ def read_catalogue(
     if problems:
         raise CatalogueError(*problems)
     return {each.id: each for each in sorted(profiles, key=lambda it: (it.order, it.id))}
+
+
+def permissions_of(catalogue: Catalogue) -> tuple[Permission, ...]:
+    """Return every permission that a profile asks for, once."""
+    roles = {(name, Kind.ROLE) for each in catalogue.values() for name in each.roles}
+    scopes = {(name, Kind.SCOPE) for each in catalogue.values() for name in each.scopes}
+    return tuple(lookup(*each) for each in sorted(roles | scopes))
 
 
 def _files(folder: Traversable | None = None) -> Mapping[str, Traversable]:

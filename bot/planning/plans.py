@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from bot.domain.catalogue import Profile
 from bot.domain.forms import option_text
 from bot.domain.registration import Form
+from graph.consent_policy import POLICY_ID
 from graph.permissions import explain_retired
 from graph.plan import Plan, PlanRequest
 from graph.rights import ConsentMode
@@ -19,6 +20,7 @@ LIMITED_BY = {
     "profile": "the profile allows no longer",
     "tenant": "the tenant's policy allows no longer",
 }
+ALMIGHTY = "The bot holds rights that could make it Global Administrator."
 MOST_DOMAINS = 3
 """Number of domains of a filter that are shown; the requester gets all of them."""
 
@@ -129,12 +131,18 @@ def _reach(plan: Plan, pen: Pen) -> Iterator[str]:
 def _consent(plan: Plan, pen: Pen, *, is_decided: bool) -> str:
     by = consenters(plan)
     given, after = f"by {by} in the Entra admin centre", " and the application is made."
+    by_hand = f". By hand, only {by} could give it."
     if plan.consent_mode == ConsentMode.AUTONOMOUS:
-        given, after = "by this bot", f". By hand, only {by} could give it."
+        given, after = "by this bot", by_hand
+    elif plan.consent_mode == ConsentMode.LIMITED:
+        given, after = f"by this bot, limited by the tenant's policy “{POLICY_ID}”", by_hand
     elif plan.consent_mode == ConsentMode.SIGNED_IN:
         given, after = f"by the sign-in of {by}", "."
     said = f"{pen.strong('Consent')} is given {given}, for the whole tenant"
-    return f"{said}." if is_decided else f"{said}, once the plan is approved{after}"
+    said += "." if is_decided else f", once the plan is approved{after}"
+    if plan.consent_mode == ConsentMode.AUTONOMOUS:
+        return f"{said}\n{pen.warning(ALMIGHTY)}"
+    return said
 
 
 def consenters(plan: Plan) -> str:

@@ -208,7 +208,7 @@ def _is_of(url: str, own: str) -> bool:
 def _consent_mode(reader: Reader) -> str:
     if reader.text("CONSENT_MODE") == "signed-in":
         reader.problem("CONSENT_MODE=signed-in is not there yet: use portal.")
-    return reader.one_of("CONSENT_MODE", ("portal", "signed-in", "autonomous"), "portal")
+    return reader.one_of("CONSENT_MODE", ("portal", "signed-in", "limited", "autonomous"), "portal")
 
 
 def _transport(reader: Reader) -> dict[str, Any]:

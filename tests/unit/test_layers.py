@@ -26,7 +26,7 @@ bot.worker.orphans
 bot.runs bot.worker.replicas
 bot.services
 bot.planning.preview
-bot.worker.engine bot.domain.forms bot.planning.plans
+bot.worker.engine bot.domain.forms bot.planning.plans bot.planning.consent_script
 bot.storage bot.domain.catalogue
 bot.approval
 bot.domain bot.settings.settings

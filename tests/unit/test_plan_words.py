@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.catalogue import read_catalogue
 from bot.domain.registration import Form
-from bot.planning.plans import Pen, plan_paragraphs
+from bot.planning.plans import ALMIGHTY, Pen, plan_paragraphs
 from bot.planning.preview import PLAIN_PEN
 from graph.permissions import Kind, lookup
 from graph.plan import LimitedBy, Plan
@@ -60,7 +60,8 @@ def test_whose_word_the_secrets_end_is_stands_beside_it(by: LimitedBy, said: str
 @pytest.mark.parametrize(
     ("mode", "how"),
     [
-        (ConsentMode.AUTONOMOUS, "is given by this bot"),
+        (ConsentMode.AUTONOMOUS, "is given by this bot, for the whole tenant"),
+        (ConsentMode.LIMITED, "is given by this bot, limited by the tenant's policy “aad-setup”"),
         (ConsentMode.PORTAL, "in the Entra admin centre"),
         (ConsentMode.SIGNED_IN, "is given by the sign-in of"),
     ],
@@ -74,6 +75,17 @@ def test_how_consent_is_given_and_by_whom_it_can_be_is_said_in_each_mode(
     assert "Application Administrator" not in graph_roles
     scopes_only = words(plan(consent_mode=str(mode), roles=(), scopes=(SCOPE,)), PLAIN_PEN)
     assert "an Application Administrator, a Cloud Application Administrator" in scopes_only
+
+
+@pytest.mark.parametrize("is_decided", [False, True])
+@pytest.mark.parametrize("mode", ConsentMode)
+def test_the_autonomous_mode_is_marked_and_no_other(mode: ConsentMode, is_decided: bool) -> None:
+    asked_at, made = datetime(2026, 11, 23, tzinfo=UTC), plan(consent_mode=str(mode))
+    told = "\n".join(
+        plan_paragraphs(made, MIMECAST, FORM, PLAIN_PEN, asked_at=asked_at, is_decided=is_decided)
+    )
+    is_marked = PLAIN_PEN.warning(ALMIGHTY) in told
+    assert is_marked is (mode is ConsentMode.AUTONOMOUS)
 
 
 def test_a_plan_stored_before_is_read_as_it_was_with_the_digest_that_was_approved() -> None:

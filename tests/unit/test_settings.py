@@ -229,7 +229,7 @@ SENTENCES = [
     ("GRAPH_URL", "https://[broken", "must be an https address of the cloud public"),
     ("CA_BUNDLE", "/no/such/file.pem", "must name a PEM file with certificates."),
     ("CONSENT_MODE", "signed-in", "is not there yet: use portal"),
-    ("CONSENT_MODE", "yes", "must be one of portal, signed-in, autonomous."),
+    ("CONSENT_MODE", "yes", "must be one of portal, signed-in, limited, autonomous."),
     ("VAULT_KEYS", "A" * 43 + "=", "holds a key that anybody guesses"),
     ("VAULT_KEYS", f"{KEY},{'_' * 42}8=", "holds a key that anybody guesses"),
     ("VAULT_KEYS", f'"{KEY}"', "is in quotes, which `docker run --env-file` keeps"),

@@ -8,7 +8,19 @@ from typer.testing import CliRunner
 from bot.__main__ import main
 from bot.playground.tenant import tenant
 from bot.playground.tenant.operations import OPERATIONS
-from graph.rights import BOT_RIGHTS, ConsentMode, Verb, excess, missing, rights, table, unread
+from bot.playground.tenant.permissions import app_roles
+from graph.rights import (
+    BOT_RIGHTS,
+    ESCALATING,
+    ConsentMode,
+    Verb,
+    excess,
+    missing,
+    rights,
+    table,
+    too_wide,
+    unread,
+)
 
 GRANTS = {"AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"}
 FOUR = {
@@ -121,6 +133,20 @@ def test_a_stronger_right_is_enough_but_is_too_much() -> None:
     held |= {"Application.ReadWrite.All"}
     assert missing(ConsentMode.PORTAL, held, scopes=()) == []
     assert excess(ConsentMode.PORTAL, held) == {"Application.ReadWrite.All"}
+
+
+def test_only_the_limited_mode_bears_no_wider_right() -> None:
+    wide = {"AppRoleAssignment.ReadWrite.All", "RoleManagement.ReadWrite.Directory"}
+    held = rights(ConsentMode.LIMITED) | wide
+    assert too_wide(ConsentMode.LIMITED, held) == sorted(wide)
+    assert too_wide(ConsentMode.LIMITED, rights(ConsentMode.LIMITED)) == []
+    assert too_wide(ConsentMode.AUTONOMOUS, held) == []
+
+
+def test_the_rights_that_are_too_wide_are_published_ones() -> None:
+    published = frozenset(str(role["value"]) for role in app_roles())
+    assert published > ESCALATING
+    assert too_wide(ConsentMode.LIMITED, published) == sorted(ESCALATING)
 
 
 def test_what_only_helps_is_not_missing() -> None:

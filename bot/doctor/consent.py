@@ -1,0 +1,47 @@
+"""Checks of what the bot may do in Entra: too little, too much, and within which limits."""
+
+from collections.abc import Iterator
+
+from bot.checks import lacking_rights, unlimiting_rights
+from bot.doctor.findings import Finding, doubt, well, wrong
+from bot.domain.catalogue import Catalogue
+from bot.own_credential import REMOVE, granting
+from bot.planning.plans import ALMIGHTY
+from bot.settings.settings import Settings
+from graph.rights import ConsentMode, excess, missing, too_wide, unread
+
+
+def check_rights(
+    settings: Settings, held: frozenset[str], catalogue: Catalogue
+) -> Iterator[Finding]:
+    """Yield which rights are missing, and which are too many for the consent mode."""
+    mode, grant_it = ConsentMode(settings.consent_mode), granting(settings.credential)
+    refused = list(_refused(mode, held, catalogue))
+    unused = sorted(excess(mode, held) - frozenset(too_wide(mode, held)))
+    needless = [f"{name} is held and never used in CONSENT_MODE={mode}." for name in unused]
+    must_change = [
+        *(wrong(f"Rights: {each}", grant_it) for each in lacking_rights(settings, held)),
+        *(wrong(f"Rights: {each}", REMOVE) for each in unlimiting_rights(settings, held)),
+        *(doubt(f"Rights: {each}", grant_it) for each in refused),
+        *(doubt(f"Rights: {each}", REMOVE) for each in needless),
+    ]
+    yield from must_change
+    for right in unread(mode, held):
+        said = f"Rights: {right.name} is missing, which is needed to {right.needed_to}."
+        yield doubt(said, grant_it)
+    if mode is ConsentMode.AUTONOMOUS:
+        yield doubt(
+            f"Rights: CONSENT_MODE={mode}. {ALMIGHTY}", "The other modes need none of them."
+        )
+    if not must_change:
+        yield well(f"Rights: enough for CONSENT_MODE={mode}, and none too many.")
+
+
+def _refused(mode: ConsentMode, held: frozenset[str], catalogue: Catalogue) -> Iterator[str]:
+    """Yield the rights that only profiles with delegated permissions lack, with these profiles."""
+    always = missing(mode, held, scopes=())
+    profiles = [each for each in catalogue.values() if each.scopes]
+    named = ", ".join(each.id for each in profiles)
+    for right in missing(mode, held, scopes=tuple(it for each in profiles for it in each.scopes)):
+        if right not in always:
+            yield f"{right.name} is missing for CONSENT_MODE={mode}: plans are refused for {named}."

@@ -1,0 +1,65 @@
+"""CONSENT_MODE=limited: a bot, and the policy and role that an administrator sets up for it."""
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+
+from bot.domain.catalogue import permissions_of, read_catalogue
+from bot.playground.tenant import Credential, Tenant
+from graph import consent_policy
+from graph.permissions import Permission
+from graph.rights import ConsentMode, rights
+from tests.support.graph_caller import Asking, asking
+
+CATALOGUE = permissions_of(read_catalogue())
+HELD = rights(ConsentMode.LIMITED)
+
+
+@asynccontextmanager
+async def role_administrator(tenant: Tenant) -> AsyncIterator[Asking]:
+    """A Privileged Role Administrator at work."""
+    who = tenant.add_administrator(consent_policy.SET_UP_RIGHTS)
+    async with asking(tenant, who) as admin:
+        yield admin
+
+
+async def limited_bot(
+    tenant: Tenant,
+    *more: str,
+    without: Collection[str] = (),
+    permissions: Collection[Permission] = CATALOGUE,
+) -> dict[str, str]:
+    """Set up the policy and the role, and return the settings of a bot that holds it.
+
+    `more` are rights that the bot holds besides those of its mode.
+    """
+    bot = tenant.add_administrator((HELD - frozenset(without)) | frozenset(more))
+    async with role_administrator(tenant) as admin:
+        await _made(admin, consent_policy.POLICIES, consent_policy.policy())
+        await replace_includes(admin, permissions)
+        role = await _made(admin, consent_policy.ROLE_DEFINITIONS, consent_policy.role())
+        await assign(admin, bot, role)
+    return {
+        "ENTRA_CLIENT_ID": bot.client_id,
+        "ENTRA_CLIENT_SECRET": bot.client_secret,
+        "CONSENT_MODE": "limited",
+    }
+
+
+async def assign(admin: Asking, bot: Credential, role: str) -> None:
+    principal = await admin.get(f"/servicePrincipals(appId='{bot.client_id}')")
+    held = consent_policy.role_assignment(principal.json()["id"], role)
+    await _made(admin, consent_policy.ROLE_ASSIGNMENTS, held)
+
+
+async def replace_includes(admin: Asking, permissions: Collection[Permission]) -> None:
+    """Let the policy allow exactly these permissions."""
+    for each in (await admin.get(consent_policy.INCLUDES)).json()["value"]:
+        await admin.delete(f"{consent_policy.INCLUDES}/{each['id']}")
+    for conditions in consent_policy.condition_sets(permissions, admin.tenant.id):
+        await _made(admin, consent_policy.INCLUDES, conditions)
+
+
+async def _made(admin: Asking, path: str, body: object) -> str:
+    answer = await admin.post(path, body)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
