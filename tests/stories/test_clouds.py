@@ -39,15 +39,17 @@ async def test_from_the_form_to_the_masked_secret_in_each_cloud(
 ) -> None:
     """With a person's consent and a federated token: what most depends on the cloud."""
     async with bot(**settings_of(stage, "federated token"), CONSENT_MODE="portal") as app:
-        story = Story(stage)
+        story, workspace = Story(stage), stage.workspace
         id = await story.ask()
-        await story.workspace.click("ada", "Approve", on=story.card_of(id))
+        await workspace.click("ada", "Approve", on=story.card_of(id))
         await story.until(lambda: "CallAnAPI" in str(story.card_of(id)))
         [application] = stage.tenant.applications
         page = cloud.permissions_page(stage.tenant.id, application["appId"])
         assert page in str(story.card_of(id))
         stage.tenant.grant_admin_consent(application["appId"])
-        await story.until(lambda: _later(story) and f"{id} is ready" in story.card())
+        await story.until(
+            lambda: _later(story) and f"{id} is ready" in workspace.text_of(story.card_of(id))
+        )
         await story.until(lambda: story.is_announced(id))
         await story.values(id)
         assert "••••••••" not in await story.reveal()

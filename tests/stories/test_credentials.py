@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -12,6 +13,7 @@ from bot.checks import CannotStart
 from bot.doctor import examine
 from bot.doctor.findings import Finding, Mark
 from bot.playground.stage import Stage
+from bot.playground.tenant import Credential
 from tests.support.bot_credentials import CREDENTIALS, SUBJECT, Environ, settings_of, signing_in
 from tests.support.cli import typed
 from tests.support.credentials import (
@@ -24,24 +26,64 @@ from tests.support.credentials import (
     private,
     rsa_key,
 )
+from tests.support.marks import slow
 from tests.support.running_bot import Bot
 from tests.support.story import Story
 
+SEE = "DelegatedPermissionGrant.Read.All"
+GRANT = ("AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All")
+OFTEN = (CREDENTIALS[0], CREDENTIALS[1], CREDENTIALS[-1])
+"""What plain pytest tries of the stories that are alike."""
 
-@pytest.mark.parametrize("credential", CREDENTIALS)
+
+def each(*modes: str) -> list[Any]:
+    """Return every credential in these consent modes; most of them are left to the slow tier."""
+    return [
+        pytest.param(credential, mode, marks=() if is_often else pytest.mark.slow)
+        for credential in CREDENTIALS
+        for mode in modes
+        for is_often in [credential in OFTEN and mode == modes[0]]
+    ]
+
+
+@pytest.mark.parametrize(("credential", "mode"), each("autonomous", "portal"))
 async def test_from_the_form_to_the_mask_with_each_credential(
-    stage: Stage, bot: Bot, credential: str
+    stage: Stage, bot: Bot, credential: str, mode: str
 ) -> None:
-    async with signing_in(stage, credential) as environ, bot(**environ):
-        story = Story(stage)
-        id = await story.ready("billing")
-        await story.values(id)
-        assert "••••••••" not in await story.reveal()
-        story.clock.move(timedelta(seconds=61))
-        await story.until(lambda: "masked for good" in story.whispers("rosa"))
-        [application] = stage.tenant.applications_named("billing")
-        assert application["createdByAppId"] == stage.environ(**environ)["ENTRA_CLIENT_ID"]
-        assert len(stage.tenant.live_secrets(application["appId"])) == 1
+    async with signing_in(stage, credential) as environ:
+        own = Credential(client_id=stage.environ(**environ)["ENTRA_CLIENT_ID"], client_secret="")
+        if mode == "portal":
+            stage.tenant.deny(own, *GRANT)
+            stage.tenant.allow(own, SEE)
+        async with bot(**environ, CONSENT_MODE=mode) as app:
+            story = Story(stage)
+            id = await story.ask("billing")
+            await story.workspace.click("ada", "Approve", on=story.card_of(id))
+            if mode == "portal":
+                await consented(story, id)
+            await story.until(lambda: story.is_announced(id))
+            await story.values(id)
+            assert "••••••••" not in await story.reveal()
+            story.clock.move(timedelta(seconds=61))
+            await story.until(lambda: "masked for good" in story.whispers("rosa"))
+            token = await app.services.tenant.tokens.token()
+    assert (token.app_id, bool(set(GRANT) & token.roles)) == (own.client_id, mode == "autonomous")
+    [application] = stage.tenant.applications_named("billing")
+    assert application["createdByAppId"] == own.client_id
+    assert len(stage.tenant.live_secrets(application["appId"])) == 1
+
+
+async def consented(story: Story, id: str) -> None:
+    """Grant admin consent in the Entra admin centre, and let time pass until the bot has looked."""
+    await story.until(lambda: "CallAnAPI" in str(story.card_of(id)))
+    [application] = story.tenant.applications
+    story.tenant.grant_admin_consent(application["appId"])
+
+    def is_ready() -> bool:
+        story.clock.move(timedelta(minutes=1))
+        return f"{id} is ready" in story.workspace.text_of(story.card_of(id))
+
+    await story.until(is_ready)
 
 
 def renew_certificate(stage: Stage, environ: Environ) -> None:
@@ -117,7 +159,7 @@ async def entra(environ: Environ, stage: Stage) -> list[Finding]:
     return [it async for it in found if it.sentence.startswith(("Entra", "Rights"))]
 
 
-@pytest.mark.parametrize("credential", CREDENTIALS)
+@pytest.mark.parametrize("credential", [slow(it) if it not in OFTEN else it for it in CREDENTIALS])
 async def test_plan_and_doctor_sign_in_with_each_credential(stage: Stage, credential: str) -> None:
     asked = ("plan", "--profile", "directory-read", "--name", "reader")
     async with signing_in(stage, credential) as changes:
