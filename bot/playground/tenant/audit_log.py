@@ -79,7 +79,7 @@ def record(directory: Directory, caller: Caller, activity: Activity, *touched: T
         "activityDateTime": directory.stamp(),
         "loggedByService": "Core Directory",
         "operationType": activity.operation,
-        "initiatedBy": {"user": None, "app": _initiator(directory, caller)},
+        "initiatedBy": _initiator(directory, caller),
         "targetResources": [_target(each) for each in touched],
         "additionalDetails": [],
     }
@@ -147,12 +147,28 @@ def _described(application: Mapping[str, Any]) -> list[str]:
 
 
 def _initiator(directory: Directory, caller: Caller) -> dict[str, Any]:
+    if caller.is_user:
+        return {"user": _user(directory, caller.principal_id), "app": None}
     principal = directory.store.get(Kind.SERVICE_PRINCIPAL, caller.principal_id)
-    return {
+    app = {
         "appId": caller.app_id,
         "displayName": principal["displayName"] if principal else None,
         "servicePrincipalId": caller.principal_id,
         "servicePrincipalName": None,
+    }
+    return {"user": None, "app": app}
+
+
+def _user(directory: Directory, id: str) -> dict[str, Any]:
+    user = next(user for user in directory.people.users if user["id"] == id)
+    return {
+        "id": id,
+        "displayName": None,
+        "userPrincipalName": user["userPrincipalName"],
+        "ipAddress": "127.0.0.1",
+        "userType": None,
+        "homeTenantId": None,
+        "homeTenantName": None,
     }
 
 

@@ -11,17 +11,31 @@ from bot.playground.tenant.replicas import Moment
 from bot.playground.tenant.urls import Target
 
 Json = dict[str, Any]
-Traffic = Literal["graph", "batched", "token", "discovery", "resource manager"]
+Traffic = Literal["graph", "batched", "token", "discovery", "browser", "resource manager"]
 """`batched` calls came inside a `$batch`, which is a `graph` call of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Whoever holds the access token: an application, with the roles its token was issued with."""
+    """Whoever holds the access token: an application alone, or on behalf of a signed-in user."""
 
     app_id: str
     principal_id: str
+    """Object id of the application's service principal, or of the user."""
     roles: frozenset[str]
+    """The application permissions that its token was issued with; none on behalf of a user."""
+    scopes: frozenset[str] = frozenset()
+    """The delegated permissions; none for an application alone."""
+    directory_roles: frozenset[str] = frozenset()
+    """Template ids of the user's roles, in the token and still held; none for an application."""
+
+    @property
+    def is_user(self) -> bool:
+        return bool(self.directory_roles)
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        return self.scopes if self.is_user else self.roles
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from bot.playground.tenant.calls import Caller
 from bot.playground.tenant.errors import too_close_together
 from bot.playground.tenant.faults import Faults
+from bot.playground.tenant.logins import Logins
 from bot.playground.tenant.policy import AppManagementPolicy
 from bot.playground.tenant.replicas import Kind, Store
 from bot.playground.tenant.seeding import People, new_id
@@ -60,6 +61,9 @@ class Directory:
     """The audit log: when readers see an entry, and the entry."""
     issuers: dict[str, RSAPublicKey] = field(default_factory=dict)
     """Address of an issuer of tokens → its key, which Entra would fetch from there."""
+    built_in_roles: dict[str, set[str]] = field(default_factory=dict)
+    """Object id of a user → template ids of the directory roles that were assigned."""
+    logins: Logins = field(default_factory=Logins)
     _written: dict[str, datetime] = field(default_factory=dict)
 
     def new_id(self) -> str:

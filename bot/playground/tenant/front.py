@@ -10,7 +10,15 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from bot.playground.tenant import batch, resource_manager, sign_in, tokens
+from bot.playground.tenant import (
+    authorize,
+    batch,
+    login,
+    pages,
+    resource_manager,
+    sign_in,
+    tokens,
+)
 from bot.playground.tenant.calls import Answer, Caller, Traffic
 from bot.playground.tenant.checks import is_guid
 from bot.playground.tenant.directory import Directory
@@ -29,6 +37,7 @@ _SIGN_IN = re.compile(
     r"/(?P<tenant>[^/]+)/(?P<what>oauth2/v2\.0/token|discovery/v2\.0/keys"
     r"|v2\.0/\.well-known/openid-configuration)"
 )
+_BROWSER = re.compile(r"/(?P<tenant>[^/]+)/(?P<what>oauth2/v2\.0/authorize|login)")
 _JSON = "application/json;odata.metadata=minimal;odata.streaming=true;charset=utf-8"
 
 
@@ -132,6 +141,8 @@ class Front:
                 http.query,
                 http.headers.get("Authorization"),
             )
+        if found := _BROWSER.fullmatch(exchange.path):
+            return self._browse(exchange, found["tenant"], found["what"])
         return self._graph(exchange)
 
     def _sign_in(self, exchange: Exchange, tenant: str, what: str) -> Answer:
@@ -145,10 +156,25 @@ class Front:
         except SignInFailure as failure:
             return self._no_token(exchange, failure)
 
+    def _browse(self, exchange: Exchange, tenant: str, what: str) -> Answer:
+        """Answer a person's browser, with pages."""
+        now, trace = moment(self._directory), exchange.request_id
+        try:
+            _check_method(exchange.method, "POST" if what == "login" else "GET")
+            sign_in.check_tenant(self._directory, tenant)
+            if what == "login":
+                return login.decide(self._directory, _form(exchange), now, trace)
+            query = exchange.http.query
+            exchange.caller = query.get("client_id")
+            if len(set(query)) != len(query):
+                message = "The request is not properly formatted. A parameter is duplicated."
+                raise SignInFailure(400, "invalid_request", 9000411, message)
+            return authorize.ask(self._directory, query, now, trace)
+        except SignInFailure as failure:
+            return pages.failed(self._directory, failure, trace)
+
     def _token(self, exchange: Exchange, tenant: str) -> Answer:
-        form: dict[str, str] = {}
-        if exchange.http.content_type == "application/x-www-form-urlencoded":
-            form = dict(parse_qsl(exchange.content.decode(errors="replace")))
+        form = _form(exchange)
         exchange.body, exchange.caller = form, form.get("client_id")
         return sign_in.token(self._directory, tenant, form, moment(self._directory))
 
@@ -245,9 +271,17 @@ def _check_method(method: str, allowed: str) -> None:
         raise SignInFailure(405, "invalid_request", 900561, message)
 
 
+def _form(exchange: Exchange) -> dict[str, str]:
+    if exchange.http.content_type != "application/x-www-form-urlencoded":
+        return {}
+    return dict(parse_qsl(exchange.content.decode(errors="replace")))
+
+
 def _kind_of(path: str) -> Traffic:
     if path in (resource_manager.METADATA, resource_manager.SUBSCRIPTIONS):
         return "resource manager"
+    if _BROWSER.fullmatch(path):
+        return "browser"
     found = _SIGN_IN.fullmatch(path)
     if found is None:
         return "graph"

@@ -6,7 +6,14 @@ from typing import Any
 from bot.playground.tenant.calls import Answer, Call, Traffic
 from bot.playground.tenant.directory import Directory
 
-_SECRET_NAMES = {"client_secret", "client_assertion", "secretText", "refresh_token", "code"}
+_SECRET_NAMES = {
+    "client_secret",
+    "client_assertion",
+    "secretText",
+    "refresh_token",
+    "code",
+    "code_verifier",
+}
 MASK = "***"
 
 

@@ -45,7 +45,7 @@ def _organization(directory: Directory, request: Request) -> dict[str, Any]:
         ],
     }
     # With a right over users alone only these properties are filled in.
-    if request.caller.roles & {"Organization.Read.All", "Directory.Read.All"}:
+    if request.caller.permissions & {"Organization.Read.All", "Directory.Read.All"}:
         known |= {"createdDateTime": "2019-03-01T09:00:00Z", "tenantType": "AAD"}
         if (size := quota.told(directory)) is not None:
             known["directorySizeQuota"] = size

@@ -93,7 +93,7 @@ def _member(user: dict[str, Any], caller: Caller) -> dict[str, Any]:
     names: Iterable[str] = ("id",)
     if _reads_profiles(caller):
         names = _USER_DEFAULT
-    elif "User.ReadBasic.All" in caller.roles:
+    elif "User.ReadBasic.All" in caller.permissions:
         names = _BASIC
     return {"@odata.type": "#microsoft.graph.user", **{name: user[name] for name in names}}
 
@@ -106,7 +106,7 @@ def _find(rows: list[dict[str, Any]], key: str, *, by: tuple[str, ...]) -> dict[
 
 
 def _reads_profiles(caller: Caller) -> bool:
-    return bool(caller.roles & {"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"})
+    return bool(caller.permissions & {"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"})
 
 
 def _check_properties(request: Request) -> None:

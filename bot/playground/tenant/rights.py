@@ -1,11 +1,14 @@
 """Who may call what, and whose objects an operation may touch.
 
 The permissions are those of learn.microsoft.com/graph/permissions-reference. A rule is a list of
-sets; the caller's token must carry one role of each set.
+sets; the caller's token must carry one permission of each set: a role, or a scope if it acts on
+behalf of a user. What users may do besides is in their directory roles. They read, and they grant;
+this tenant lets them do nothing else.
 """
 
 from typing import Any
 
+from bot.playground.tenant.built_in_roles import GRANTING, GUEST
 from bot.playground.tenant.calls import Caller
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.errors import denied
@@ -113,31 +116,55 @@ READ_MEMBERS: Rule = (
     ),
 )
 
+_READ_BY_USERS = frozenset(
+    {
+        LIST_APPLICATIONS,
+        READ_APPLICATIONS,
+        READ_ASSIGNMENTS,
+        READ_GRANTS,
+        READ_ORGANIZATION,
+        READ_USERS,
+        READ_GROUPS,
+        READ_MEMBERS,
+    }
+)
+# learn.microsoft.com/graph/api/serviceprincipal-post-approleassignedto: of the roles that may
+# assign app roles, only these may assign Microsoft Graph's own.
+_GRANTED_BY_USERS = frozenset({CHANGE_ASSIGNMENTS, CHANGE_GRANTS})
+
 _SEES_ALL_APPLICATIONS = READ_APPLICATIONS[0] - {OWNED}
 
 
 def fulfils(caller: Caller, rule: Rule) -> bool:
-    """Whether the caller's token carries the roles that an operation asks for."""
-    return all(caller.roles & sufficient for sufficient in rule)
+    """Whether the caller's token carries the permissions that an operation asks for."""
+    return all(caller.permissions & sufficient for sufficient in rule)
 
 
 def check_rule(caller: Caller, rule: Rule) -> None:
-    """Refuse a caller whose token lacks a role that the operation asks for."""
+    """Refuse a caller whose token lacks a permission, or whose user lacks a directory role."""
     if not fulfils(caller, rule):
         raise denied()
+    if caller.is_user and not _may_user(caller, rule):
+        raise denied()
+
+
+def _may_user(caller: Caller, rule: Rule) -> bool:
+    if rule in _GRANTED_BY_USERS:
+        return bool(caller.directory_roles & GRANTING)
+    return rule in _READ_BY_USERS and caller.directory_roles != {GUEST}
 
 
 def visible(
     directory: Directory, caller: Caller, rows: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Return the applications or service principals that this caller may read."""
-    if caller.roles & _SEES_ALL_APPLICATIONS:
+    if caller.permissions & _SEES_ALL_APPLICATIONS:
         return rows
     return [row for row in rows if directory.owns(caller, row["id"])]
 
 
 def check_read(directory: Directory, caller: Caller, id: str) -> None:
-    if not caller.roles & _SEES_ALL_APPLICATIONS and not directory.owns(caller, id):
+    if not caller.permissions & _SEES_ALL_APPLICATIONS and not directory.owns(caller, id):
         raise denied()
 
 

@@ -1,14 +1,14 @@
 """The token endpoint and its discovery document.
 
-Client credentials with a secret or a signed assertion; errors with the numbers and statuses of
-learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes.
+Client credentials and authorization codes, with a secret or a signed assertion; errors with the
+numbers and statuses of learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from bot.playground.tenant import assertions, resource_manager, tokens
+from bot.playground.tenant import assertions, codes, resource_manager, tokens
 from bot.playground.tenant.calls import Answer
 from bot.playground.tenant.checks import is_guid
 from bot.playground.tenant.directory import Directory
@@ -33,7 +33,7 @@ def discovery(directory: Directory, tenant: str) -> Answer:
         "token_endpoint": f"{base}/oauth2/v2.0/token",
         "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
         "jwks_uri": f"{base}/discovery/v2.0/keys",
-        "response_modes_supported": ["query", "fragment", "form_post"],
+        "response_modes_supported": ["query", "form_post"],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "response_types_supported": ["code"],
@@ -56,8 +56,9 @@ def token(directory: Directory, tenant: str, form: Mapping[str, str], moment: Mo
     """Answer a client's request for a token; raise `SignInFailure`."""
     check_tenant(directory, tenant)
     app_id = _client(form)
-    audience = _audience(directory, form.get("scope"))
-    principal = _principal(directory, app_id, moment)
+    is_code = form["grant_type"] == codes.GRANT
+    audience = directory.cloud.graph if is_code else _audience(directory, form.get("scope"))
+    principal = principal_of(directory, app_id, moment)
     if form.get("client_assertion"):
         proof = tokens.ASSERTION
         assertions.check(directory, app_id, form, moment)
@@ -67,6 +68,8 @@ def token(directory: Directory, tenant: str, form: Mapping[str, str], moment: Mo
     if not principal["accountEnabled"]:
         message = f"Application '{app_id}' is disabled."
         raise SignInFailure(400, "unauthorized_client", 7000112, message)
+    if is_code:
+        return codes.redeem(directory, principal, form, moment, proof=proof)
     is_for_graph = audience == directory.cloud.graph
     roles = roles_of(directory, principal["id"], moment) if is_for_graph else []
     access = tokens.issue(directory, principal, audience=audience, roles=roles, proof=proof)
@@ -110,11 +113,12 @@ def failure_body(
 
 def _client(form: Mapping[str, str]) -> str:
     """Return the client id of a request that has all its parts."""
-    for name in ("grant_type", "client_id", "scope"):
+    is_code = form.get("grant_type") == codes.GRANT
+    for name in ("grant_type", "client_id", *(codes.PARAMETERS if is_code else ("scope",))):
         if not form.get(name):
             message = f"The request body must contain the following parameter: '{name}'."
             raise SignInFailure(400, "invalid_request", 900144, message)
-    if form["grant_type"] != "client_credentials":
+    if not is_code and form["grant_type"] != "client_credentials":
         message = f"The app requested an unsupported grant type '{form['grant_type']}'."
         raise SignInFailure(400, "unsupported_grant_type", 70003, message)
     if not form.get("client_secret") and not form.get("client_assertion"):
@@ -143,7 +147,7 @@ def _audience(directory: Directory, scope: str | None) -> str:
     raise SignInFailure(400, "invalid_resource", 500011, message)
 
 
-def _principal(directory: Directory, app_id: str, moment: Moment) -> dict[str, Any]:
+def principal_of(directory: Directory, app_id: str, moment: Moment) -> dict[str, Any]:
     """Both halves of the application must have arrived."""
     for kind in (Kind.APPLICATION, Kind.SERVICE_PRINCIPAL):
         rows = directory.store.all_seen(kind, moment)

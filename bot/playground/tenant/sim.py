@@ -1,8 +1,8 @@
 """`/sim/`: the tenant's own API, for programs that cannot reach into this process.
 
 It mirrors what `Tenant` offers: state, log, faults, holds, policy, administrators, credentials,
-machines, the clock. It asks for no credential: the tenant listens on loopback only, and `guard.py`
-keeps browsers out.
+machines, people, the clock. It asks for no credential: the tenant listens on loopback only, and
+`guard.py` keeps browsers out.
 """
 
 import dataclasses
@@ -19,11 +19,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from bot.playground.clock import MovableClock
+from bot.playground.tenant.credentials import Credential
 from bot.playground.tenant.errors import GraphFailure
 from bot.playground.tenant.faults import Faults, Span
 from bot.playground.tenant.permissions import role_id
 from bot.playground.tenant.replicas import Kind
-from bot.playground.tenant.tenant import AUTONOMOUS, Credential, Tenant
+from bot.playground.tenant.tenant import AUTONOMOUS, Tenant
 from graph.clock import Clock
 
 _SPANS = ("secret_lag", "role_lag", "audit_lag", "latency")
@@ -49,6 +50,9 @@ class Sim:
             web.post("/sim/credentials", self.add_credential),
             web.post("/sim/machines", self.add_machine),
             web.post("/sim/consent", self.consent),
+            web.post("/sim/roles", self.assign_role),
+            web.post("/sim/consent-clients", self.add_consent_client),
+            web.post("/sim/sign-in", self.sign_in),
             web.get("/sim/clock", self.clock),
             web.post("/sim/clock", self.move_clock),
         ]
@@ -154,6 +158,34 @@ class Sim:
                 "app_service": machine.app_service,
             }
         )
+
+    async def assign_role(self, request: web.Request) -> web.Response:
+        wanted = await _body(request)
+        with _told():
+            self._tenant.assign_role(self._user(wanted["user"]), str(wanted["role"]))
+        return _answer({})
+
+    async def add_consent_client(self, request: web.Request) -> web.Response:
+        wanted = await _body(request)
+        with _told():
+            if (assigned := wanted.get("assigned")) is not None:
+                wanted["assigned"] = [self._user(each) for each in assigned]
+            credential = self._tenant.add_consent_client(**wanted)
+        return _answer(dataclasses.asdict(credential))
+
+    async def sign_in(self, request: web.Request) -> web.Response:
+        wanted = await _body(request)
+        with _told():
+            user = self._user(wanted.pop("user"))
+            landing = await self._tenant.sign_in_as(user, **wanted)
+        return _answer(dataclasses.asdict(landing))
+
+    def _user(self, login: object) -> dict[str, Any]:
+        users = self._tenant.people.users
+        found = [user for user in users if login in (user["id"], user["userPrincipalName"])]
+        if not found:
+            raise LookupError(f"There is no user {login}.")
+        return found[0]
 
     async def clock(self, _: web.Request) -> web.Response:
         return _answer({"now": self._clock.now()})

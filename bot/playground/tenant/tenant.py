@@ -1,37 +1,38 @@
 """The tenant as a test or the playground sees it: addresses, administrators, state, faults."""
 
-import base64
 from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from bot.playground.tenant import (
     app_role_assignments,
     audit_log,
-    certificates,
+    browser,
+    built_in_roles,
+    consent_client,
+    credentials,
+    microsoft_graph,
     permissions,
     portal,
     quota,
-    secrets,
 )
 from bot.playground.tenant import machine as machines
+from bot.playground.tenant.browser import Blocked, Landing
 from bot.playground.tenant.calls import Call
-from bot.playground.tenant.directory import Directory, stamp
+from bot.playground.tenant.consent_client import User
+from bot.playground.tenant.credentials import Credential
+from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.faults import Faults
 from bot.playground.tenant.log import Log
 from bot.playground.tenant.machine import Machine
-from bot.playground.tenant.new_application import blank_application
 from bot.playground.tenant.policy import AppManagementPolicy
 from bot.playground.tenant.replicas import Kind
 from bot.playground.tenant.seeding import People
-from bot.playground.tenant.service_principals import blank_service_principal
 from graph.clouds import Cloud
 
 AUTONOMOUS = (
@@ -48,14 +49,6 @@ PORTAL = AUTONOMOUS[:4]
 """What a bot needs that leaves consent to an administrator."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Credential:
-    """How an application of the tenant signs in."""
-
-    client_id: str
-    client_secret: str = field(repr=False)
-
-
 class Tenant:
     ca_file: Path
     """The certificate of the authority that signed the tenant's own."""
@@ -65,7 +58,7 @@ class Tenant:
     def __init__(self, directory: Directory, log: Log) -> None:
         self._directory = directory
         self._log = log
-        self._plant_microsoft_graph()
+        microsoft_graph.plant(directory)
         self.administrator = self.add_administrator(AUTONOMOUS)
 
     @property
@@ -150,6 +143,11 @@ class Tenant:
         made = self._directory.store.ever(Kind.SECRET)
         return sorted({secret["secretText"] for secret in made})
 
+    @property
+    def issued_to_users(self) -> list[str]:
+        """Every code and token ever issued at a person's sign-in: what must never leak, either."""
+        return list(self._directory.logins.issued)
+
     def calls(self, method: str = "", path: str = "") -> list[Call]:
         """Return the calls with that method whose path contains these words."""
         return [
@@ -186,31 +184,13 @@ class Tenant:
 
     def add_administrator(self, rights: Iterable[str]) -> Credential:
         """Make an application that holds these rights over the tenant, effective at once."""
-        directory, store = self._directory, self._directory.store
-        application = blank_application(directory, id=directory.new_id(), creator=None)
-        application |= {"displayName": "aad-setup", "signInAudience": "AzureADMyOrg"}
-        principal = blank_service_principal(directory, application, directory.new_id())
-        now = directory.now()
-        end = now + secrets.DEFAULT_LIFE
-        secret = secrets.new_secret(directory, name="playground", start=now, end=end)
-        application["passwordCredentials"] = [secrets.without_text(secret)]
-        store.plant(Kind.APPLICATION, application["id"], application)
-        store.plant(Kind.SERVICE_PRINCIPAL, principal["id"], principal)
-        bound = {**secret, "appId": application["appId"]}
-        store.plant(Kind.SECRET, secret["keyId"], bound)
-        credential = Credential(client_id=application["appId"], client_secret=secret["secretText"])
+        credential = credentials.new_application(self._directory)
         self.allow(credential, *rights)
         return credential
 
     def add_managed_identity(self, rights: Iterable[str] = AUTONOMOUS) -> Credential:
         """Make an identity for machines: a service principal without application or secret."""
-        directory = self._directory
-        application = blank_application(directory, id=directory.new_id(), creator=None)
-        application |= {"displayName": "bot-machine"}
-        principal = blank_service_principal(directory, application, directory.new_id())
-        principal |= {"servicePrincipalType": "ManagedIdentity"}
-        directory.store.plant(Kind.SERVICE_PRINCIPAL, principal["id"], principal)
-        identity = Credential(client_id=principal["appId"], client_secret="")
+        identity = credentials.new_managed_identity(self._directory)
         self.allow(identity, *rights)
         return identity
 
@@ -229,44 +209,19 @@ class Tenant:
     def trust(
         self, administrator: Credential, *uploaded: x509.Certificate, days: int | None = None
     ) -> None:
-        """Let an application sign in with the keys of these certificates and of no others.
-
-        `days` limits how long Entra takes them, which may be shorter than they say themselves.
-        """
-        application = self._application_of(administrator)
-        ders = [each.public_bytes(Encoding.DER) for each in uploaded]
-        wanted: list[dict[str, Any]] = [
-            {"type": "AsymmetricX509Cert", "usage": "Verify", "key": base64.b64encode(der).decode()}
-            for der in ders
-        ]
-        if days is not None:
-            end = stamp(self._directory.now() + timedelta(days=days))
-            wanted = [{**entry, "endDateTime": end} for entry in wanted]
-        keys = certificates.replaced(self._directory, application, wanted)
-        changed = {**application, "keyCredentials": keys}
-        self._directory.store.plant(Kind.APPLICATION, application["id"], changed)
-        certificates.announce(self._directory, changed, wanted)
+        """Let an application sign in with the keys of these certificates and of no others."""
+        credentials.trust(self._directory, administrator, uploaded, days=days)
 
     def federate(
         self, administrator: Credential, issuer: str, key: RSAPublicKey, *, subject: str
     ) -> None:
         """Let tokens that this issuer signs with its key for a subject sign an application in."""
-        self._directory.issuers[issuer] = key
-        row = {
-            "id": self._directory.new_id(),
-            "applicationId": self._application_of(administrator)["id"],
-            "audiences": [self.cloud.federated_audience],
-            "description": None,
-            "issuer": issuer,
-            "name": "playground",
-            "subject": subject,
-        }
-        self._directory.store.plant(Kind.FEDERATED_CREDENTIAL, row["id"], row)
+        credentials.federate(self._directory, administrator, issuer, key, subject=subject)
 
     def allow(self, administrator: Credential, *rights: str) -> None:
         """Give rights; tokens issued from now on carry them."""
         principal = self._principal_of(administrator)
-        resource = self._principal_of_graph()
+        resource = microsoft_graph.principal(self._directory)
         for right in set(rights) - self.roles_of(administrator.client_id):
             assignment = app_role_assignments.new_assignment(
                 self._directory, principal, resource, permissions.role_id(right)
@@ -282,6 +237,64 @@ class Tenant:
             if assignment["principalId"] == principal["id"] and assignment["appRoleId"] in ids:
                 for kind in (Kind.ASSIGNMENT, Kind.ROLE):
                     self._directory.store.plant(kind, assignment["id"], None)
+
+    def assign_role(self, user: User, name: str) -> None:
+        """Give a user of `people` a directory role, such as `Privileged Role Administrator`.
+
+        Tokens issued from now on carry it. LookupError for a role that this tenant does not know.
+        """
+        built_in_roles.assign(self._directory, user, name)
+
+    def remove_role(self, user: User, name: str) -> None:
+        """Take a directory role away; it counts no more at once, whatever a token says."""
+        built_in_roles.remove(self._directory, user, name)
+
+    def add_consent_client(
+        self,
+        redirect_uri: str,
+        *,
+        assigned: Iterable[User] | None = None,
+        scopes: Iterable[str] = consent_client.SCOPES,
+    ) -> Credential:
+        """Make an application for people to sign in to, with these delegated permissions of Graph.
+
+        `assigned` are the only users who may, and for each of them alone the scopes are granted;
+        None lets everybody sign in, and grants them for everybody.
+        """
+        client = self.add_administrator(())
+        consent_client.set_up(
+            self._directory, client.client_id, redirect_uri, assigned=assigned, scopes=scopes
+        )
+        return client
+
+    async def sign_in_as(
+        self,
+        user: User,
+        url: str,
+        *,
+        cancel: bool = False,
+        blocked: Blocked | None = None,
+        acrs: Iterable[str] = (),
+        on_page: bool = False,
+    ) -> Landing:
+        """Open an authorization request in the user's browser and sign in, without a password.
+
+        The browser stops where the page leads: open or post that with the cookies of your choice.
+        `blocked`: Conditional Access refuses (53003) the sign-in or the code's redemption. `acrs`:
+        the authentication contexts that the user satisfies. `on_page`: refusals of the user are
+        told on Entra's own page, as the real service mostly does, instead of at the redirect URI.
+        """
+        own = self.url.removeprefix("https://")
+        return await browser.sign_in(
+            self.ca_file,
+            user["id"],
+            url,
+            hosts=dict.fromkeys((own, *self.host_names), own),
+            decision="cancel" if cancel else "sign-in",
+            blocked=blocked,
+            acrs=acrs,
+            on_page=on_page,
+        )
 
     def grant_admin_consent(self, app_id: str) -> None:
         """Press *Grant admin consent* on the application's API permissions page."""
@@ -329,35 +342,8 @@ class Tenant:
         """Let the directory hold so many objects, of which so many are there now."""
         self._directory.quota = quota.limited(self._directory, used=used, total=total)
 
-    def _application_of(self, administrator: Credential) -> dict[str, Any]:
-        application = self._directory.find(Kind.APPLICATION, appId=administrator.client_id)
-        if application is None:
-            raise LookupError(f"{administrator} is no application of this tenant")
-        return application
-
     def _principal_of(self, administrator: Credential) -> dict[str, Any]:
         principal = self._directory.find(Kind.SERVICE_PRINCIPAL, appId=administrator.client_id)
         if principal is None:
             raise LookupError(f"{administrator} is no application of this tenant")
         return principal
-
-    def _principal_of_graph(self) -> dict[str, Any]:
-        principal = self._directory.find(Kind.SERVICE_PRINCIPAL, appId=permissions.MICROSOFT_GRAPH)
-        assert principal is not None
-        return principal
-
-    def _plant_microsoft_graph(self) -> None:
-        id = self._directory.new_id()
-        application = blank_application(self._directory, id=id, creator=None)
-        application |= {
-            "appId": permissions.MICROSOFT_GRAPH,
-            "displayName": "Microsoft Graph",
-            "signInAudience": "AzureADMultipleOrgs",
-            "identifierUris": [self._directory.cloud.graph],
-        }
-        principal = blank_service_principal(self._directory, application, id) | {
-            "appOwnerOrganizationId": "f8cdef31-a31e-4b4a-93e4-5f571e91255a",
-            "appRoles": permissions.app_roles(),
-            "oauth2PermissionScopes": permissions.scopes(),
-        }
-        self._directory.store.plant(Kind.SERVICE_PRINCIPAL, id, principal)

@@ -15,6 +15,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
+from bot.playground.tenant.built_in_roles import held_by
 from bot.playground.tenant.calls import Caller
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.errors import GraphFailure, unauthenticated
@@ -84,10 +85,24 @@ def caller_of(directory: Directory, authorization: str | None, *, audience: str)
     claims = _claims(directory, token.strip())
     if problem := _problem(directory, claims, audience):
         raise _refused(directory, problem)
+    if claims["idtyp"] == "user":
+        return _user(directory, claims)
     return Caller(
         app_id=claims["appid"],
         principal_id=claims["oid"],
         roles=frozenset(claims.get("roles", [])),
+    )
+
+
+def _user(directory: Directory, claims: dict[str, Any]) -> Caller:
+    """A role counts if the user had it when the token was issued, and has it still."""
+    user = next(user for user in directory.people.users if user["id"] == claims["oid"])
+    return Caller(
+        app_id=claims["appid"],
+        principal_id=claims["oid"],
+        roles=frozenset(),
+        scopes=frozenset(claims["scp"].split()),
+        directory_roles=held_by(directory, user) & frozenset(claims["wids"]),
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -15,6 +16,7 @@ from bot.playground.tenant.assertions import TYPE
 from graph.clock import SystemClock
 from tests.support.credentials import certificate, issuer, rsa_key
 from tests.support.graph_caller import Asking, asking, client, sign_in
+from tests.support.person import REDIRECT, consent_client
 
 
 async def sim(graph: Asking, path: str, body: object = None) -> httpx.Response:
@@ -179,3 +181,37 @@ async def test_a_machine_is_started_whose_identity_has_rights(
         )
     assert answer.json()["client_id"] == told["client_id"]
     assert (await sim(graph, "machines", {"rights": ["Everything"]})).status_code == 400
+
+
+async def test_a_program_signs_a_user_in(tenant: Tenant, graph: Asking) -> None:
+    user = tenant.people.users[0]["userPrincipalName"]
+    assert (await sim(graph, "roles", {"user": user, "role": "Global Reader"})).status_code == 200
+    wanted = {"redirect_uri": REDIRECT, "assigned": [user], "scopes": ["User.Read"]}
+    credential = Credential(**(await sim(graph, "consent-clients", wanted)).json())
+    async with consent_client(tenant, credential) as people:
+        flow = await asyncio.to_thread(people.flow, scopes=["User.Read"])
+        body = {"user": user, "url": flow["auth_uri"], "acrs": ["c1"]}
+        landing = (await sim(graph, "sign-in", body)).json()
+        answer = await asyncio.to_thread(people.redeem, flow, landing["form"])
+    assert landing["url"] == REDIRECT
+    assert answer["id_token_claims"]["preferred_username"] == user
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("roles", {"user": "nobody", "role": "Global Reader"}),
+        ("roles", {"user": 0, "role": "Nonsense"}),
+        ("consent-clients", {"redirect_uri": REDIRECT, "assigned": ["nobody"]}),
+        ("consent-clients", {"redirect_uri": REDIRECT, "colour": "red"}),
+        ("sign-in", {"user": 0, "url": "https://elsewhere.example/"}),
+        ("sign-in", {"user": 0, "url": "http://127.0.0.1/"}),
+        ("sign-in", {"user": 0}),
+    ],
+)
+async def test_a_wrong_wish_about_people_is_told(
+    tenant: Tenant, graph: Asking, path: str, body: dict[str, Any]
+) -> None:
+    if body.get("user") == 0:
+        body = {**body, "user": tenant.people.users[0]["id"]}
+    assert (await sim(graph, path, body)).status_code == 400

@@ -1,0 +1,380 @@
+"""People sign in: authorization code and PKCE, with msal as the judge; and every refusal."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import httpx
+import jwt
+import pytest
+
+from bot.playground.clock import MovableClock
+from bot.playground.tenant import Tenant
+from graph.clouds import CLOUDS, Cloud
+from tests.support.credentials import certificate, pem, rsa_key
+from tests.support.graph_caller import client
+from tests.support.person import CONTEXT, REDIRECT, SCOPES, ConsentClient, consent_client
+
+NOWHERE = "0f0f0f0f-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def users(tenant: Tenant) -> list[dict[str, Any]]:
+    """Members whose accounts are enabled."""
+    users = tenant.people.users
+    return [user for user in users if user["accountEnabled"] and user["userType"] == "Member"]
+
+
+@pytest.fixture
+def ada(users: list[dict[str, Any]]) -> dict[str, Any]:
+    return users[0]
+
+
+@pytest.fixture
+async def people(tenant: Tenant, ada: dict[str, Any]) -> AsyncIterator[ConsentClient]:
+    credential = tenant.add_consent_client(REDIRECT, assigned=[ada])
+    async with consent_client(tenant, credential) as people:
+        yield people
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    return claims
+
+
+def changed(url: str, **parameters: str | None) -> str:
+    """Return an address with other parameters; None drops one."""
+    parts = urlsplit(url)
+    query = {**dict(parse_qsl(parts.query)), **parameters}
+    kept = {name: value for name, value in query.items() if value is not None}
+    return urlunsplit(parts._replace(query=urlencode(kept)))
+
+
+def number_of(description: str) -> int:
+    return int(description.partition(":")[0].removeprefix("AADSTS"))
+
+
+async def test_msal_does_the_whole_road_and_the_tokens_tell_who_and_what(
+    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+) -> None:
+    tenant.assign_role(ada, "Privileged Role Administrator")
+    answer = await people.sign_in(ada, claims_challenge=CONTEXT)
+    told = answer["id_token_claims"]
+    assert (told["oid"], told["tid"]) == (ada["id"], tenant.id)
+    assert told["preferred_username"] == ada["userPrincipalName"]
+    assert told["name"] == ada["displayName"]
+    assert told["acrs"] == ["c1"]
+    assert not {"amr", "acr"} & set(told)
+    assert "refresh_token" not in answer
+    access = claims_of(answer["access_token"])
+    assert set(access["scp"].split()) == {*SCOPES, "openid", "profile"}
+    assert (access["oid"], access["tid"]) == (ada["id"], tenant.id)
+    assert "e8611ab8-c189-46e8-94e1-60213ab1f814" in access["wids"]
+    assert "roles" not in access
+
+
+@pytest.mark.parametrize("cloud", CLOUDS.values(), ids=CLOUDS)
+async def test_the_published_key_verifies_the_id_token(
+    cloud: Cloud, tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+) -> None:
+    flow = await asyncio.to_thread(people.flow)
+    landing = await tenant.sign_in_as(ada, flow["auth_uri"])
+    answer = await asyncio.to_thread(people.redeem, flow, landing.answer)
+    async with client(tenant) as http:
+        found = await http.get(f"{tenant.authority}/v2.0/.well-known/openid-configuration")
+        keys = (await http.get(found.json()["jwks_uri"])).json()
+    told = jwt.decode(
+        answer["id_token"],
+        jwt.PyJWKSet.from_dict(keys).keys[0],
+        algorithms=["RS256"],
+        audience=people.credential.client_id,
+        issuer=found.json()["issuer"],
+    )
+    assert told["exp"] > told["iat"]
+    assert "acrs" not in told
+    assert claims_of(answer["access_token"])["aud"] == cloud.graph
+
+
+@pytest.mark.parametrize("mode", ["query", "form_post"])
+async def test_the_answer_comes_in_the_way_that_was_asked_for(
+    tenant: Tenant, people: ConsentClient, ada: dict[str, Any], mode: str
+) -> None:
+    flow = await asyncio.to_thread(people.flow, state="s & <t>")
+    landing = await tenant.sign_in_as(ada, changed(flow["auth_uri"], response_mode=mode))
+    assert landing.url is not None
+    assert landing.url.partition("?")[0] == REDIRECT
+    assert (landing.form is None) == (mode == "query")
+    assert set(landing.answer) == {"code", "state", "session_state", "client_info"}
+    assert landing.answer["state"] == "s & <t>"
+
+
+async def test_a_certificate_proves_the_client_as_well(
+    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+) -> None:
+    key = rsa_key()
+    tenant.trust(people.credential, certificate(key))
+    text = pem(key, certificate(key)).decode()
+    secret = {"private_key": text, "public_certificate": text}
+    async with consent_client(tenant, people.credential, secret=secret) as certified:
+        answer = await certified.sign_in(ada)
+    assert claims_of(answer["access_token"])["appidacr"] == "2"
+
+
+async def test_only_who_asks_for_offline_access_gets_a_refresh_token(
+    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+) -> None:
+    flow = await asyncio.to_thread(people.flow)
+    url = changed(flow["auth_uri"], scope=f"offline_access {' '.join(flow['scope'])}")
+    landing = await tenant.sign_in_as(ada, url)
+    flow["scope"] = ["offline_access", *flow["scope"]]
+    answer = await asyncio.to_thread(people.redeem, flow, landing.answer)
+    assert answer["refresh_token"] in tenant.issued_to_users
+
+
+async def test_acrs_names_only_contexts_that_the_user_satisfies(
+    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+) -> None:
+    flow = await asyncio.to_thread(people.flow, claims_challenge=CONTEXT)
+    landing = await tenant.sign_in_as(ada, flow["auth_uri"], acrs=("c2",))
+    answer = await asyncio.to_thread(people.redeem, flow, landing.answer)
+    assert "acrs" not in answer["id_token_claims"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "number"),
+    [
+        ({"redirect_uri": f"{REDIRECT}/"}, 50011),
+        ({"redirect_uri": REDIRECT.upper()}, 50011),
+        ({"redirect_uri": None}, 900971),
+        ({"client_id": NOWHERE}, 700016),
+        ({"client_id": None}, 900144),
+    ],
+)
+async def test_what_makes_a_redirect_unsafe_is_told_on_entras_own_page(
+    tenant: Tenant,
+    people: ConsentClient,
+    ada: dict[str, Any],
+    parameters: dict[str, str | None],
+    number: int,
+) -> None:
+    flow = await asyncio.to_thread(people.flow)
+    landing = await tenant.sign_in_as(ada, changed(flow["auth_uri"], **parameters))
+    assert landing.url is None
+    assert number_of(str(landing.error)) == number
+
+
+@pytest.mark.parametrize("mode", ["query", "form_post"])
+@pytest.mark.parametrize(
+    ("parameters", "error", "number"),
+    [
+        ({"response_type": "id_token"}, "unsupported_response_type", 700054),
+        ({"response_type": None}, "invalid_request", 900144),
+        ({"response_mode": "fragment"}, "invalid_request", 90023),
+        ({"code_challenge": None}, "invalid_request", 50147),
+        ({"code_challenge_method": "plain"}, "invalid_request", 50149),
+        ({"code_challenge_method": None}, "invalid_request", 50149),
+        ({"code_challenge": "short"}, "invalid_request", 501491),
+        ({"prompt": "none"}, "login_required", 50058),
+        ({"prompt": "nonsense"}, "invalid_request", 90023),
+        ({"prompt": "consent"}, "consent_required", 65001),
+        ({"claims": "nonsense"}, "invalid_request", 9002313),
+        ({"claims": '{"id_token": {"acrs": {"value": "c0"}}}'}, "invalid_request", 9002313),
+        ({"scope": None}, "invalid_request", 900144),
+        ({"scope": "openid Nonsense.Read"}, "invalid_client", 650053),
+        ({"scope": "https://vault.example/.default"}, "invalid_resource", 500011),
+        ({"scope": "openid Group.Read.All"}, "consent_required", 65001),
+    ],
+)
+async def test_a_refusal_comes_back_with_the_state(
+    tenant: Tenant,
+    people: ConsentClient,
+    ada: dict[str, Any],
+    parameters: dict[str, str | None],
+    error: str,
+    number: int,
+    mode: str,
+) -> None:
+    flow = await asyncio.to_thread(people.flow)
+    url = changed(flow["auth_uri"], **{"response_mode": mode, **parameters})
+    landing = await tenant.sign_in_as(ada, url)
+    told = landing.answer
+    assert (told["error"], number_of(told["error_description"])) == (error, number)
+    assert told["state"] == flow["state"]
+    assert "code" not in told
+
+
+@pytest.mark.parametrize(
+    ("who", "options", "error", "number"),
+    [
+        (0, {"cancel": True}, "access_denied", None),
+        (0, {"blocked": "sign-in"}, "access_denied", 53003),
+        (1, {}, "access_denied", 50105),
+    ],
+)
+@pytest.mark.parametrize("on_page", [False, True])
+async def test_people_are_refused(
+    tenant: Tenant,
+    people: ConsentClient,
+    users: list[dict[str, Any]],
+    who: int,
+    options: dict[str, Any],
+    error: str,
+    number: int | None,
+    on_page: bool,
+) -> None:
+    flow = await asyncio.to_thread(people.flow)
+    landing = await tenant.sign_in_as(users[who], flow["auth_uri"], on_page=on_page, **options)
+    if number is None:
+        assert (landing.answer["error"], landing.answer["error_subcode"]) == (error, "cancel")
+    elif on_page:
+        assert (landing.url, number_of(str(landing.error))) == (None, number)
+    else:
+        assert landing.answer["error"] == error
+        assert number_of(landing.answer["error_description"]) == number
+        told = await asyncio.to_thread(people.redeem, flow, landing.answer)
+        assert told["error"] == error
+
+
+async def test_a_disabled_user_cannot_sign_in(tenant: Tenant) -> None:
+    user = next(user for user in tenant.people.users if not user["accountEnabled"])
+    async with consent_client(tenant, tenant.add_consent_client(REDIRECT)) as people:
+        flow = await asyncio.to_thread(people.flow)
+        landing = await tenant.sign_in_as(user, flow["auth_uri"])
+    assert number_of(str(landing.error)) == 50057
+
+
+async def test_everybody_may_sign_in_where_no_assignment_is_required(
+    tenant: Tenant, users: list[dict[str, Any]]
+) -> None:
+    async with consent_client(tenant, tenant.add_consent_client(REDIRECT)) as people:
+        answer = await people.sign_in(users[7])
+    assert answer["id_token_claims"]["oid"] == users[7]["id"]
+
+
+async def test_consent_is_lost_with_the_grant(
+    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+) -> None:
+    flow = await asyncio.to_thread(people.flow)
+    landing = await tenant.sign_in_as(ada, flow["auth_uri"])
+    tenant.withdraw(people.credential.client_id, SCOPES[0])
+    answer = await asyncio.to_thread(people.redeem, flow, landing.answer)
+    assert (answer["error"], answer["error_codes"]) == ("invalid_grant", [65001])
+    landing = await tenant.sign_in_as(ada, flow["auth_uri"])
+    assert landing.answer["error"] == "consent_required"
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "error", "number"),
+    [
+        ({"code": "1.nonsense"}, 400, "invalid_grant", 70000),
+        ({"code": ""}, 400, "invalid_request", 900144),
+        ({"redirect_uri": f"{REDIRECT}/"}, 401, "invalid_client", 500112),
+        ({"redirect_uri": ""}, 400, "invalid_request", 900144),
+        ({"code_verifier": "a" * 43}, 400, "invalid_grant", 501481),
+        ({"code_verifier": ""}, 400, "invalid_grant", 501481),
+        ({"client_secret": "wrong"}, 401, "invalid_client", 7000215),
+        ({"client_secret": ""}, 401, "invalid_client", 7000218),
+        ({"scope": "openid User.Read"}, 400, "invalid_scope", 70011),
+    ],
+)
+async def test_a_redemption_must_be_that_of_the_request(
+    tenant: Tenant,
+    people: ConsentClient,
+    ada: dict[str, Any],
+    change: dict[str, str],
+    status: int,
+    error: str,
+    number: int,
+) -> None:
+    form = await _form(people, ada)
+    answer = await _post(tenant, {**form, **change})
+    told = answer.json()
+    assert (answer.status_code, told["error"], told["error_codes"]) == (status, error, [number])
+
+
+async def test_a_code_is_of_use_once(
+    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+) -> None:
+    form = await _form(people, ada)
+    assert (await _post(tenant, form)).status_code == 200
+    assert (await _post(tenant, form)).json()["error_codes"] == [54005]
+
+
+async def test_a_code_is_of_use_for_ten_minutes(
+    tenant: Tenant, clock: MovableClock, people: ConsentClient, ada: dict[str, Any]
+) -> None:
+    form = await _form(people, ada)
+    clock.move(timedelta(minutes=10))
+    assert (await _post(tenant, form)).json()["error_codes"] == [70008]
+
+
+async def test_a_code_is_of_use_to_its_own_client(
+    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+) -> None:
+    form = await _form(people, ada)
+    other = tenant.add_consent_client(REDIRECT)
+    secret = {"client_id": other.client_id, "client_secret": other.client_secret}
+    assert (await _post(tenant, {**form, **secret})).json()["error_codes"] == [70000]
+    assert (await _post(tenant, form)).status_code == 200
+
+
+async def test_who_is_disabled_or_blocked_meanwhile_gets_no_token(
+    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+) -> None:
+    form = await _form(people, ada, blocked="redemption")
+    told = (await _post(tenant, form)).json()
+    assert (told["error"], told["error_codes"]) == ("interaction_required", [53003])
+    form = await _form(people, ada)
+    ada["accountEnabled"] = False
+    assert (await _post(tenant, form)).json()["error_codes"] == [50057]
+
+
+async def test_a_wrong_verifier_spends_the_code(
+    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+) -> None:
+    form = await _form(people, ada)
+    await _post(tenant, {**form, "code_verifier": "a" * 43})
+    assert (await _post(tenant, form)).json()["error_codes"] == [54005]
+
+
+async def test_a_page_is_for_one_decision(tenant: Tenant, people: ConsentClient) -> None:
+    flow = await asyncio.to_thread(people.flow)
+    async with client(tenant) as http:
+        page = await http.get(flow["auth_uri"])
+        ctx = page.text.partition('name="ctx" value="')[2].partition('"')[0]
+        cancel = {"ctx": ctx, "decision": "cancel"}
+        answers = [await http.post(f"{tenant.authority}/login", data=cancel) for _ in "12"]
+    assert "error_subcode" in answers[0].text
+    assert "AADSTS165000" in answers[1].text
+
+
+async def test_nothing_that_was_issued_is_in_the_log(
+    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+) -> None:
+    flow = await asyncio.to_thread(people.flow)
+    landing = await tenant.sign_in_as(ada, flow["auth_uri"])
+    await asyncio.to_thread(people.redeem, flow, landing.answer)
+    log = repr(tenant.log)
+    assert len(tenant.issued_to_users) == 3
+    assert not any(text in log for text in [*tenant.issued_to_users, flow["code_verifier"]])
+
+
+async def _form(people: ConsentClient, user: dict[str, Any], **options: Any) -> dict[str, str]:
+    """Sign a user in; return what redeems the code."""
+    flow = await asyncio.to_thread(people.flow)
+    landing = await people.tenant.sign_in_as(user, flow["auth_uri"], **options)
+    return {
+        "grant_type": "authorization_code",
+        "client_id": people.credential.client_id,
+        "client_secret": people.credential.client_secret,
+        "code": landing.answer["code"],
+        "redirect_uri": REDIRECT,
+        "code_verifier": flow["code_verifier"],
+    }
+
+
+async def _post(tenant: Tenant, form: dict[str, str]) -> httpx.Response:
+    async with client(tenant) as http:
+        return await http.post(f"{tenant.authority}/oauth2/v2.0/token", data=form)
