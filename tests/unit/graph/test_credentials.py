@@ -1,6 +1,8 @@
 """Files to sign in with: what is read from them, and why one cannot be used."""
 
 import base64
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -8,7 +10,7 @@ from urllib.parse import parse_qsl
 import httpx
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -17,10 +19,18 @@ from graph.credentials import MOST_BYTES, Certificate, CredentialUnusable, Feder
 from graph.signin import SignIn
 from tests.support.credentials import PASSWORD, certificate, issuer, key_pem, pem, pfx, rsa_key
 
-EC_KEY = ec.generate_private_key(ec.SECP256R1())
-OWN, OTHER = rsa_key(), rsa_key(1)
-SIGNED = certificate(OWN).public_bytes(Encoding.PEM)
-TOKEN = issuer().token(subject="somebody")
+
+@cache
+def elliptic() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def own() -> rsa.RSAPrivateKey:
+    return rsa_key(0)
+
+
+def signed(key: rsa.RSAPrivateKey) -> bytes:
+    return certificate(key).public_bytes(Encoding.PEM)
 
 
 def written(folder: Path, content: bytes) -> Path:
@@ -29,53 +39,76 @@ def written(folder: Path, content: bytes) -> Path:
     return file
 
 
-@pytest.mark.parametrize(
-    ("content", "password"),
-    [
-        (pem(OWN), None),
-        (SIGNED + key_pem(OWN), None),
-        (certificate(OTHER).public_bytes(Encoding.PEM) + pem(OWN), None),
-        (pem(OWN, password=PASSWORD), PASSWORD),
-        (pfx(OWN), None),
-        (pfx(OWN, password=PASSWORD), PASSWORD),
-    ],
-)
+USABLE: dict[str, tuple[Callable[[], bytes], str | None]] = {
+    "key first": (lambda: pem(own()), None),
+    "certificate first": (lambda: signed(own()) + key_pem(own()), None),
+    "with another certificate": (lambda: signed(rsa_key(1)) + pem(own()), None),
+    "encrypted PEM": (lambda: pem(own(), password=PASSWORD), PASSWORD),
+    "PFX": (lambda: pfx(own()), None),
+    "encrypted PFX": (lambda: pfx(own(), password=PASSWORD), PASSWORD),
+}
+
+
+@pytest.mark.parametrize("what", USABLE)
 def test_a_key_and_its_certificate_are_found_in_any_order_and_form(
-    tmp_path: Path, content: bytes, password: str | None
+    tmp_path: Path, what: str
 ) -> None:
-    credential = Certificate(path=written(tmp_path, content), password=password)
+    content, password = USABLE[what]
+    credential = Certificate(path=written(tmp_path, content()), password=password)
     pair = credential.read()
-    assert pair.certificate == certificate(OWN)
-    assert pair.key.private_numbers() == OWN.private_numbers()
+    assert pair.certificate == certificate(own())
+    assert pair.key.private_numbers() == own().private_numbers()
     assert PASSWORD not in repr(credential)
     assert "RSAPrivateKey" not in repr(pair)
 
 
-@pytest.mark.parametrize(
-    ("content", "password", "words"),
-    [
-        (b"", None, "neither PEM nor PFX"),
-        (b"hunter2", None, "neither PEM nor PFX"),
-        (SIGNED, None, "no private key"),
-        (key_pem(OWN), None, "no certificate:"),
-        (key_pem(OTHER) + SIGNED, None, "no certificate that belongs to its private key"),
-        (pem(EC_KEY), None, "not RSA"),
-        (pfx(EC_KEY), None, "not RSA"),
-        (pem(OWN, password=PASSWORD), None, "set ENTRA_CERTIFICATE_PASSWORD"),
-        (pem(OWN, password=PASSWORD), "hunter2", "ENTRA_CERTIFICATE_PASSWORD does not open"),
-        (pem(OWN), PASSWORD, "ENTRA_CERTIFICATE_PASSWORD is set, but"),
-        (pfx(OWN, password=PASSWORD), None, "set ENTRA_CERTIFICATE_PASSWORD"),
-        (pfx(OWN, password=PASSWORD), "hunter2", "ENTRA_CERTIFICATE_PASSWORD does not open"),
-        (pfx(OWN)[:100], "hunter2", "does not open"),
-        (key_pem(OWN)[:200] + b"\n-----END PRIVATE KEY-----\n" + SIGNED, None, "cannot be read"),
-        (key_pem(OWN) + SIGNED[:200] + b"\n-----END CERTIFICATE-----\n", None, "cannot be read"),
-        (b"0" * (MOST_BYTES + 1), None, "too large"),
-    ],
+CUT_KEY, CUT_CERTIFICATE = (
+    f"\n-----END {name}-----\n".encode() for name in ("PRIVATE KEY", "CERTIFICATE")
 )
-def test_why_a_certificate_cannot_be_used(
-    tmp_path: Path, content: bytes, password: str | None, words: str
-) -> None:
-    credential = Certificate(path=written(tmp_path, content), password=password)
+UNUSABLE: dict[str, tuple[Callable[[], bytes], str | None, str]] = {
+    "empty": (lambda: b"", None, "neither PEM nor PFX"),
+    "a password": (lambda: b"hunter2", None, "neither PEM nor PFX"),
+    "no key": (lambda: signed(own()), None, "no private key"),
+    "no certificate": (lambda: key_pem(own()), None, "no certificate:"),
+    "another's certificate": (
+        lambda: key_pem(rsa_key(1)) + signed(own()),
+        None,
+        "no certificate that belongs to its private key",
+    ),
+    "elliptic PEM": (lambda: pem(elliptic()), None, "not RSA"),
+    "elliptic PFX": (lambda: pfx(elliptic()), None, "not RSA"),
+    "locked PEM": (lambda: pem(own(), password=PASSWORD), None, "set ENTRA_CERTIFICATE_PASSWORD"),
+    "locked PFX": (lambda: pfx(own(), password=PASSWORD), None, "set ENTRA_CERTIFICATE_PASSWORD"),
+    "wrong password of a PEM": (
+        lambda: pem(own(), password=PASSWORD),
+        "hunter2",
+        "ENTRA_CERTIFICATE_PASSWORD does not open",
+    ),
+    "wrong password of a PFX": (
+        lambda: pfx(own(), password=PASSWORD),
+        "hunter2",
+        "ENTRA_CERTIFICATE_PASSWORD does not open",
+    ),
+    "needless password": (lambda: pem(own()), PASSWORD, "ENTRA_CERTIFICATE_PASSWORD is set, but"),
+    "cut PFX": (lambda: pfx(own())[:100], "hunter2", "does not open"),
+    "cut key": (
+        lambda: key_pem(own())[:200] + CUT_KEY + signed(own()),
+        None,
+        "cannot be read",
+    ),
+    "cut certificate": (
+        lambda: key_pem(own()) + signed(own())[:200] + CUT_CERTIFICATE,
+        None,
+        "cannot be read",
+    ),
+    "too large": (lambda: b"0" * (MOST_BYTES + 1), None, "too large"),
+}
+
+
+@pytest.mark.parametrize("what", UNUSABLE)
+def test_why_a_certificate_cannot_be_used(tmp_path: Path, what: str) -> None:
+    content, password, words = UNUSABLE[what]
+    credential = Certificate(path=written(tmp_path, content()), password=password)
     with pytest.raises(CredentialUnusable) as caught:
         credential.read()
     said = f"{caught.value.sentence} {caught.value.advice} {caught.value!r} {caught.value}"
@@ -98,13 +131,14 @@ def test_a_file_that_cannot_be_read_is_named_by_its_setting(path: str) -> None:
 
 
 def test_a_token_is_read_without_what_is_around_it(tmp_path: Path) -> None:
-    credential = FederatedToken(path=written(tmp_path, f"\n{TOKEN}\n".encode()))
-    assert credential.read() == TOKEN
+    token = issuer().token(subject="somebody")
+    credential = FederatedToken(path=written(tmp_path, f"\n{token}\n".encode()))
+    assert credential.read() == token
     assert credential.audiences() == {"api://AzureADTokenExchange"}
-    assert TOKEN not in repr(credential)
+    assert token not in repr(credential)
 
 
-@pytest.mark.parametrize("content", [b"", b"a.b.c", TOKEN.encode() * 2, b"\xff" * 100, b"[1]"])
+@pytest.mark.parametrize("content", [b"", b"a.b.c", b"e30.e30.e30\n" * 2, b"\xff" * 9, b"[1]"])
 def test_what_is_no_token_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(CredentialUnusable) as caught:
         FederatedToken(path=written(tmp_path, content)).read()
@@ -129,17 +163,17 @@ async def test_a_certificate_signs_ps256_and_is_named_by_sha_256_alone(tmp_path:
 
     sign_in = SignIn(authority=AUTHORITY, cloud=PUBLIC)
     sign_in._channel.http = httpx.Client(transport=httpx.MockTransport(answer))
-    for content in (pem(OWN), pfx(OWN)):
+    for content in (pem(own()), pfx(own())):
         await sign_in.token("app", Certificate(path=written(tmp_path, content)))
     assert len(sent) == 2
     for form in sent:
         header = jwt.get_unverified_header(form["client_assertion"])
         assert header["alg"] == "PS256"
         assert "x5t" not in header
-        fingerprint = certificate(OWN).fingerprint(SHA256())
+        fingerprint = certificate(own()).fingerprint(SHA256())
         assert base64.urlsafe_b64decode(header["x5t#S256"]) == fingerprint
         options: Any = {"verify_aud": False}
-        key = OWN.public_key()
+        key = own().public_key()
         claims = jwt.decode(form["client_assertion"], key, algorithms=["PS256"], options=options)
         assert (claims["iss"], claims["sub"]) == ("app", "app")
         assert claims["aud"] == f"{AUTHORITY}/token_endpoint"
