@@ -59,7 +59,7 @@ def _managed_identity(reader: Reader, identity: str, client_id: str) -> ManagedI
         return ManagedIdentity(client_id=None)
     if not re.fullmatch(GUID, identity):
         reader.problem(f"{MANAGED} must be system or the client id of a managed identity.")
-    elif identity != client_id:
+    elif client_id and identity != client_id:
         reader.problem(
             f"{MANAGED} is not the id in ENTRA_CLIENT_ID: both must be the identity's client id."
         )

@@ -33,16 +33,23 @@ async def limited_bot(
     `more` are rights that the bot holds besides those of its mode.
     """
     bot = tenant.add_administrator((HELD - frozenset(without)) | frozenset(more))
-    async with role_administrator(tenant) as admin:
-        await _made(admin, consent_policy.POLICIES, consent_policy.policy())
-        await replace_includes(admin, permissions)
-        role = await _made(admin, consent_policy.ROLE_DEFINITIONS, consent_policy.role())
-        await assign(admin, bot, role)
+    await set_up(tenant, bot, permissions)
     return {
         "ENTRA_CLIENT_ID": bot.client_id,
         "ENTRA_CLIENT_SECRET": bot.client_secret,
         "CONSENT_MODE": "limited",
     }
+
+
+async def set_up(
+    tenant: Tenant, bot: Credential, permissions: Collection[Permission] = CATALOGUE
+) -> None:
+    """Make the policy and the role, and assign the role to this bot."""
+    async with role_administrator(tenant) as admin:
+        await _made(admin, consent_policy.POLICIES, consent_policy.policy())
+        await replace_includes(admin, permissions)
+        role = await _made(admin, consent_policy.ROLE_DEFINITIONS, consent_policy.role())
+        await assign(admin, bot, role)
 
 
 async def assign(admin: Asking, bot: Credential, role: str) -> None:
