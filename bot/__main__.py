@@ -116,14 +116,21 @@ def doctor(
             "List what carries the bot's mark in the tenant and belongs to no registration.",
         ),
     ] = False,
+    live: Annotated[
+        bool,
+        switch(
+            "--live",
+            "Prove by a probe application, which it removes, that CONSENT_MODE=limited is limited.",
+        ),
+    ] = False,
 ) -> None:
-    """Check everything that the bot needs, and advise. It changes nothing.
+    """Check everything that the bot needs, and advise. Without --live it changes nothing.
 
     Ends with 0 if nothing has to be mended, with 1 if something has.
     """
     from bot.cli import maintenance
 
-    maintenance.doctor(orphans=orphans)
+    maintenance.doctor(orphans=orphans, live=live)
 
 
 @main.command()

@@ -21,6 +21,11 @@ GRANTS_FOR_ALL = "microsoft.directory/servicePrincipals/managePermissionGrantsFo
 ACTION = f"{GRANTS_FOR_ALL}{POLICY_ID}"
 """The one action that the role has."""
 
+APPLICATION_UPDATE = "microsoft.directory/applications/permissions/update"
+"""Lets its holder change which permissions any application asks for: only if `doctor --live` shows
+that Entra makes no grant without it."""
+MAY_HAVE = frozenset({ACTION, APPLICATION_UPDATE})
+
 POLICIES = "/policies/permissionGrantPolicies"
 INCLUDES = f"{POLICIES}/{POLICY_ID}/includes"
 ROLE_DEFINITIONS = "/roleManagement/directory/roleDefinitions"

@@ -41,6 +41,7 @@ class Verb(StrEnum):
     UNDO = "undo"
     REVOKE = "revoke"
     PURGE = "purge"
+    DOCTOR = "doctor"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,7 @@ _SEES_SCOPES = frozenset(
 )
 _AUTONOMOUS = frozenset({ConsentMode.AUTONOMOUS})
 
+_LIMITED = frozenset({ConsentMode.LIMITED})
 ESCALATING = frozenset(
     {"AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"}  # any grant
     | {"Application.ReadWrite.All", "Directory.ReadWrite.All"}  # also acting as another application
@@ -118,6 +120,20 @@ BOT_RIGHTS = (
         modes=frozenset(ConsentMode) - _AUTONOMOUS,
         is_only_for_scopes=True,
         stronger=_SEES_SCOPES,
+    ),
+    Right(
+        name="Policy.Read.PermissionGrant",
+        needed_to="let `doctor` compare the tenant's consent policy with the profiles",
+        verbs=frozenset({Verb.DOCTOR}),
+        modes=_LIMITED,
+        is_helpful=True,
+    ),
+    Right(
+        name="RoleManagement.Read.Directory",
+        needed_to="let `doctor` compare the bot's directory roles with the one that it needs",
+        verbs=frozenset({Verb.DOCTOR}),
+        modes=_LIMITED,
+        is_helpful=True,
     ),
     Right(
         name="AppRoleAssignment.ReadWrite.All",

@@ -11,6 +11,7 @@ from bot.cli.process import FAILED, environment, in_sentences, keep_private, ref
 from bot.doctor import examine
 from bot.doctor.database import verify
 from bot.doctor.findings import Finding, Mark
+from bot.doctor.live import prove_limits
 from bot.doctor.orphans import find_orphans
 from bot.restore import database_copy as copies
 from bot.settings.settings import Settings
@@ -18,9 +19,11 @@ from bot.storage.vault import Vault
 from graph.clock import SystemClock
 
 
-def doctor(*, orphans: bool) -> None:
+def doctor(*, orphans: bool, live: bool) -> None:
+    if orphans and live:
+        refuse(["Say --orphans or --live, one of the two."])
     logs.set_up("ERROR")
-    look = find_orphans if orphans else examine
+    look = prove_limits if live else find_orphans if orphans else examine
     _print(look(environment(), SystemClock()))
 
 

@@ -1,14 +1,22 @@
 """Checks of what the bot may do in Entra: too little, too much, and within which limits."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from bot.checks import lacking_rights, unlimiting_rights
 from bot.doctor.findings import Finding, doubt, well, wrong
-from bot.domain.catalogue import Catalogue
+from bot.domain.catalogue import Catalogue, permissions_of
 from bot.own_credential import REMOVE, granting
 from bot.planning.plans import ALMIGHTY
 from bot.settings.settings import Settings
+from graph.connection import Connection
+from graph.consent_limits import policy_differences, role_differences
+from graph.consent_policy import POLICY_ID
+from graph.errors import Forbidden
 from graph.rights import ConsentMode, excess, missing, too_wide, unread
+
+SET_UP = "Set it up as `aad-setup consent-policy` prints it."
+PROVE = "`aad-setup doctor --live` proves that Entra obeys it."
 
 
 def check_rights(
@@ -35,6 +43,39 @@ def check_rights(
         )
     if not must_change:
         yield well(f"Rights: enough for CONSENT_MODE={mode}, and none too many.")
+
+
+async def check_limits(
+    settings: Settings, tenant: Connection, catalogue: Catalogue
+) -> list[Finding]:
+    """Compare the policy and the role that limit the bot with what they should be.
+
+    What the bot may not read is left out: a missing right is named as such. Raises GraphError.
+    """
+    if settings.consent_mode != ConsentMode.LIMITED:
+        return []
+    graph = tenant.graph
+    found: list[Finding] = []
+    with suppress(Forbidden):
+        differences = await policy_differences(
+            graph,
+            permissions_of(catalogue),
+            tenant_id=settings.tenant_id,
+            resource=await tenant.tenant_cache.resource(),
+        )
+        as_it_is = f"{POLICY_ID} allows what the profiles ask for, and nothing else."
+        found += _compared("Consent policy", differences, as_it_is)
+    with suppress(Forbidden):
+        differences = await role_differences(graph, settings.client_id)
+        found += _compared("Consent role", differences, "the bot holds it, and no other.")
+    return found
+
+
+def _compared(name: str, differences: list[str], as_it_is: str) -> Iterator[Finding]:
+    for sentence in differences:
+        yield wrong(f"{name}: {sentence}", SET_UP)
+    if not differences:
+        yield well(f"{name}: {as_it_is}", PROVE)
 
 
 def _refused(mode: ConsentMode, held: frozenset[str], catalogue: Catalogue) -> Iterator[str]:

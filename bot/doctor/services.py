@@ -19,7 +19,7 @@ from bot.checks import (
     slack_session,
     tried,
 )
-from bot.doctor.consent import check_rights
+from bot.doctor.consent import check_limits, check_rights
 from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.domain.catalogue import Catalogue, Profile
 from bot.own_credential import renewal
@@ -50,6 +50,7 @@ async def check_entra(settings: Settings, clock: Clock, catalogue: Catalogue) ->
             found.append(well(f"Tenant: {organization.name} ({organization.domain}) answers."))
             found += await _own_credential(settings, tenant, clock)
             found += _quota(organization)
+            found += await check_limits(settings, tenant, catalogue)
             found += _policy(await tenant.tenant_cache.policy(), clock, catalogue)
     except (GraphError, TimeoutError) as error:
         found.append(await why_silent(settings, error))

@@ -46,16 +46,16 @@ async def set_up(
 ) -> None:
     """Make the policy and the role, and assign the role to this bot."""
     async with role_administrator(tenant) as admin:
-        await _made(admin, consent_policy.POLICIES, consent_policy.policy())
+        await made(admin, consent_policy.POLICIES, consent_policy.policy())
         await replace_includes(admin, permissions)
-        role = await _made(admin, consent_policy.ROLE_DEFINITIONS, consent_policy.role())
+        role = await made(admin, consent_policy.ROLE_DEFINITIONS, consent_policy.role())
         await assign(admin, bot, role)
 
 
 async def assign(admin: Asking, bot: Credential, role: str) -> None:
     principal = await admin.get(f"/servicePrincipals(appId='{bot.client_id}')")
     held = consent_policy.role_assignment(principal.json()["id"], role)
-    await _made(admin, consent_policy.ROLE_ASSIGNMENTS, held)
+    await made(admin, consent_policy.ROLE_ASSIGNMENTS, held)
 
 
 async def replace_includes(admin: Asking, permissions: Collection[Permission]) -> None:
@@ -63,10 +63,10 @@ async def replace_includes(admin: Asking, permissions: Collection[Permission]) -
     for each in (await admin.get(consent_policy.INCLUDES)).json()["value"]:
         await admin.delete(f"{consent_policy.INCLUDES}/{each['id']}")
     for conditions in consent_policy.condition_sets(permissions, admin.tenant.id):
-        await _made(admin, consent_policy.INCLUDES, conditions)
+        await made(admin, consent_policy.INCLUDES, conditions)
 
 
-async def _made(admin: Asking, path: str, body: object) -> str:
+async def made(admin: Asking, path: str, body: object) -> str:
     answer = await admin.post(path, body)
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])

@@ -75,15 +75,29 @@ CALLS = {
     Verb.UNDO: _REMOVALS,
     Verb.REVOKE: _REMOVALS,
     Verb.PURGE: (("GET", "directory/deletedItems/{}"), ("DELETE", "directory/deletedItems/{}")),
+    Verb.DOCTOR: (),
 }
 """What each verb asks of the tenant in every mode."""
-AUTONOMOUS_CALLS = {Verb.CONSENT: _MAKES, Verb.UNDO: _TAKES_BACK, Verb.REVOKE: _TAKES_BACK}
-"""And besides where the bot holds the rights to grant."""
+MORE_CALLS: dict[ConsentMode, dict[Verb, tuple[tuple[str, str], ...]]] = {
+    # Where the bot holds the rights to grant.
+    ConsentMode.AUTONOMOUS: {
+        Verb.CONSENT: _MAKES,
+        Verb.UNDO: _TAKES_BACK,
+        Verb.REVOKE: _TAKES_BACK,
+    },
+    ConsentMode.LIMITED: {
+        Verb.DOCTOR: (
+            ("GET", "policies/permissionGrantPolicies/{}/includes"),
+            ("GET", "roleManagement/directory/roleAssignments"),
+            ("GET", "roleManagement/directory/roleDefinitions/{}"),
+        ),
+    },
+}
+"""And besides in some."""
 
 
 def calls(mode: ConsentMode, verb: Verb) -> list[tuple[str, str]]:
-    more = AUTONOMOUS_CALLS.get(verb, ()) if mode is ConsentMode.AUTONOMOUS else ()
-    return [*CALLS[verb], *more]
+    return [*CALLS[verb], *MORE_CALLS.get(mode, {}).get(verb, ())]
 
 
 def refused(mode: ConsentMode, verb: Verb, held: frozenset[str]) -> list[tuple[str, str]]:
@@ -113,9 +127,11 @@ def test_the_simulated_tenant_refuses_something_without_any_one_of_them(mode: Co
 def test_only_the_autonomous_mode_holds_rights_to_grant() -> None:
     assert rights(ConsentMode.AUTONOMOUS) == FOUR | GRANTS
     assert set(tenant.AUTONOMOUS) == rights(ConsentMode.AUTONOMOUS)
-    for mode in set(ConsentMode) - {ConsentMode.AUTONOMOUS}:
+    for mode in (ConsentMode.PORTAL, ConsentMode.SIGNED_IN):
         assert rights(mode) == FOUR | {SEES_SCOPES}
         assert excess(mode, rights(ConsentMode.AUTONOMOUS)) == GRANTS
+    limits = {"Policy.Read.PermissionGrant", "RoleManagement.Read.Directory"}
+    assert rights(ConsentMode.LIMITED) == FOUR | {SEES_SCOPES} | limits
 
 
 @pytest.mark.parametrize("mode", ConsentMode)

@@ -1,0 +1,102 @@
+"""`aad-setup doctor --live`: prove in the tenant that Entra limits what the bot grants."""
+
+import secrets
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+
+from bot.checks import unlimiting_rights
+from bot.doctor.database import current
+from bot.doctor.findings import Finding, Unknown, well, wrong
+from bot.doctor.services import why_silent
+from bot.domain.catalogue import CatalogueError, permissions_of, read_catalogue
+from bot.own_credential import REMOVE
+from bot.settings.settings import Settings, SettingsError
+from graph.clock import Clock
+from graph.connection import connected
+from graph.consent_policy import APPLICATION_UPDATE
+from graph.errors import GraphError
+from graph.permissions import KIND_WORDS, Kind, Permission
+from graph.probe import FORBIDDEN, ProbeLeft, Trial, context_of, prove
+from graph.rights import ConsentMode
+from handlers.listeners.command_parser import RESERVED
+
+KEY_BYTES = 16
+COMPARE = "Compare the policy and the role with what `aad-setup consent-policy` prints."
+NOT_ALLOWED = (
+    f"{COMPARE} If they are as printed, and only then, add {APPLICATION_UPDATE} to the role."
+)
+LIST_ORPHANS = "`aad-setup doctor --orphans` lists it: delete it in the Entra admin centre."
+
+
+async def prove_limits(environ: Mapping[str, str], clock: Clock) -> AsyncIterator[Finding]:
+    """Yield for each kind of permission whether an allowed and a forbidden grant are judged right.
+
+    They are tried on a probe application, which is removed whatever happens.
+    """
+    try:
+        settings, catalogue = Settings.read(environ), read_catalogue(reserved=RESERVED)
+        async for finding in _prove(settings, clock, permissions_of(catalogue)):
+            yield finding
+    except (SettingsError, CatalogueError) as error:
+        for problem in error.problems:
+            yield wrong(f"Settings: {problem}")
+    except Unknown as error:
+        yield error.finding
+
+
+async def _prove(
+    settings: Settings, clock: Clock, allowed: Iterable[Permission]
+) -> AsyncIterator[Finding]:
+    if settings.consent_mode != ConsentMode.LIMITED:
+        mode = settings.consent_mode
+        yield wrong(
+            f"Nothing to prove: CONSENT_MODE is {mode}, and only limited is limited by Entra."
+        )
+        return
+    async with current(settings) as (_, installation):
+        pass
+    tried = list(_trials(allowed))
+    try:
+        async with connected(settings, clock) as tenant:
+            if wide := unlimiting_rights(settings, await tenant.graph.roles()):
+                for sentence in wide:
+                    yield wrong(f"Rights: {sentence}", REMOVE)
+                return
+            context = await context_of(
+                tenant,
+                clock,
+                client_id=settings.client_id,
+                installation=installation,
+                nonce=secrets.token_hex(KEY_BYTES),
+            )
+            trials = await prove(context, tried)
+    except GraphError as error:
+        yield await why_silent(settings, error)
+    except ProbeLeft as left:
+        yield wrong(f"The probe {left.key} was not removed. {left.error.sentence}", LIST_ORPHANS)
+    else:
+        for trial in trials:
+            yield _judged(trial)
+        yield well("The probe application was removed.")
+
+
+def _trials(allowed: Iterable[Permission]) -> Iterator[Permission]:
+    """Yield a forbidden and an allowed permission of each kind that the profiles ask for."""
+    first: dict[Kind, Permission] = {}
+    for permission in allowed:
+        first.setdefault(permission.kind, permission)
+    for kind, permission in first.items():
+        yield FORBIDDEN[kind]
+        yield permission
+
+
+def _judged(trial: Trial) -> Finding:
+    permission = trial.permission
+    named = f"{permission.name} ({KIND_WORDS[permission.kind]})"
+    should_be = permission not in FORBIDDEN.values()
+    if should_be and not trial.is_granted:
+        return wrong(f"Consent: Entra refused to let the bot grant {named}.", NOT_ALLOWED)
+    if trial.is_granted and not should_be:
+        said = f"Consent: Entra let the bot grant {named}, which no profile asks for."
+        return wrong(said, "Look for other roles and rights of the bot's service principal.")
+    outcome = "allowed" if should_be else "refused"
+    return well(f"Consent: Entra {outcome} the grant of {named}, as it should.")

@@ -1,0 +1,112 @@
+"""How the tenant's consent policy and the bot's directory role differ from what they should be.
+
+Read-only, in sentences for people. It takes rights of its own (graph/rights.py); whoever lacks one
+gets Forbidden. learn.microsoft.com/graph/api/permissiongrantpolicy-list-includes,
+…/rbacapplication-list-roleassignments
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+
+from graph.calls import Json, identifier
+from graph.client import Client
+from graph.consent_policy import (
+    ACTION,
+    INCLUDES,
+    MAY_HAVE,
+    POLICY_ID,
+    ROLE_ASSIGNMENTS,
+    ROLE_DEFINITIONS,
+    condition_sets,
+)
+from graph.errors import NotFound
+from graph.permissions import KIND_WORDS, Permission
+from graph.tenant_cache import Resource
+
+_CONDITION_SET = {
+    "id": identifier,
+    "permissionType": str,
+    "resourceApplication": str,
+    "permissions": [str],
+    "clientApplicationTenantIds": [str],
+    "clientApplicationIds?": [str],
+    "clientApplicationPublisherIds?": [str],
+    "clientApplicationsFromVerifiedPublisherOnly?": bool,
+    "permissionClassification?": str,
+}
+_WIDEST = {
+    "clientApplicationIds": ["all"],
+    "clientApplicationPublisherIds": ["all"],
+    "clientApplicationsFromVerifiedPublisherOnly": False,
+    "permissionClassification": "all",
+}
+"""The conditions that the bot leaves out."""
+_ROLE = {"displayName": str, "rolePermissions": [{"allowedResourceActions": [str]}]}
+
+
+async def policy_differences(
+    graph: Client, permissions: Collection[Permission], *, tenant_id: str, resource: Resource
+) -> list[str]:
+    """Return how the policy differs from the one for these permissions. Raises GraphError."""
+    try:
+        found = [each async for each in graph.pages(INCLUDES, of=_CONDITION_SET)]
+    except NotFound:
+        return [f"The app consent policy “{POLICY_ID}” is not there."]
+    wanted = condition_sets(permissions, tenant_id)
+    return list(_differences(found, wanted, _names(resource)))
+
+
+async def role_differences(graph: Client, client_id: str) -> list[str]:
+    """Return how the bot's directory roles differ from the one that it needs. Raises GraphError."""
+    bot = await graph.get(f"/servicePrincipals(appId='{client_id}')", {"id": identifier})
+    held = {"$filter": f"principalId eq '{bot['id']}'"}
+    shape = {"roleDefinitionId": identifier, "directoryScopeId?": str}
+    ids = [
+        it["roleDefinitionId"] async for it in graph.pages(ROLE_ASSIGNMENTS, of=shape, query=held)
+    ]
+    roles = [await graph.get(f"{ROLE_DEFINITIONS}/{id}", _ROLE) for id in sorted(set(ids))]
+    differences = [
+        f"The bot also holds the directory role “{role['displayName']}”, which may allow more."
+        for role in roles
+        if not _actions(role) <= MAY_HAVE
+    ]
+    if not any(ACTION in _actions(role) for role in roles):
+        differences.append(f"The bot holds no directory role with {ACTION}.")
+    return differences
+
+
+def _differences(
+    found: Iterable[Json], wanted: Iterable[Json], names: dict[tuple[str, str], str]
+) -> Iterator[str]:
+    like_ours = [each for each in found if _is_like_one_of(wanted, each)]
+    for each in found:
+        if each not in like_ours:
+            yield f"The condition set {each['id']} has other conditions than this program's."
+    allowed, needed = _permissions(like_ours), _permissions(wanted)
+    for type, id in sorted(needed - allowed):
+        yield f"It does not allow {names.get((type, id), id)}: Entra refuses the bot such a grant."
+    for type, id in sorted(allowed - needed):
+        yield f"It also allows {names.get((type, id), id)} ({type})."
+
+
+def _is_like_one_of(wanted: Iterable[Json], found: Json) -> bool:
+    """Whether it is the condition set of one kind of permission, whatever permissions it names."""
+    return any(
+        all(
+            found.get(name) == value
+            for name, value in {**_WIDEST, **each}.items()
+            if name != "permissions"
+        )
+        for each in wanted
+    )
+
+
+def _permissions(sets: Iterable[Json]) -> set[tuple[str, str]]:
+    return {(each["permissionType"], id) for each in sets for id in each["permissions"]}
+
+
+def _names(resource: Resource) -> dict[tuple[str, str], str]:
+    return {(KIND_WORDS[kind], id): name for (name, kind), id in resource.ids.items()}
+
+
+def _actions(role: Json) -> set[str]:
+    return {it for each in role["rolePermissions"] for it in each["allowedResourceActions"]}
