@@ -124,6 +124,17 @@ class Client:
         """Return the application permissions that the token in use carries."""
         return (await self.retry_through_outage(self.tokens.token)).roles
 
+    async def may(self, is_enough: Callable[[frozenset[str]], bool]) -> bool:
+        """Whether the rights in the token in use are enough, or those in a new one.
+
+        The token may be older than a right that was granted since.
+        """
+        token = await self.retry_through_outage(self.tokens.token)
+        if is_enough(token.roles):
+            return True
+        newer = await self.retry_through_outage(lambda: self.tokens.fresh(token))
+        return is_enough(newer.roles)
+
     async def tenant_id(self) -> str:
         """Return the tenant that the token in use is for, or nothing if it does not say so."""
         return (await self.retry_through_outage(self.tokens.token)).tenant_id

@@ -156,7 +156,7 @@ def grants_of(principal_id: str) -> dict[str, Call]:
 
 async def read(context: StepContext) -> Snapshot:
     """Look at everything. Raises GraphError, Forbidden if the bot may see nothing at all."""
-    sees_scopes = may_see_scopes(await context.graph.roles())
+    sees_scopes = await context.graph.may(may_see_scopes)
     calls = reads(context)
     if not sees_scopes:
         del calls[SCOPES]
