@@ -3,18 +3,23 @@
 `AZURE_CLI` names a virtual environment of its own in which `pip install azure-cli` was run.
 """
 
+import dataclasses
 import os
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from graph.consent_policy import INCLUDES, SET_UP_RIGHTS
 from tests.judges.presence import do_without
+from tests.support.cli import ended
 from tests.support.credentials import certificate, pem, private, rsa_key
 from tests.support.outside_cli import OutsideCli
-from tests.support.simulator_process import SimulatorProcess, simulator_process
+from tests.support.simulator_process import SimulatorProcess, command, simulator_process
 
 pytestmark = pytest.mark.slow
 
@@ -122,3 +127,47 @@ async def test_a_wrong_secret_and_a_tenant_without_subscriptions_are_refused(
     refused = await az.run(*login(tenant, tenant.facts["client_secret"]))
     assert refused.status == 1
     assert "No subscriptions found" in refused.err
+
+
+async def test_the_calls_of_consent_policy_are_carried_out(
+    az: OutsideCli, tenant: SimulatorProcess
+) -> None:
+    """What `aad-setup consent-policy` prints for `az rest`, in a shell."""
+    facts = tenant.facts
+    printed = await aad_setup(tenant, "consent-policy", folder=az.folder)
+    once, again = printed.split("# Or az rest, in a POSIX shell")[1].split("# Instead, after the")
+    trust = ssl.create_default_context(cafile=facts["ca_file"])
+    async with httpx.AsyncClient(verify=trust) as http:
+        wanted = {"rights": SET_UP_RIGHTS}
+        answer = await http.post(f"{facts['url']}/sim/administrators", json=wanted)
+    who = ("--username", answer.json()["client_id"], "--password", answer.json()["client_secret"])
+    where = ("--tenant", facts["tenant_id"], "--allow-no-subscriptions")
+    await az.read("login", "--service-principal", *who, *where)
+    for script in (once, f"# {again}"):
+        shell = dataclasses.replace(az, program=("sh", "-euc"), environ=beside(az))
+        done = await shell.run(script)
+        assert done.status == 0, done.err
+    listed = f"{facts['graph_url']}/v1.0{INCLUDES}"
+    found = (await az.read("rest", "--method", "get", "--url", listed))["value"]
+    assert [each["permissionType"] for each in found] == ["application", "delegated"]
+
+
+def beside(az: OutsideCli) -> dict[str, str]:
+    """Return the environment of a shell that finds this `az` first."""
+    return {**az.environ, "PATH": f"{Path(az.program[0]).parent}:{os.environ['PATH']}"}
+
+
+async def aad_setup(tenant: SimulatorProcess, *arguments: str, folder: Path) -> str:
+    """Return what a command prints for a bot of this tenant."""
+    facts = tenant.facts
+    environ = {
+        "ENTRA_TENANT_ID": facts["tenant_id"],
+        "ENTRA_CLIENT_ID": facts["client_id"],
+        "ENTRA_CLIENT_SECRET": facts["client_secret"],
+        "ENTRA_AUTHORITY": facts["authority"],
+        "GRAPH_URL": facts["graph_url"],
+        "CA_BUNDLE": facts["ca_file"],
+    }
+    told = await ended(await command(*arguments, folder=folder, environ=environ))
+    assert told.status == 0, told.err
+    return told.out
