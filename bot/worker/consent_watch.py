@@ -5,32 +5,25 @@ that has found nothing new changes one timer, so that many may wait at no cost.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.events import Event
-from bot.domain.lifetimes import CONSENT_LONGEST_PAUSE, CONSENT_PAUSE, CONSENT_TTL, UNDO_FAILED
-from bot.domain.registration import Check, Consent, Registration, Status
-from bot.domain.runs import Failure, RunKind
+from bot.domain.lifetimes import CONSENT_PAUSE, CONSENT_TTL
+from bot.domain.registration import Registration, Status
+from bot.domain.runs import Failure
+from bot.runs.consent import STEP, ConsentOutcome, awaited
 from bot.services import Services
-from bot.storage import history, messages, registrations, runs, timers
-from bot.storage.messages import MessageKind
-from bot.storage.timers import Timer, TimerKind
+from bot.storage import registrations, timers
+from bot.storage.timers import Timer
 from bot.worker.loops import Loop
 from graph.consent import MOST_AT_ONCE, Awaited, Granted, look
 from graph.errors import GraphError, NotFound
 from graph.plan import Plan
 from graph.retry import REPLICATION_TIME
-from graph.steps import stages
 
 log = structlog.get_logger()
 
-SHARE = 10
-"""The pause before the next look is this part of the time since it began to wait."""
-STEP = "Admin consent"
 TOO_LATE = Failure(
     step=STEP,
     sentence=f"No administrator has consented within {CONSENT_TTL.days} days.",
@@ -50,6 +43,7 @@ class ConsentWatch:
         self._services = services
         self._database = services.database
         self._clock = services.clock
+        self._outcome = ConsentOutcome(services)
         self.loop = Loop("consent", self.look, every=every)
 
     async def look(self) -> None:
@@ -66,7 +60,7 @@ class ConsentWatch:
         unchanged = [it for it in waiting if not await self._judge(it, found.get(it.id))]
         async with self._database.transaction() as tx:
             for registration in unchanged:
-                await self._plan_next(tx, registration)
+                await self._outcome.plan_next(tx, registration)
         if len(due) == MOST_AT_ONCE:
             self.loop.look_now()
 
@@ -81,7 +75,7 @@ class ConsentWatch:
             return [each for each in due if await timers.claim(tx, each, until=now + CONSENT_PAUSE)]
 
     async def _read(self, waiting: Sequence[Registration]) -> Mapping[str, Granted | GraphError]:
-        awaited = [
+        those = [
             Awaited(
                 registration=each.id,
                 principal_id=str(each.facts["service_principal"]["object_id"]),
@@ -92,7 +86,7 @@ class ConsentWatch:
         tenant = self._services.tenant
         try:
             return await look(
-                tenant.graph, awaited, tenant_cache=tenant.tenant_cache, now=self._clock.now()
+                tenant.graph, those, tenant_cache=tenant.tenant_cache, now=self._clock.now()
             )
         except GraphError as error:
             log.warning("consent not looked at", code=error.code, request=error.request_id)
@@ -105,7 +99,7 @@ class ConsentWatch:
             async with self._services.writing() as tx:
                 current = await registrations.locked(tx, registration.id)
                 if current is not None and current.status is Status.WAITING_FOR_CONSENT:
-                    await self._apply(tx, current, found)
+                    await self._outcome.note(tx, current, found)
             return True
         if isinstance(found, NotFound) and _is_settled(registration, now):
             await self._fail(registration, GONE)
@@ -115,94 +109,19 @@ class ConsentWatch:
             return True
         return False
 
-    async def _plan_next(self, tx: AsyncConnection, registration: Registration) -> None:
-        """Let the next look come: the longer it waits, the later."""
-        now, deadline = self._clock.now(), registration.deadline or self._clock.now()
-        waited = now - (deadline - CONSENT_TTL)
-        pause = min(max(waited / SHARE, CONSENT_PAUSE), CONSENT_LONGEST_PAUSE)
-        at = max(min(now + pause, deadline), now + CONSENT_PAUSE)
-        await timers.move(tx, registration.id, TimerKind.CONSENT, at)
-
-    async def _apply(self, tx: AsyncConnection, registration: Registration, found: Granted) -> None:
-        """Note what was granted, and go on, fail, or wait for the rest."""
-        id, now, awaited = registration.id, self._clock.now(), _awaited(registration)
-        if found.foreign:
-            for name in awaited:  # a retry looks at all of them again
-                await runs.note_granted(tx, id, name, None)
-            await self._alarm(tx, registration, found)
-            return
-        had = {name for name in awaited if name in registration.facts}
-        withdrawn = sorted(had - found.steps)
-        for name in sorted(found.steps - had):
-            await runs.note_granted(tx, id, name, now)
-        for name in withdrawn:
-            await runs.note_granted(tx, id, name, None)
-        if withdrawn:
-            await history.write(tx, id, Event.CONSENT_WITHDRAWN, now=now, steps=withdrawn)
-        before = registration.consent.withdrawn if registration.consent else ()
-        missing = tuple(sorted((set(before) | set(withdrawn)) - found.steps))
-        consent = Consent(at=now, extras=found.extras, withdrawn=missing)
-        await registrations.set_consent(tx, id, consent)
-        if set(awaited) <= found.steps:
-            await self._go_on(tx, registration)
-        else:
-            await self._plan_next(tx, registration)
-
-    async def _go_on(self, tx: AsyncConnection, registration: Registration) -> None:
-        id, now = registration.id, self._clock.now()
-        await registrations.move(tx, id, Status.APPROVED, deadline=None)
-        await self._stop_waiting(tx, id)
-        await runs.add(tx, registration=id, kind=RunKind.REGISTER, now=now)
-        await history.write(tx, id, Event.CONSENT_GIVEN, now=now)
-
-    async def _alarm(self, tx: AsyncConnection, registration: Registration, found: Granted) -> None:
-        """Stop, and tell the approvers: somebody has granted more than was approved."""
-        sentences = " ".join(found.foreign)
-        failure = Failure(
-            step=STEP,
-            sentence=f"More was granted than was approved. {sentences}",
-            advice="Remove it in the Entra admin centre and press Retry, or press Undo.",
-        )
-        now, channel = self._clock.now(), self._services.settings.approval_channel
-        await self._end(tx, registration, failure)
-        check = Check(at=now, differences=found.foreign, alarming=found.foreign)
-        await registrations.set_check(tx, registration.id, check)
-        await messages.add(tx, registration.id, MessageKind.ALARM, channel)
-        ids = {"registration": registration.id, "count": len(found.foreign)}
-        log.warning("granted in Entra and not approved", **ids)
-
     async def _fail(self, registration: Registration, failure: Failure) -> None:
         async with self._services.writing() as tx:
             current = await registrations.locked(tx, registration.id)
             if current is not None and current.status is Status.WAITING_FOR_CONSENT:
-                await self._end(tx, current, failure)
-
-    async def _end(self, tx: AsyncConnection, registration: Registration, failure: Failure) -> None:
-        id, now = registration.id, self._clock.now()
-        until = now + UNDO_FAILED
-        await registrations.move(tx, id, Status.FAILED, deadline=until, failure=asdict(failure))
-        await self._stop_waiting(tx, id)
-        await timers.add(tx, id, TimerKind.UNDO, until)
-        await messages.add_news(tx, id, registration.requester.user_id)
-        await history.write(tx, id, Event.FAILED, now=now, run=RunKind.REGISTER, code="consent")
-
-    async def _stop_waiting(self, tx: AsyncConnection, id: str) -> None:
-        for kind in (TimerKind.CONSENT, TimerKind.REMIND_CONSENT):
-            await timers.cancel(tx, id, kind)
-
-
-def _awaited(registration: Registration) -> Sequence[str]:
-    """Return the names of the steps that an administrator takes."""
-    plan = Plan.from_json(dict(registration.plan or {}))
-    return [each.name for stage in stages(plan) for each in stage if each.is_awaited]
+                await self._outcome.fail(tx, current, failure)
 
 
 def _is_news(registration: Registration, found: Granted) -> bool:
     """Whether this is another state than the one that is stored."""
-    awaited = set(_awaited(registration))
-    had = {name for name in awaited if name in registration.facts}
+    names = set(awaited(registration))
+    had = {name for name in names if name in registration.facts}
     extras = registration.consent.extras if registration.consent else ()
-    is_whole = awaited <= found.steps
+    is_whole = names <= found.steps
     return is_whole or bool(found.foreign) or found.steps != had or found.extras != extras
 
 
