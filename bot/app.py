@@ -28,6 +28,8 @@ from bot.planning.preview import look
 from bot.registrar import Registrar
 from bot.restore.reconciliation import Reconciliation
 from bot.runs import Runs
+from bot.server.consent_flow import consent_flow_of
+from bot.server.consent_pages import ConsentPages
 from bot.server.http_server import Health
 from bot.server.slack_transport import SlackRoutes, bolt_app, transport_of
 from bot.services import Services
@@ -114,6 +116,7 @@ class Connected:
     slot: replicas.Slot
     health: Health
     routes: SlackRoutes
+    consent_pages: ConsentPages
     watermark: Loop
 
 
@@ -124,12 +127,14 @@ async def connected(
     """Connect and check everything outside, and compare a restored database with the tenant."""
     vault = Vault(settings.vault_keys)
     slack_first, entra_first = AwaitedService("Slack", clock), AwaitedService("Entra", clock)
-    routes, url = SlackRoutes(settings), settings.database_url
+    routes, pages, url = SlackRoutes(settings), ConsentPages(settings), settings.database_url
     async with (
         opened(url, vault) as database,
         replicas.taken(url) as slot,
         slack_session() as session,
-        routes.opened(Health(database=database, awaited=(slack_first, entra_first))) as health,
+        routes.opened(
+            Health(database=database, awaited=(slack_first, entra_first)), others=pages.routes
+        ) as health,
         connected_to_entra(settings, clock) as tenant,
     ):
         async with database.transaction() as tx:
@@ -156,7 +161,7 @@ async def connected(
             health.awaited = (slack_first, entra_first, reconciliation)
             first = partial(first_sign_in, services)
             await reconciliation.done(signed_in=first, leads=slot.is_first)
-            yield Connected(services, slack, session, slot, health, routes, watermark)
+            yield Connected(services, slack, session, slot, health, routes, pages, watermark)
 
 
 @asynccontextmanager
@@ -195,6 +200,7 @@ async def running(
             async with (
                 _at_work(loops, runs, dispatcher, listening.preview_maker),
                 outside.routes.listening(transport),
+                outside.consent_pages.serving(consent_flow_of(services, registrar, slack.users)),
                 _signing_in(services) as signed_in,
             ):
                 app = App(

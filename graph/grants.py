@@ -1,12 +1,14 @@
 """The consent stage: one grant for each application permission, one for all delegated ones.
 
-In some consent modes an administrator makes them, and the bot only looks: graph/consent.py. In the
-limited one Entra lets the bot make those of a policy (graph/consent_policy.py), and remove none.
+In some consent modes an administrator makes them, and the bot only looks (graph/consent.py), or
+makes them with the token of an approver who signs in (`grant_for`). In the limited one Entra lets
+the bot make those of a policy (graph/consent_policy.py), and remove none.
 
 The grants go out together. Entra may refuse writes to one object at the same time, so a grant that
 has collided is tried again under a lock. A grant that is there already is a success.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
@@ -19,7 +21,7 @@ from graph.errors import AlreadyThere, Conflict, Forbidden, NotThereYet, PolicyF
 from graph.permissions import Permission
 from graph.plan import Plan
 from graph.rights import GIVEN_BY_PEOPLE, ConsentMode
-from graph.step_context import Act, Facts, Step, StepContext
+from graph.step_context import Act, Facts, GrantContext, Step, StepContext
 
 T = TypeVar("T")
 
@@ -57,6 +59,20 @@ async def _within_policy(grant: Act, context: StepContext) -> Facts:
         ) from None
 
 
+async def grant_for(context: GrantContext) -> None:
+    """Make the grants that the facts do not know, with the token of the context's client.
+
+    Raises the first GraphError once all have ended.
+    """
+    plan, known = context.plan, context.facts
+    todo = [_grant_role(each, context) for each in plan.roles if f"role:{each.name}" not in known]
+    if plan.scopes and "scopes" not in known:
+        todo.append(_grant_scopes(context))
+    for ended in await asyncio.gather(*todo, return_exceptions=True):
+        if isinstance(ended, BaseException):
+            raise ended
+
+
 async def _wait(_: StepContext) -> Facts:
     raise Forbidden(sentence="An administrator has not granted this yet.")
 
@@ -79,7 +95,7 @@ def _scopes(plan: Plan) -> Step:
     return Step("scopes", title, _grant_scopes, undo, creates=creates, lasting=True)
 
 
-async def _grant_role(permission: Permission, context: StepContext) -> Facts:
+async def _grant_role(permission: Permission, context: GrantContext) -> Facts:
     """Grant a role: learn.microsoft.com/graph/api/serviceprincipal-post-approleassignedto"""
     path = f"/servicePrincipals/{context.plan.resource_id}/appRoleAssignedTo"
     grant = {
@@ -92,7 +108,7 @@ async def _grant_role(permission: Permission, context: StepContext) -> Facts:
     return {"granted_at": context.now()}
 
 
-async def _grant_scopes(context: StepContext) -> Facts:
+async def _grant_scopes(context: GrantContext) -> Facts:
     """Grant all scopes: learn.microsoft.com/graph/api/oauth2permissiongrant-post"""
     names = [permission.name for permission in context.plan.scopes]
     path = "/oauth2PermissionGrants"
@@ -109,7 +125,7 @@ async def _grant_scopes(context: StepContext) -> Facts:
     return {"granted_at": context.now()}
 
 
-async def _widen(context: StepContext, names: list[str]) -> None:
+async def _widen(context: GrantContext, names: list[str]) -> None:
     """Add the missing scopes to the existing grant."""
     found = await _scope_grant(context)
     if found is None:
@@ -120,7 +136,7 @@ async def _widen(context: StepContext, names: list[str]) -> None:
         await context.graph.send("PATCH", path, body={"scope": " ".join([*held, *lacking])})
 
 
-async def _scope_grant(context: StepContext) -> Json | None:
+async def _scope_grant(context: GrantContext) -> Json | None:
     principal, resource = _principal_id(context), context.plan.resource_id
     ours = f"clientId eq '{principal}' and resourceId eq '{resource}'"
     query = {"$filter": f"{ours} and consentType eq 'AllPrincipals'"}
@@ -152,7 +168,7 @@ async def _revoke(act: Callable[[StepContext], Awaitable[None]], context: StepCo
 
 
 async def _in_turn(
-    context: StepContext, act: Callable[[], Awaitable[T]], *, written: datetime | None = None
+    context: GrantContext, act: Callable[[], Awaitable[T]], *, written: datetime | None = None
 ) -> T:
     """Do `act` beside the other grants; once it has collided, one after another."""
     collided = False
@@ -171,5 +187,5 @@ async def _in_turn(
     return await context.retry_until_replicated(once, written=written)
 
 
-def _principal_id(context: StepContext) -> str:
+def _principal_id(context: GrantContext) -> str:
     return context.fact("service_principal", "object_id")

@@ -141,8 +141,6 @@ def _problems(request: PlanRequest) -> Iterator[str]:
         yield problem
     if request.secret_days < 1:
         yield "The secret must live for at least one day."
-    if request.consent_mode == ConsentMode.SIGNED_IN:
-        yield f"The consent mode “{request.consent_mode}” is not available yet."
     for name, kind in _wanted(request):
         try:
             lookup(name, kind)

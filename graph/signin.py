@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 import msal  # type: ignore[import-untyped]  # msal ships no types
 
-from graph.calls import Answer, filled, parts_of
+from graph.calls import Answer, Json, filled, parts_of
 from graph.client import Token, read_token
 from graph.clock import Clock
 from graph.clouds import Cloud
@@ -50,6 +50,10 @@ def trust(ca_bundle: str | Path | None) -> ssl.SSLContext:
     if ca_bundle:
         return ssl.create_default_context(cafile=ca_bundle)
     return httpx.create_ssl_context()
+
+
+Proof = str | Certificate | FederatedToken
+"""A credential that the token endpoint takes."""
 
 
 class SignIn:
@@ -106,18 +110,29 @@ class SignIn:
     def _answer(self, client_id: str, credential: Credential) -> dict[str, Any]:
         if isinstance(credential, ManagedIdentity):
             return identity_answer(credential, self._cloud)
+        # Graph's own name, whatever address it is called at.
+        scopes = [f"{self._cloud.graph}/.default"]
+        application = self.client(client_id, credential)
+        answer: dict[str, Any] = application.acquire_token_for_client(scopes=scopes)
+        return answer
+
+    def client(
+        self, client_id: str, credential: Proof, *, shape: Json | None = None, **options: Any
+    ) -> Any:
+        """Return a new client application of msal, which blocks: call it in a thread.
+
+        Of what the token endpoint answers it gets the parts that `shape` names.
+        Raises CredentialUnusable, and what `token` raises if discovery fails.
+        """
         # Our authorities are allow-listed, so Microsoft need not be asked whether they are real.
-        application = msal.ConfidentialClientApplication(
+        return msal.ConfidentialClientApplication(
             client_id,
             client_credential=_for_msal(credential),
             authority=self._authority,
             instance_discovery=False,
-            http_client=self._channel,
+            http_client=replace(self._channel, shape=shape or TOKEN),
+            **options,
         )
-        # Graph's own name, whatever address it is called at.
-        scopes = [f"{self._cloud.graph}/.default"]
-        answer: dict[str, Any] = application.acquire_token_for_client(scopes=scopes)
-        return answer
 
     def _check_identity(self, token: Token, client_id: str) -> None:
         """Raise IdentityDiffers for an identity that the settings do not name.
@@ -141,6 +156,8 @@ class _Channel:
     host: str
     """The authority's: no credential is sent to another host."""
     cloud: Cloud
+    shape: Json = field(default_factory=lambda: TOKEN)
+    """What an answer of the token endpoint must have."""
     discovered: dict[str, httpx.Response] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
@@ -156,7 +173,7 @@ class _Channel:
             name: value.decode() if isinstance(value, bytes) else value
             for name, value in data.items()
         }
-        return _vetted(self._exchange("POST", url, {**options, "data": form}), _TOKEN)
+        return _vetted(self._exchange("POST", url, {**options, "data": form}), self.shape)
 
     def _discover(self, url: str, options: dict[str, Any]) -> httpx.Response:
         answer = self._exchange("GET", url, options)
@@ -198,7 +215,7 @@ def _seconds(value: object) -> bool:
 
 
 _DISCOVERED = {"token_endpoint": _url, "authorization_endpoint": _url, "issuer": str}
-_TOKEN = {"access_token": filled, "expires_in": _seconds, "token_type": str}
+TOKEN: Json = {"access_token": filled, "expires_in": _seconds, "token_type": str}
 
 
 def _vetted(answer: Answer, shape: dict[str, Any]) -> httpx.Response:
@@ -207,7 +224,7 @@ def _vetted(answer: Answer, shape: dict[str, Any]) -> httpx.Response:
     return httpx.Response(answer.status, json={name: body[name] for name in shape})
 
 
-def _for_msal(credential: str | Certificate | FederatedToken) -> str | dict[str, Any]:
+def _for_msal(credential: Proof) -> str | dict[str, Any]:
     """Return a credential in msal's form. Raises CredentialUnusable."""
     match credential:
         case Certificate():

@@ -245,6 +245,11 @@ _NUMBERS: Mapping[int, _Row] = {
         ),
     ),
     # People, in the consent modes in which one signs in.
+    50105: _Row(
+        SignInBlocked,
+        "This account is not assigned to the application, which lets only assigned users sign in.",
+        "Assign it under “Users and groups” of the enterprise application.",
+    ),
     **dict.fromkeys((50072, 50074, 50076, 50078, 50079), _Row(PersonNeeded, _SECOND_FACTOR)),
     **_rows(PersonNeeded, 50058, 50089, 50132, 50133, 50173, 54005, 65004),
     **_rows(PersonNeeded, 70000, 70008, 70043, 700020, 700082, 700084),

@@ -67,20 +67,13 @@ class Journal(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepContext:
-    """All that a step may touch. The steps of one stage share one context."""
+class GrantContext:
+    """All that a grant may touch, whoever makes it."""
 
     graph: Client
     plan: Plan
     facts: FactsByStep
     clock: Clock
-    journal: Journal
-    sign_in: SignIn
-    bot_client_id: str
-    approved_by: str = ""
-    """For people who read the application's notes in Entra."""
-    secret_until: datetime | None = None
-    """A replaced secret must not outlive the approved one."""
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     """Held by writes that have collided with another write to the same object."""
 
@@ -136,6 +129,19 @@ class StepContext:
             self.clock, self.graph.jitter, written=created_at, settling=settling, within=within
         )
         return await retry(act, clock=self.clock, wait=wait)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepContext(GrantContext):
+    """All that a step may touch. The steps of one stage share one context."""
+
+    journal: Journal
+    sign_in: SignIn
+    bot_client_id: str
+    approved_by: str = ""
+    """For people who read the application's notes in Entra."""
+    secret_until: datetime | None = None
+    """A replaced secret must not outlive the approved one."""
 
 
 WRITTEN = ("created_at", "granted_at", "made_at")

@@ -26,6 +26,7 @@ class Verb(StrEnum):
     REVEAL = "reveal"
     REPLACE_SECRET = "renew"
     CHECK = "check"
+    GRANT = "grant"
     HAND_OVER = "hand over"
     ROTATE = "rotate"
     REMOVE_PREVIOUS = "remove the previous secret"
@@ -95,6 +96,9 @@ RULES: Mapping[Verb, Rule] = {
     Verb.REVEAL: Rule(REQUESTER, READY, "can see the secret"),
     Verb.REPLACE_SECRET: Rule(REQUESTER, READY, "can make a new secret"),
     Verb.CHECK: Rule(EITHER, READY | {Status.WAITING_FOR_CONSENT}, "can have this checked"),
+    Verb.GRANT: Rule(
+        APPROVER, frozenset({Status.WAITING_FOR_CONSENT}), "can sign in to grant this"
+    ),
     Verb.HAND_OVER: Rule(EITHER, LIVING, "can hand this over"),
     Verb.ROTATE: Rule(EITHER, READY, "can ask for a rotation"),
     Verb.REMOVE_PREVIOUS: Rule(EITHER, READY, "can remove the previous secret"),

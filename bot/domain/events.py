@@ -27,6 +27,7 @@ class Event(StrEnum):
     EXPIRED = "expired"
 
     CONSENT_AWAITED = "consent awaited"
+    SIGNED_IN = "approver signed in"
     CONSENT_GIVEN = "consent given"
     CONSENT_WITHDRAWN = "consent withdrawn"
     READY = "ready"

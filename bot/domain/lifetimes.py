@@ -27,6 +27,11 @@ CONSENT_PAUSE = timedelta(minutes=1)
 CONSENT_LONGEST_PAUSE = timedelta(minutes=15)
 """The most time between two looks: an administrator who has consented should not wait longer."""
 
+SIGN_IN_TTL = timedelta(minutes=10)
+"""How long an approver has to sign in from the click on: a second factor may take some minutes."""
+SIGN_IN_KEPT = DAY
+"""How long after that the page of its link still says that the time is over."""
+
 SECRET_VISIBLE = timedelta(seconds=60)
 """How long a secret stays on the screen unless the requester hides it: enough to copy it."""
 REVEAL_CONFIRMED = timedelta(seconds=30)

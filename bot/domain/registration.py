@@ -137,6 +137,9 @@ class Consent:
     at: datetime
     extras: tuple[str, ...] = ()  # harmless ones that the Entra admin centre has added
     withdrawn: tuple[str, ...] = ()  # those that were there before
+    by: str = ""  # the Slack user id of the approver who has signed in and granted, if one has
+    account: str = ""  # as the tenant names the account of that approver
+    context: str = ""  # the authentication context of that sign-in, if one was asked for
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from bot.registrar.deliveries import Deliveries
 from bot.registrar.queries import Queries
 from bot.registrar.recovery import Recovery, Revocation
 from bot.registrar.secrets import Reveal, Secrets
+from bot.registrar.sign_ins import SignIns
 from bot.registrar.submission import Submission
 from bot.services import Services
 
@@ -30,5 +31,6 @@ class Registrar:
         self.recovery = Recovery(access)
         self.revocation = Revocation(access)
         self.secrets = Secrets(access)
+        self.sign_ins = SignIns(access)
         self.queries = Queries(access)
         self.deliveries = Deliveries(services)

@@ -12,7 +12,7 @@ from slack_sdk.signature import Clock
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.server import http_server
-from bot.server.http_server import Health
+from bot.server.http_server import Health, Routes
 from bot.services import Services
 from bot.settings.settings import Settings
 from handlers.slack.users import Installed
@@ -77,10 +77,11 @@ class SlackRoutes:
         self._http: Http | None = None
 
     @asynccontextmanager
-    async def opened(self, health: Health) -> AsyncIterator[Health]:
-        """Answer at PORT while inside. Raises CannotStart."""
+    async def opened(self, health: Health, *, others: Routes) -> AsyncIterator[Health]:
+        """Answer at PORT while inside, at the other paths, too. Raises CannotStart."""
         at, port = self._settings.bind_address, self._settings.port
-        routes = {http.PATH: self._handle} if self._settings.slack_signing_secret else {}
+        slack = {http.PATH: self._handle} if self._settings.slack_signing_secret else {}
+        routes = {**slack, **others}
         async with http_server.opened(at, port, health=health, routes=routes):
             yield health
 

@@ -25,6 +25,7 @@ from bot.domain.people import CONTACT
 from bot.logs import FORMATS
 from bot.problems import Unusable
 from bot.settings.allowed_hosts import is_at, is_slack
+from bot.settings.consent_client import ApproverSignIns, read_approver_sign_ins
 from bot.settings.credentials import read_credential
 from bot.settings.env_reader import GUID, Reader, readable_by, vault_keys
 from graph.clouds import CLOUDS, PUBLIC, Cloud
@@ -41,6 +42,7 @@ class SettingsError(Unusable):
 class Settings(Access):
     """All settings of the bot."""
 
+    approver_sign_ins: ApproverSignIns | None  # with CONSENT_MODE=signed-in only
     slack_bot_token: str = field(repr=False)
     slack_app_token: str | None = field(repr=False)  # Socket Mode
     slack_signing_secret: str | None = field(repr=False)  # HTTP mode; one of the two is set
@@ -90,6 +92,7 @@ class Settings(Access):
             requester_groups=reader.ids("REQUESTER_GROUPS", "S", A_GROUP),
             **_limits(reader),
             **_entra(reader),
+            approver_sign_ins=read_approver_sign_ins(reader),
             vault_keys=vault_keys(reader, "VAULT_KEYS"),
             database_url=reader.database_url("DATABASE_URL", "sqlite+aiosqlite:///aad-setup.db"),
             retention=reader.duration(
@@ -206,9 +209,8 @@ def _is_of(url: str, own: str) -> bool:
 
 
 def _consent_mode(reader: Reader) -> str:
-    if reader.text("CONSENT_MODE") == "signed-in":
-        reader.problem("CONSENT_MODE=signed-in is not there yet: use portal.")
-    return reader.one_of("CONSENT_MODE", ("portal", "signed-in", "limited", "autonomous"), "portal")
+    modes = ("portal", "signed-in", "limited", "autonomous")
+    return reader.one_of("CONSENT_MODE", modes, "portal")
 
 
 def _transport(reader: Reader) -> dict[str, Any]:

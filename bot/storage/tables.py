@@ -259,6 +259,21 @@ seen_events = sa.Table(
     sa.Column("at", Moment, nullable=False),
 )
 
+sign_ins = sa.Table(
+    "sign_ins",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),  # SHA-256 of the token in the link
+    _registration(),
+    sa.Column("team_id", sa.String(32), nullable=False),  # the approver
+    sa.Column("user_id", sa.String(32), nullable=False),
+    sa.Column("browser", sa.String(64)),  # SHA-256 of the cookie of the browser that began
+    sa.Column("state", sa.String(64), unique=True),  # SHA-256 of what comes back from Entra
+    sa.Column("flow", sa.LargeBinary),  # sealed state, verifier and nonce; gone once it is used
+    sa.Column("expires_at", Moment, nullable=False, index=True),
+    sa.Column("used_at", Moment),
+    sa.Index("sign_ins_by_registration", "registration"),
+)
+
 accepted_signatures = sa.Table(
     "accepted_signatures",
     metadata,

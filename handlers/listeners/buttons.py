@@ -13,7 +13,7 @@ from handlers.listeners.command_table import COMMANDS, reply, retried
 from handlers.listeners.interaction import Interaction, Json, Listener
 from handlers.slack.api_errors import code_of
 from handlers.slack.response_url import check_is_for_one
-from handlers.views import form, home, ids, requests
+from handlers.views import consent, form, home, ids, requests
 from handlers.views.values import MAKING, masked_sheet, sheet
 
 OVERTAKEN = frozenset({"hash_conflict", "not_found"})
@@ -87,6 +87,13 @@ async def mask(it: Interaction) -> None:
 
 async def check_consent(it: Interaction) -> None:
     await it.whisper(*await reply(it, parse(f"check {it.id}", ())))
+
+
+async def grant(it: Interaction) -> None:
+    url = it.url
+    link = await it.registrar.sign_ins.begin(it.id, by=it.person)
+    text, blocks = consent.sign_in_link(it.id, link)
+    await it.slack.response_urls.add(url, text=text, blocks=blocks)
 
 
 async def open_form(it: Interaction) -> None:
@@ -186,6 +193,7 @@ ACTIONS: Mapping[str, Listener] = {
     ids.MASK: mask,
     ids.RENEW: renew,
     ids.CHECK_CONSENT: check_consent,
+    ids.GRANT: grant,
     ids.ROTATE: lambda it: it.registrar.requests.rotation(it.id, by=it.person),
     ids.RETIRE: lambda it: it.registrar.secrets.remove_previous(it.id, by=it.person),
     ids.MINE: answered("list mine"),

@@ -6,6 +6,7 @@ from slack_sdk.models.blocks.block_elements import ButtonElement
 from bot.approval import ASKABLE_AGAIN
 from bot.domain.approval_requests import RequestKind
 from bot.domain.registration import Registration, Status
+from graph.rights import ConsentMode
 from handlers.views import ids, requests, ui
 
 REVOKE = (
@@ -21,7 +22,11 @@ RETIRE = (
 
 
 def approver_buttons(registration: Registration) -> list[Block]:
-    others = [*retire_buttons(registration), *repair_buttons(registration)]
+    others = [
+        *retire_buttons(registration),
+        *grant_buttons(registration),
+        *repair_buttons(registration),
+    ]
     return [*requests.decide(registration), *ui.actions(others)]
 
 
@@ -93,6 +98,14 @@ def values_button(id: str) -> ButtonElement:
 
 def revoke_button(id: str) -> ButtonElement:
     return ui.button("Revoke", ids.REVOKE, id, style="danger", confirm=REVOKE)
+
+
+def grant_buttons(registration: Registration) -> list[ButtonElement]:
+    """Return *Sign in and grant* where approvers do that."""
+    is_waiting = registration.status is Status.WAITING_FOR_CONSENT
+    if is_waiting and (registration.plan or {}).get("consent_mode") == ConsentMode.SIGNED_IN:
+        return [ui.button("Sign in and grant", ids.GRANT, registration.id, style="primary")]
+    return []
 
 
 def repair_buttons(registration: Registration) -> list[ButtonElement]:

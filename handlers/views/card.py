@@ -89,6 +89,7 @@ def card(registration: Registration, drawing: Drawing) -> ui.Notice:
     outcome = [
         *outcome_blocks(registration, drawing.quorum),
         *consent.awaited(registration, drawing.consent_page),
+        *consent.given(registration),
         *differences(registration),
         *steps(registration, drawing),
     ]

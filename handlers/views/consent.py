@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 from slack_sdk.models.blocks import Block
 
+from bot.domain.lifetimes import SIGN_IN_TTL
 from bot.domain.registration import Registration, Status
 from bot.planning.plans import consenters
 from graph.permissions import KIND_WORDS
 from graph.plan import Plan
+from graph.rights import ConsentMode
 from handlers.views import buttons, ui
 
 
@@ -29,6 +31,32 @@ def awaited(registration: Registration, page: str) -> Iterator[Block]:
         )
 
 
+def given(registration: Registration) -> Iterator[Block]:
+    """Yield which approver has granted the permissions by their own sign-in, if one has.
+
+    How strong that was is known only for an authentication context: Entra does not say how somebody
+    has signed in.
+    """
+    found = registration.consent
+    if found is None or not found.by or registration.status is Status.WAITING_FOR_CONSENT:
+        return
+    how = "; its strength is decided by your Conditional Access"
+    if found.context:
+        how = f", under {found.context}"
+    yield ui.context(f"Granted by <@{found.by}>, signed in as {ui.escaped(found.account)}{how}")
+
+
+def sign_in_link(id: str, url: str) -> ui.Notice:
+    """Return the answer to a click on *Sign in and grant*, for that approver only."""
+    said = f"This link lets you, and nobody else, sign in and grant {ui.escaped(id)}"
+    minutes = int(SIGN_IN_TTL.total_seconds() / 60)
+    block = ui.section(
+        f"<{url}|Sign in and grant {ui.escaped(id)}>: for you alone, in one browser, within"
+        f" {minutes} minutes. The page says first what is granted."
+    )
+    return said, ui.drawn([block])
+
+
 def call(registration: Registration, page: str) -> ui.Notice:
     """Call for an administrator, in the approval channel."""
     id, name = registration.id, ui.escaped(registration.form.name)
@@ -41,7 +69,7 @@ def call(registration: Registration, page: str) -> ui.Notice:
         asked,
         *_task(registration, page),
         spoken=f"{said}: {name}",
-        buttons=buttons.repair_buttons(registration),
+        buttons=[*buttons.grant_buttons(registration), *buttons.repair_buttons(registration)],
     )
 
 
@@ -56,11 +84,17 @@ def _task(registration: Registration, page: str) -> Iterator[Block]:
     """Yield what an administrator has to do, and how far it is done."""
     plan = Plan.from_json(dict(registration.plan or {}))
     by = consenters(plan)
-    yield ui.section(
-        f"{by[0].upper()}{by[1:]} opens <{page}|API permissions> of this application in the Entra"
-        " admin centre, checks that exactly these are listed there, and presses *Grant admin"
-        " consent*:"
+    portal = (
+        f"opens <{page}|API permissions> of this application in the Entra admin centre, checks that"
+        " exactly these are listed there, and presses *Grant admin consent*:"
     )
+    how = f"{by[0].upper()}{by[1:]} {portal}"
+    if plan.consent_mode == ConsentMode.SIGNED_IN:
+        how = (
+            f"An approver whose approval counts, and who is {by}, presses *Sign in and grant*."
+            f" Otherwise {by} {portal}"
+        )
+    yield ui.section(how)
     yield ui.section("\n".join(_grants(registration, plan)))
 
 

@@ -22,6 +22,7 @@ WORDS: Mapping[str, str] = {
     Event.WITHDRAWN: "approval withdrawn",
     Event.APPROVAL_VOID: "an approval no longer counts",
     Event.CONSENT_AWAITED: "an administrator has to consent",
+    Event.SIGNED_IN: "an approver has signed in to grant",
     Event.CONSENT_GIVEN: "an administrator has consented",
     Event.CONSENT_WITHDRAWN: "an administrator has withdrawn a grant",
     Event.RETRIED: "retry asked for",
@@ -115,7 +116,7 @@ def _details(details: Mapping[str, Any], longest: int) -> str:
 
 def _said(details: Mapping[str, Any]) -> Iterator[str]:
     """Yield the details for people; digests and key ids are only in the database."""
-    for name in ("run", "code", "reason", "why"):
+    for name in ("run", "code", "reason", "why", "account", "context"):
         if details.get(name):
             yield str(details[name])
     if differences := details.get("differences"):

@@ -35,6 +35,7 @@ REVEAL = "reveal"
 MASK = "hide"  # its name in older versions, whose messages may be clicked
 RENEW = "renew"
 CHECK_CONSENT = "check_consent"
+GRANT = "grant"
 UNDO_ASKED = "undo_asked"  # asked for by a word, and confirmed by this button
 RETIRE = "retire"
 RETIRE_ASKED = "retire_asked"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import structlog
 
+from bot.app import App
 from bot.domain.catalogue import read_catalogue
 from bot.domain.forms import values_of
 from bot.domain.lifetimes import PREVIOUS_SECRET
@@ -20,6 +21,7 @@ from bot.logs import LOUD, set_up
 from bot.playground.stage import Stage
 from bot.playground.workspace import Entry, Kind
 from bot.registrar import Reveal
+from bot.storage import sign_ins
 from bot.worker.loops import report_bug
 from tests.support.bot_credentials import CREDENTIALS, signing_in
 from tests.support.credentials import key_pem, rsa_key
@@ -31,6 +33,7 @@ from tests.support.removal_story import PURGED, press
 from tests.support.rotation_story import announced, asked, decide, in_use, seen
 from tests.support.running_bot import Bot
 from tests.support.secret_scan import forms, found
+from tests.support.signing_in import came_back, consent_world, landed, link_for, waiting
 from tests.support.story import Story
 from tests.support.waiting import eventually, make_a_new_one
 
@@ -231,6 +234,42 @@ def hidden_of(environ: dict[str, str]) -> list[str]:
 
 
 PASSWORDS = ("ENTRA_CERTIFICATE_PASSWORD", "IDENTITY_HEADER")
+
+
+async def test_nothing_of_an_approver_s_sign_in_is_written_down(
+    stage: Stage, bot: Bot, logs: io.StringIO
+) -> None:
+    world, story = consent_world(stage), Story(stage)
+    async with bot(**world.environ, LOG_LEVEL="DEBUG") as running:
+        id = await waiting(story)
+        hidden = [world.environ["CONSENT_CLIENT_SECRET"]]
+        for how in ({"cancel": True}, {"blocked": "redemption"}, {"user": "grace"}, {}):
+            browser, link = world.browser(), await link_for(story, "ada", id)
+            landing = await landed(world, browser, link, **how)
+            hidden += [link.rpartition("/")[2], *browser.cookies.values()]
+            hidden += await flow_of(running, landing.answer["state"])
+            await came_back(browser, landing)
+        await story.until(lambda: story.is_announced(id))
+        at_work = files(stage.folder)
+    hidden += stage.tenant.issued_to_users
+    assert len(set(hidden)) >= 1 + 4 * 5 + 3
+    for name, data in [*at_work.items(), *files(stage.folder).items()]:
+        assert not found(hidden, data), name
+    assert not found(hidden, logs.getvalue().encode())
+    for entry in stage.workspace.log:
+        assert not found(hidden, str(entry.sent.get("text", "")).encode()), entry
+        if entry.kind not in (Kind.HOOK, Kind.EPHEMERAL):  # which whisper the link
+            assert not found(hidden, written_by_bot(entry)), entry
+
+
+async def flow_of(running: App, state: str) -> list[str]:
+    """Return what only the vault opens while an approver signs in."""
+    async with running.services.database.reading() as tx:
+        attempt = await sign_ins.by_state(tx, state)
+    assert attempt is not None
+    assert attempt.flow is not None
+    flow = json.loads(running.services.vault.open(attempt.owner, attempt.flow))
+    return [state, flow["code_verifier"], flow["nonce"]]
 
 
 def check_reveals(stage: Stage, hidden: list[str]) -> None:

@@ -31,6 +31,7 @@ ALLOWED = {
     Verb.REVEAL: ({R}, {Status.READY}),
     Verb.REPLACE_SECRET: ({R}, {Status.READY}),
     Verb.CHECK: ({R, A}, {WAITING, Status.READY}),
+    Verb.GRANT: ({A}, {WAITING}),
     Verb.HAND_OVER: ({R, A}, ALIVE),
     Verb.ROTATE: ({R, A}, {Status.READY}),
     Verb.REMOVE_PREVIOUS: ({R, A}, {Status.READY}),

@@ -17,7 +17,7 @@ bot.__main__
 bot.cli
 bot.playground
 bot.app bot.doctor bot.restore.database_copy
-bot.checks bot.own_credential bot.server.http_server bot.server.slack_transport
+bot.checks bot.own_credential bot.server
 bot.manifest
 handlers
 bot.registrar bot.worker.scheduler bot.worker.consent_watch bot.restore.reconciliation
@@ -30,7 +30,7 @@ bot.worker.engine bot.domain.forms bot.planning.plans bot.planning.consent_scrip
 bot.storage bot.domain.catalogue
 bot.approval
 bot.domain bot.settings.settings
-bot.settings.credentials
+bot.settings.credentials bot.settings.consent_client
 bot.settings.env_reader
 bot.domain.lifetimes bot.worker.loops bot.logs bot.settings.allowed_hosts bot.worker.outages
 bot.problems graph

@@ -228,7 +228,7 @@ SENTENCES = [
     ),
     ("GRAPH_URL", "https://[broken", "must be an https address of the cloud public"),
     ("CA_BUNDLE", "/no/such/file.pem", "must name a PEM file with certificates."),
-    ("CONSENT_MODE", "signed-in", "is not there yet: use portal"),
+    ("CONSENT_CLIENT_ID", "x", "is set, but only CONSENT_MODE=signed-in uses it."),
     ("CONSENT_MODE", "yes", "must be one of portal, signed-in, limited, autonomous."),
     ("VAULT_KEYS", "A" * 43 + "=", "holds a key that anybody guesses"),
     ("VAULT_KEYS", f"{KEY},{'_' * 42}8=", "holds a key that anybody guesses"),
@@ -317,6 +317,64 @@ def test_a_managed_identity_is_the_machine_s_own_or_the_one_in_the_client_id() -
     )
     [said] = problems(**without, ENTRA_MANAGED_IDENTITY=HEX)
     assert said.startswith("ENTRA_MANAGED_IDENTITY is not the id in ENTRA_CLIENT_ID")
+
+
+CLIENT, USER = "77777777-2222-3333-4444-555555555555", "55555555-2222-3333-4444-ABCDEF555555"
+SIGNED_IN = {
+    "CONSENT_MODE": "signed-in",
+    "PORT": "8080",
+    "PUBLIC_URL": "https://bot.example.com/",
+    "APPROVER_IDENTITIES": f"U0ADA={USER}, U0GRACE={CLIENT}",
+    "CONSENT_CLIENT_ID": CLIENT,
+    "CONSENT_CLIENT_SECRET": "s3cret-of-the-consent-client",
+}
+
+
+def test_how_approvers_sign_in() -> None:
+    found = read(**SIGNED_IN).approver_sign_ins
+    assert found is not None
+    assert found.public_url == "https://bot.example.com"
+    assert found.consent_client.redirect_uri == "https://bot.example.com/consent/callback"
+    assert found.consent_client.auth_context is None
+    assert dict(found.identities) == {"U0ADA": USER.lower(), "U0GRACE": CLIENT}
+    assert "s3cret" not in repr(read(**SIGNED_IN))
+    strict = read(**SIGNED_IN, CONSENT_AUTH_CONTEXT="c99").approver_sign_ins
+    assert strict is not None
+    assert strict.consent_client.auth_context == "c99"
+    assert read().approver_sign_ins is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("PORT", "", "is missing: with CONSENT_MODE=signed-in browsers come there."),
+        ("PUBLIC_URL", "", "is missing: set it to the https address"),
+        ("PUBLIC_URL", "http://bot.example.com", "must be an https address without a path"),
+        ("PUBLIC_URL", "https://bot.example.com/bot", "must be an https address without a path"),
+        ("PUBLIC_URL", "https://me@bot.example.com", "must be an https address without a path"),
+        ("APPROVER_IDENTITIES", "", "is missing: list approvers as U0123456789=<"),
+        ("APPROVER_IDENTITIES", "U0ADA", "entry 1 is not a Slack user id, ="),
+        ("APPROVER_IDENTITIES", f"U0ADA={USER},U0ADA={CLIENT}", "entry 2 repeats a person"),
+        ("APPROVER_IDENTITIES", f"U0ADA={USER},U0BEN={USER.lower()}", "entry 2 repeats a"),
+        ("CONSENT_CLIENT_ID", "", "is missing: set it to the application (client) id of the"),
+        ("CONSENT_CLIENT_ID", GOOD["ENTRA_CLIENT_ID"], "is ENTRA_CLIENT_ID: the consent client"),
+        ("CONSENT_CLIENT_SECRET", "", "is missing: set it to the consent client's own"),
+        ("CONSENT_AUTH_CONTEXT", "c0", "must be one of c1 to c99."),
+        ("CONSENT_AUTH_CONTEXT", "c100", "must be one of c1 to c99."),
+    ],
+)
+def test_why_approvers_could_not_sign_in(name: str, value: str, sentence: str) -> None:
+    [found] = problems(**{**SIGNED_IN, name: value})
+    assert found.startswith(name)
+    assert sentence in found
+
+
+def test_all_that_the_mode_lacks_is_said_at_once() -> None:
+    names = [sentence.split()[0] for sentence in problems(CONSENT_MODE="signed-in")]
+    assert names == [
+        *("PORT", "PUBLIC_URL", "CONSENT_CLIENT_ID", "CONSENT_CLIENT_SECRET"),
+        "APPROVER_IDENTITIES",
+    ]
 
 
 def test_nobody_can_be_the_only_one_who_decides_on_what_they_ask_for() -> None:

@@ -264,11 +264,6 @@ async def test_all_reasons_come_at_once(tenant: Tenant) -> None:
         assert word in reason
 
 
-async def test_a_consent_mode_that_is_not_there_yet_is_refused(tenant: Tenant) -> None:
-    wanted = wish(consent_mode="signed-in")
-    assert "“signed-in” is not available" in (await reasons(tenant, wanted))[0]
-
-
 async def test_an_outage_is_a_failure_and_not_a_refusal(tenant: Tenant) -> None:
     tenant.policy = answer(503)
     with pytest.raises(Unavailable):

@@ -1,0 +1,199 @@
+"""An approver signs in at Entra to grant: the link, the browser, its one use, the vote behind it.
+
+Each of these is a transaction; what they say to Entra in between is in bot/server/consent_flow.py.
+"""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.approval import Verb
+from bot.domain.events import Event
+from bot.domain.people import Person, Refusal
+from bot.domain.registration import Registration, Status
+from bot.registrar.access import Access
+from bot.runs.consent import ConsentOutcome
+from bot.settings.consent_client import ApproverSignIns
+from bot.storage import audit, history, registrations, sign_ins
+from bot.storage.sign_ins import SignInAttempt, digest
+from bot.storage.vault import SealBroken
+from graph.approver_sign_in import Begun
+from graph.consent import Granted
+from graph.permissions import is_allowed
+from graph.plan import Plan
+from graph.rights import ConsentMode
+
+PATH = "/consent/"
+AGAIN = "Press *Sign in and grant* in Slack for a new one."
+COOKIE = "__Host-aad-setup-"
+"""How the names of cookies begin. Browsers take `__Host-` only from this host, over https."""
+UNKNOWN = f"This link is not known, or it is too old. {AGAIN}"
+TOO_LATE = f"The time for this sign-in is over. {AGAIN}"
+USED = f"This sign-in was used already. {AGAIN}"
+OTHER_BROWSER = f"This sign-in was begun in another browser. Go on there. {AGAIN}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """What an approver who follows the link is asked to sign in for."""
+
+    attempt: SignInAttempt
+    registration: Registration
+    plan: Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """A sign-in that is used up, with what msal needs to end it."""
+
+    attempt: SignInAttempt
+    flow: Mapping[str, Any] = field(repr=False)
+    object_id: str
+    """The Entra account that belongs to the approver."""
+
+
+@dataclass(frozen=True)
+class SignIns:
+    """From the button to the grants of the approver who has signed in."""
+
+    access: Access
+
+    async def begin(self, id: str, *, by: Person) -> str:
+        """Return a link by which this approver, and nobody else, can sign in. Raises Refusal."""
+        token = secrets.token_urlsafe()
+        async with self.access.locked_for(Verb.GRANT, id.upper(), by) as (tx, registration):
+            settings = await self._check(tx, registration, by)
+            now = self.access.now()
+            await sign_ins.add(tx, token, registration=registration.id, by=by, now=now)
+        return f"{settings.public_url}{PATH}{token}"
+
+    async def offer(self, token: str) -> Offer:
+        """Return what a link is for. Nothing changes: Slack and mail look at links, too.
+
+        Raises Refusal.
+        """
+        async with self.access.services.database.reading() as tx:
+            attempt = self._usable(await sign_ins.by_token(tx, token))
+            registration = await self.access.loaded(tx, attempt.registration)
+        if registration.status is not Status.WAITING_FOR_CONSENT:
+            raise Refusal(f"{registration.id} does not wait for consent any more.")
+        plan = Plan.from_json(dict(registration.plan or {}))
+        return Offer(attempt=attempt, registration=registration, plan=plan)
+
+    async def bind(self, attempt: SignInAttempt, begun: Begun, *, cookie: str) -> None:
+        """Bind a sign-in to the browser that holds this cookie. Raises Refusal."""
+        vault = self.access.services.vault
+        async with self.access.services.database.transaction() as tx:
+            if not await sign_ins.bind(
+                tx, attempt, vault, cookie=cookie, state=begun.state, flow=begun.flow
+            ):
+                raise Refusal(OTHER_BROWSER)
+
+    async def take(self, state: str, cookies: Mapping[str, str]) -> Taken:
+        """Use up the sign-in to which Entra's answer belongs: once, in one browser, in time.
+
+        It is used up before anything is made of the answer. Raises Refusal.
+        """
+        services = self.access.services
+        async with services.database.transaction() as tx:
+            attempt = await sign_ins.by_state(tx, state)
+            if attempt is not None:
+                check_browser(attempt, cookies)
+            attempt = self._usable(attempt)
+            if attempt.flow is None or not await sign_ins.take(tx, attempt, now=self.access.now()):
+                raise Refusal(USED)
+        try:
+            flow = json.loads(services.vault.open(attempt.owner, attempt.flow))
+        except SealBroken:
+            raise Refusal(UNKNOWN) from None
+        settings = services.settings.approver_sign_ins
+        object_id = settings.identities.get(attempt.user_id) if settings else None
+        if object_id is None:
+            raise Refusal(self._no_identity())
+        return Taken(attempt=attempt, flow=flow, object_id=object_id)
+
+    async def signed_in(self, attempt: SignInAttempt, *, by: Person, account: str) -> Registration:
+        """Note that the approver has signed in, if their approval still counts now.
+
+        Return what they are to grant. Raises Refusal.
+        """
+        async with self.access.locked_for(Verb.GRANT, attempt.registration, by) as (
+            tx,
+            registration,
+        ):
+            settings = await self._check(tx, registration, by)
+            context = settings.consent_client.auth_context or ""
+            now, told = self.access.now(), {"account": account, "context": context}
+            await history.write(tx, registration.id, Event.SIGNED_IN, by=by, now=now, **told)
+        return registration
+
+    async def granted(
+        self, registration: Registration, found: Granted, *, by: Person, account: str
+    ) -> Status:
+        """Note what was found or granted, and return where the registration stands with that.
+
+        Grants that come after something else has ended its waiting change nothing.
+        """
+        settings = self.access.services.settings.approver_sign_ins
+        context = (settings.consent_client.auth_context if settings else None) or ""
+        how = {"by": by.user_id, "account": account, "context": context}
+        async with self.access.services.writing() as tx:
+            current = await registrations.locked(tx, registration.id)
+            if current is not None and current.status is Status.WAITING_FOR_CONSENT:
+                outcome = ConsentOutcome(self.access.services)
+                await outcome.note(tx, current, found, granter=by, how=how)
+            current = await registrations.get(tx, registration.id)
+        assert current is not None
+        return current.status
+
+    async def _check(
+        self, tx: AsyncConnection, registration: Registration, by: Person
+    ) -> ApproverSignIns:
+        """Return how approvers sign in, if this one may do that to grant this plan.
+
+        Raises Refusal.
+        """
+        id, settings = registration.id, self.access.services.settings.approver_sign_ins
+        plan = Plan.from_json(dict(registration.plan or {}))
+        if settings is None or plan.consent_mode != ConsentMode.SIGNED_IN:
+            raise Refusal(f"{id} is granted in the Entra admin centre: its card says how.")
+        approvals = registration.approvals()
+        vote = next((each for each in approvals if each.person.key == by.key), None)
+        if vote is None:
+            raise Refusal(f"Only an approver whose approval of {id} counts can sign in for it.")
+        if not plan.digest == registration.digest == vote.digest:
+            raise Refusal(f"The stored plan of {id} is not the one approved.")
+        if not all(is_allowed(each) for each in (*plan.roles, *plan.scopes)):
+            raise Refusal(f"The plan of {id} holds a permission that is not allowed.")
+        if by.user_id not in settings.identities:
+            raise Refusal(self._no_identity())
+        await audit.check_votes(tx, registration, None, approvals)
+        return settings
+
+    def _usable(self, attempt: SignInAttempt | None) -> SignInAttempt:
+        if attempt is None:
+            raise Refusal(UNKNOWN)
+        if attempt.used_at is not None:
+            raise Refusal(USED)
+        if attempt.expires_at <= self.access.now():
+            raise Refusal(TOO_LATE)
+        return attempt
+
+    def _no_identity(self) -> str:
+        contact = self.access.services.policy.contact
+        return f"No Entra account is known to be yours. Ask {contact} to add it."
+
+
+def cookie_of(attempt: SignInAttempt) -> str:
+    """Return the name of the cookie of a sign-in: several can go on in one browser."""
+    return f"{COOKIE}{attempt.id[:16]}"
+
+
+def check_browser(attempt: SignInAttempt, cookies: Mapping[str, str]) -> None:
+    """Raise Refusal unless the browser with these cookies has begun the sign-in, or nobody has."""
+    if attempt.browser not in (None, digest(cookies.get(cookie_of(attempt), ""))):
+        raise Refusal(OTHER_BROWSER)

@@ -1,0 +1,177 @@
+"""An approver's sign-in from the link to the grants: what is said to Entra between transactions.
+
+A kill anywhere leaves the registration waiting. The sign-in that was cut off is used up; another
+one finishes, and grants that were made already are found by the watch or by that one.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from bot.domain.people import Refusal
+from bot.domain.registration import Registration, Status
+from bot.planning.plans import consenters
+from bot.registrar import Registrar
+from bot.registrar.sign_ins import Offer, check_browser, cookie_of
+from bot.services import Services
+from graph.approver_sign_in import AGAIN, ApproverSignIn, SignedIn
+from graph.consent import Awaited, Granted, look
+from graph.errors import Forbidden, GraphError
+from graph.grants import grant_for
+from graph.plan import Plan
+from graph.step_context import GrantContext
+from handlers.slack.users import Users
+
+log = structlog.get_logger()
+
+GRANT_SECONDS = 40.0
+"""Real seconds for looking and granting: most proxies wait a minute for an answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """Where a browser goes to sign in, and the cookie by which it is known when it comes back."""
+
+    uri: str = field(repr=False)
+    cookie_name: str
+    cookie: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentFlow:
+    """The sign-ins of approvers, for the pages that their browsers see."""
+
+    services: Services
+    registrar: Registrar
+    users: Users
+    approver_sign_in: ApproverSignIn
+    grant_seconds: float = GRANT_SECONDS
+
+    async def offer(self, token: str) -> Offer:
+        """Return what the link with this token is for. Raises Refusal."""
+        return await self.registrar.sign_ins.offer(token)
+
+    async def begin(self, token: str, cookies: Mapping[str, str]) -> Begun:
+        """Bind the link to the browser that has these cookies. Raises Refusal."""
+        attempt = (await self.registrar.sign_ins.offer(token)).attempt
+        check_browser(attempt, cookies)
+        name = cookie_of(attempt)
+        cookie = cookies[name] if attempt.browser else secrets.token_urlsafe()
+        try:
+            begun = await self.approver_sign_in.begin()
+        except GraphError as error:
+            raise _refused(error, attempt.registration) from None
+        await self.registrar.sign_ins.bind(attempt, begun, cookie=cookie)
+        return Begun(uri=begun.uri, cookie_name=name, cookie=cookie)
+
+    async def finish(self, form: Mapping[str, str], cookies: Mapping[str, str]) -> str:
+        """Grant what the approver has signed in for, and return a sentence about it.
+
+        `form` is what the browser brought back from Entra. Raises Refusal.
+        """
+        sign_ins = self.registrar.sign_ins
+        taken = await sign_ins.take(form.get("state", ""), cookies)
+        attempt = taken.attempt
+        try:
+            signed_in = await self.approver_sign_in.redeem(
+                dict(taken.flow), form, object_id=taken.object_id
+            )
+        except GraphError as error:
+            raise _refused(error, attempt.registration) from None
+        person = await self.users.look_up(attempt.user_id)
+        account = signed_in.name
+        registration = await sign_ins.signed_in(attempt, by=person, account=account)
+        found = await self._grant(registration, signed_in)
+        status = await sign_ins.granted(registration, found, by=person, account=account)
+        return _outcome(registration, found, status)
+
+    async def _grant(self, registration: Registration, signed_in: SignedIn) -> Granted:
+        """Make the grants that are missing, unless somebody has granted more than was approved.
+
+        Raises Refusal.
+        """
+        plan = Plan.from_json(dict(registration.plan or {}))
+        try:
+            async with asyncio.timeout(self.grant_seconds):
+                found = await self._look(registration, plan)
+                if found.foreign:
+                    return found
+                await grant_for(self._context(registration, plan, signed_in, found))
+        except TimeoutError:
+            raise Refusal(
+                f"Entra has not granted it within {self.grant_seconds:.0f} seconds. The bot finds"
+                f" what it has granted; for the rest, sign in again. {AGAIN}"
+            ) from None
+        except Forbidden as error:
+            log.info("approver may not grant", registration=registration.id, code=error.code)
+            raise Refusal(
+                f"Entra did not let {signed_in.name} grant this. It takes {consenters(plan)}. If"
+                f" that role was activated just now, wait some minutes. {AGAIN}"
+            ) from None
+        except GraphError as error:
+            raise _refused(error, registration.id) from None
+        names = [
+            *(f"role:{each.name}" for each in plan.roles),
+            *(["scopes"] if plan.scopes else []),
+        ]
+        return Granted(steps=frozenset(names), extras=found.extras, foreign=())
+
+    async def _look(self, registration: Registration, plan: Plan) -> Granted:
+        """Return what is granted already, as the bot itself sees it. Raises GraphError."""
+        id, tenant, now = registration.id, self.services.tenant, self.services.clock.now()
+        principal = str(registration.facts["service_principal"]["object_id"])
+        awaited = [Awaited(registration=id, principal_id=principal, plan=plan)]
+        found = await look(tenant.graph, awaited, tenant_cache=tenant.tenant_cache, now=now)
+        seen = found[id]
+        if isinstance(seen, GraphError):
+            raise seen
+        return seen
+
+    def _context(
+        self, registration: Registration, plan: Plan, signed_in: SignedIn, found: Granted
+    ) -> GrantContext:
+        made = {"service_principal": registration.facts["service_principal"]}
+        return GrantContext(
+            graph=self.services.tenant.graph.with_token(signed_in.token),
+            plan=plan,
+            facts={**made, **{step: {} for step in found.steps}},
+            clock=self.services.clock,
+        )
+
+
+def consent_flow_of(services: Services, registrar: Registrar, users: Users) -> ConsentFlow | None:
+    """Return the flow of consent mode `signed-in`; None in any other mode."""
+    settings = services.settings
+    if settings.approver_sign_ins is None:
+        return None
+    approver_sign_in = ApproverSignIn(
+        sign_in=services.tenant.sign_in,
+        consent_client=settings.approver_sign_ins.consent_client,
+        access=settings,
+        clock=services.clock,
+    )
+    return ConsentFlow(
+        services=services, registrar=registrar, users=users, approver_sign_in=approver_sign_in
+    )
+
+
+def _refused(error: GraphError, id: str) -> Refusal:
+    """Return the sentence for an error of Entra's, and log its number."""
+    log.info("approver not signed in", registration=id, code=error.code, request=error.request_id)
+    said = f"{error.sentence} {error.advice}"
+    return Refusal(said if AGAIN in said else f"{said} After that: {AGAIN}")
+
+
+def _outcome(registration: Registration, found: Granted, status: Status) -> str:
+    """Say what came of it. Raises Refusal if nothing was granted."""
+    id = registration.id
+    if found.foreign:
+        raise Refusal(f"Somebody has granted more than was approved, so {id} has failed.")
+    if status is Status.APPROVED:
+        return (
+            f"The permissions of {id} are granted. The bot goes on; its card shows how far it is."
+        )
+    return f"The permissions are granted, but {id} does not wait for them any more: it is {status}."
