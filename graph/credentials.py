@@ -115,7 +115,7 @@ def _content(path: Path, setting: str) -> bytes:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except (OSError, ValueError):  # a path with a null character is a ValueError
-        sentence = f"{setting} must name a file that this user can read."
+        sentence = f"{setting} must name a file that the bot can read."
         raise CredentialUnusable(sentence=sentence) from None
     if len(content) > MOST_BYTES:
         raise CredentialUnusable(sentence=f"{setting} names a file that is too large.")

@@ -8,6 +8,7 @@ thread, over our own HTTP client with our CA and proxy settings.
 
 import asyncio
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -34,7 +35,7 @@ from graph.error_mapping import retry_after
 from graph.errors import NoAnswer, SignInFailed, Unavailable, Unreachable
 from graph.http import UNCOMPRESSED, read_body_here, read_json, request_id_of
 from graph.managed_identity import CALL, IdentityDiffers, identity_answer
-from graph.signin_errors import from_token_answer
+from graph.signin_errors import AssertionNotThereYet, from_token_answer
 
 TIMEOUT_SECONDS = 30.0
 
@@ -238,15 +239,16 @@ def _for_msal(credential: Proof) -> str | dict[str, Any]:
             return credential
 
 
-def _expiry(credential: Credential, now: datetime) -> str | None:
-    """Return the reason for a refusal of which Entra's number says less: an expired certificate."""
-    try:
-        ends = credential.read().ends if isinstance(credential, Certificate) else None
-    except CredentialUnusable:
-        return None
-    if ends is None or now < ends:
-        return None
-    return f"The certificate in ENTRA_CERTIFICATE has expired on {ends.date().isoformat()}."
+def _told_as_own(error: SignInFailed, credential: Credential, now: datetime) -> None:
+    """Say that the bot's own sign-in failed, and of a certificate that has expired just that."""
+    if isinstance(error, AssertionNotThereYet) and isinstance(credential, Certificate):
+        with suppress(CredentialUnusable):
+            ends = credential.read().ends
+            if ends <= now:
+                day = ends.date().isoformat()
+                error.sentence = f"The certificate in ENTRA_CERTIFICATE expired on {day}."
+                error.advice = "Upload a new one in Entra, and put it and its key into that file."
+    error.sentence = f"The bot itself could not sign in. {error.sentence}"
 
 
 @dataclass(kw_only=True)
@@ -278,8 +280,7 @@ class BotTokens:
         try:
             token = await self.sign_in.token(self.client_id, self.credential)
         except SignInFailed as error:
-            why = _expiry(self.credential, asked_at) or error.sentence
-            error.sentence = f"The bot itself could not sign in. {why}"
+            _told_as_own(error, self.credential, asked_at)
             raise
         # By our own clock, whatever it shows: by a clock that is ahead of Entra's, the moment in
         # the token is long past, and each call would make its own sign-in.

@@ -127,6 +127,24 @@ async def test_a_file_that_changes_is_used_at_the_next_sign_in(
         assert [call.status for call in signed_in] == [200, 200]
 
 
+async def test_while_a_file_cannot_be_used_work_fails_with_that_sentence_and_can_be_retried(
+    stage: Stage, bot: Bot
+) -> None:
+    environ = settings_of(stage, "PEM")
+    file = Path(environ["ENTRA_CERTIFICATE"])
+    async with bot(**environ):
+        story = Story(stage)
+        private(file, key_pem(rsa_key()))
+        stage.tenant.faults.fail("GET", "applications", status=401, code="InvalidToken")
+        await story.open_form()
+        await story.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
+        await story.until(lambda: "ENTRA_CERTIFICATE holds no certificate" in story.direct("rosa"))
+        private(file, pem(rsa_key()))
+        await story.workspace.click("rosa", "Retry", on=story.workspace.messages("rosa")[-1])
+        await story.until(lambda: story.workspace.messages("approvals"))
+        assert "waits for approval" in story.card()
+
+
 async def test_a_certificate_that_has_expired_ends_the_start_with_that_sentence(
     stage: Stage, bot: Bot
 ) -> None:
@@ -135,7 +153,7 @@ async def test_a_certificate_that_has_expired_ends_the_start_with_that_sentence(
     with pytest.raises(CannotStart) as caught:
         async with bot(**environ):
             pass
-    assert "The certificate in ENTRA_CERTIFICATE has expired on 20" in str(caught.value)
+    assert "The certificate in ENTRA_CERTIFICATE expired on 20" in str(caught.value)
 
 
 async def test_a_certificate_that_entra_does_not_know_is_told_from_a_token_that_does_not_match(

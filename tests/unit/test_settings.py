@@ -304,7 +304,7 @@ def test_exactly_one_credential_is_used(tmp_path: Path) -> None:
     assert said.startswith("ENTRA_CERTIFICATE_PASSWORD is set, but")
     for name in ("ENTRA_CERTIFICATE", "ENTRA_FEDERATED_TOKEN_FILE"):
         [said] = problems(**without, **{name: str(tmp_path / "none")})
-        assert said == f"{name} must name a file that this user can read."
+        assert said == f"{name} must name a file that the bot can read."
 
 
 def test_a_managed_identity_is_the_machine_s_own_or_the_one_in_the_client_id() -> None:

@@ -126,7 +126,7 @@ def test_a_file_that_cannot_be_read_is_named_by_its_setting(path: str) -> None:
         with pytest.raises(CredentialUnusable, match="CredentialUnusable") as caught:
             credential.read()
         assert caught.value.sentence.startswith("ENTRA_")
-        assert "must name a file that this user can read." in caught.value.sentence
+        assert "must name a file that the bot can read." in caught.value.sentence
         assert path not in caught.value.sentence or path == "/"
 
 
