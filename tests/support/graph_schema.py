@@ -100,11 +100,12 @@ class Schema:
         self._body(call, place)
         return place
 
-    def rows(self, method: str, template: str) -> list[list[Any]]:
-        """Return the application permissions that allow a call: name, least, those needed, too."""
-        found: list[list[Any]] = (
-            self._permissions.get(template, {}).get(method, {}).get("Application", [])
-        )
+    def rows(self, method: str, template: str, scheme: str = "Application") -> list[list[Any]]:
+        """Return the permissions that allow a call: name, least, those needed, too.
+
+        `scheme` is `Application`, or `DelegatedWork` for delegated ones.
+        """
+        found: list[list[Any]] = self._permissions.get(template, {}).get(method, {}).get(scheme, [])
         return found
 
     def place(self, path: str) -> Place:

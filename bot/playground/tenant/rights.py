@@ -131,6 +131,7 @@ _READ_BY_USERS = frozenset(
 # learn.microsoft.com/graph/api/serviceprincipal-post-approleassignedto: of the roles that may
 # assign app roles, only these may assign Microsoft Graph's own.
 _GRANTED_BY_USERS = frozenset({CHANGE_ASSIGNMENTS, CHANGE_GRANTS})
+OPEN_TO_USERS = _READ_BY_USERS | _GRANTED_BY_USERS
 
 _SEES_ALL_APPLICATIONS = READ_APPLICATIONS[0] - {OWNED}
 

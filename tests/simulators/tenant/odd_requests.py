@@ -260,3 +260,29 @@ def token_requests(tenant: str) -> SearchStrategy[Nonsense]:
         st.sampled_from(["application/x-www-form-urlencoded"] * 3 + [*_TYPES]),
         form | form | _BYTES | st.binary(max_size=30),
     )
+
+
+def browser_requests(
+    client_id: str, redirect_uri: str
+) -> SearchStrategy[tuple[str, str, dict[str, str]]]:
+    """Sign-ins of people: method and query of the request, and what the page sends."""
+    right = {
+        "client_id": client_id,
+        "redirect_uri": redirect_uri,
+        "response_type": "code",
+        "scope": "openid User.Read",
+        "code_challenge": "x" * 43,
+        "code_challenge_method": "S256",
+    }
+    optional = ("claims", "prompt", "response_mode", "state", "nonce", "login_hint")
+    words = st.sampled_from([*WORDS, "form_post", '{"id_token": {"acrs": {"value": 1}}}', "[[]]"])
+    asked = _mostly(
+        st.dictionaries(st.sampled_from(optional), words, max_size=3),
+        st.dictionaries(st.sampled_from([*right, *optional]), words, max_size=3),
+    )
+    names = st.sampled_from(["login", "decision", "acrs", "blocked", "on_page"])
+    return st.tuples(
+        st.sampled_from(["GET", "GET", "GET", *METHODS]),
+        asked.map(lambda given: urlencode(right | given)),
+        st.dictionaries(names, words | st.just("sign-in")),
+    )

@@ -20,9 +20,17 @@ from hypothesis.strategies import SearchStrategy
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import AUTONOMOUS, Credential, Tenant, running
-from tests.simulators.tenant.odd_requests import KNOWN, Nonsense, batches, requests, token_requests
+from tests.simulators.tenant.odd_requests import (
+    KNOWN,
+    Nonsense,
+    batches,
+    browser_requests,
+    requests,
+    token_requests,
+)
 from tests.support.graph_caller import WIDE
 from tests.support.marks import slow
+from tests.support.person import REDIRECT
 
 TENANT = "northwind.example"
 RIGHTS = (*AUTONOMOUS, *WIDE, "Application.ReadWrite.All")
@@ -58,6 +66,7 @@ class Sender:
             str(address.hostname), address.port, context=context, timeout=20
         )
         self.token = self._sign_in(tenant, tenant.add_administrator(RIGHTS))
+        self.consent_client = tenant.add_consent_client(REDIRECT, scopes=["User.Read"])
 
     def to_graph(self, sent: Nonsense) -> Answer:
         headers = {"Authorization": f"Bearer {self.token}", **sent.headers}
@@ -188,6 +197,31 @@ def test_no_batch_breaks_it(sender: Sender, length: settings) -> None:
 @pytest.mark.parametrize("length", [QUICK, slow(LONG)], ids=["quick", "long"])
 def test_the_token_endpoint_is_never_broken(sender: Sender, length: settings) -> None:
     tried(partial(check_token, sender), token_requests(TENANT), length)
+
+
+@pytest.mark.parametrize("length", [QUICK, slow(LONG)], ids=["quick", "long"])
+def test_the_sign_in_of_people_is_never_broken(sender: Sender, length: settings) -> None:
+    asked = browser_requests(sender.consent_client.client_id, REDIRECT)
+    tried(partial(check_browser, sender), asked, length)
+
+
+def check_browser(sender: Sender, sent: tuple[str, str, dict[str, str]]) -> None:
+    method, query, filled = sent
+    page = sender.send(method, f"/{TENANT}/oauth2/v2.0/authorize?{query}", {}, None)
+    check_page(page, sent, method=method)
+    context = page.text.partition('name="ctx" value="')[2].partition('"')[0]
+    if context:
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        body = urlencode({"login": sender.ids[0], **filled, "ctx": context}).encode()
+        answer = sender.send("POST", f"/{TENANT}/login", headers, body)
+        check_page(answer, sent, method="POST")
+
+
+def check_page(answer: Answer, sent: object, *, method: str) -> None:
+    assert answer.status < 500, (sent, answer)
+    if answer.status != 302 and method != "HEAD":
+        assert answer.text.startswith("<!doctype html>"), (sent, answer)
+        assert (answer.status == 200) == ("<form" in answer.text), (sent, answer)
 
 
 def check_batch(sender: Sender, body: Any) -> None:

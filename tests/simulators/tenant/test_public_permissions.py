@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from bot.playground.tenant import permissions
 from bot.playground.tenant.operations import OPERATIONS
-from bot.playground.tenant.rights import Rule
+from bot.playground.tenant.rights import OPEN_TO_USERS, Rule
 from tests.support.graph_schema import Schema
 
 SAME_AS: Mapping[tuple[str, str], str] = {
@@ -78,11 +79,13 @@ def schema(schema: Schema | None) -> Schema:
     return schema
 
 
-def loose(schema: Schema, method: str, template: str, rule: Rule) -> list[tuple[str, ...]]:
+def loose(
+    schema: Schema, method: str, template: str, rule: Rule, scheme: str = "Application"
+) -> list[tuple[str, ...]]:
     """Return the ways through a rule, one permission of each set, that nobody has documented."""
     path = SAME_AS.get((method, template), "/" + template.lower().replace("{}", "{id}"))
     documented = [[name, 0] for name in DOCUMENTED.get((method, template), ())]
-    rows = [*(documented or schema.rows(method, path))]
+    rows = [*(documented or schema.rows(method, path, scheme))]
     rows += [[name, 0] for name in BESIDE.get((method, template), ())]
     return [way for way in product(*rule) if not any(_allows(row, way) for row in rows)]
 
@@ -98,6 +101,16 @@ def test_no_rule_is_looser_than_the_table(schema: Schema, method: str, template:
     rule = OPERATIONS[method, template].rule
     assert all(rule)
     assert loose(schema, method, template, rule) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "template"),
+    sorted(key for key, each in OPERATIONS.items() if each.rule in OPEN_TO_USERS),
+)
+def test_no_rule_is_looser_on_behalf_of_a_user(schema: Schema, method: str, template: str) -> None:
+    published = {scope["value"] for scope in permissions.scopes()}
+    rule = tuple(names & published for names in OPERATIONS[method, template].rule)
+    assert loose(schema, method, template, rule, "DelegatedWork") == []
 
 
 def test_a_loose_rule_is_found(schema: Schema) -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant
-from graph.clouds import CLOUDS, Cloud
+from graph.clouds import CLOUDS, PUBLIC, Cloud
 from tests.support.credentials import certificate, pem, rsa_key
-from tests.support.graph_caller import client
+from tests.support.graph_caller import asking, client
 from tests.support.person import CONTEXT, REDIRECT, SCOPES, ConsentClient, consent_client
 
 NOWHERE = "0f0f0f0f-0000-4000-8000-000000000000"
@@ -101,13 +101,13 @@ async def test_the_published_key_verifies_the_id_token(
 async def test_the_answer_comes_in_the_way_that_was_asked_for(
     tenant: Tenant, people: ConsentClient, ada: dict[str, Any], mode: str
 ) -> None:
-    flow = await asyncio.to_thread(people.flow, state="s & <t>")
+    flow = await asyncio.to_thread(people.flow, state='s & "<t>')
     landing = await tenant.sign_in_as(ada, changed(flow["auth_uri"], response_mode=mode))
     assert landing.url is not None
     assert landing.url.partition("?")[0] == REDIRECT
     assert (landing.form is None) == (mode == "query")
     assert set(landing.answer) == {"code", "state", "session_state", "client_info"}
-    assert landing.answer["state"] == "s & <t>"
+    assert landing.answer["state"] == 's & "<t>'
 
 
 async def test_a_certificate_proves_the_client_as_well(
@@ -131,6 +131,7 @@ async def test_only_who_asks_for_offline_access_gets_a_refresh_token(
     flow["scope"] = ["offline_access", *flow["scope"]]
     answer = await asyncio.to_thread(people.redeem, flow, landing.answer)
     assert answer["refresh_token"] in tenant.issued_to_users
+    assert "offline_access" not in answer["scope"]
 
 
 async def test_acrs_names_only_contexts_that_the_user_satisfies(
@@ -140,6 +141,83 @@ async def test_acrs_names_only_contexts_that_the_user_satisfies(
     landing = await tenant.sign_in_as(ada, flow["auth_uri"], acrs=("c2",))
     answer = await asyncio.to_thread(people.redeem, flow, landing.answer)
     assert "acrs" not in answer["id_token_claims"]
+
+
+async def test_one_of_several_contexts_is_good_enough(
+    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+) -> None:
+    either = '{"id_token": {"acrs": {"essential": true, "values": ["c1", "c2"]}}}'
+    flow = await asyncio.to_thread(people.flow, claims_challenge=either)
+    landing = await tenant.sign_in_as(ada, flow["auth_uri"], acrs=("c2", "c3"))
+    answer = await asyncio.to_thread(people.redeem, flow, landing.answer)
+    assert answer["id_token_claims"]["acrs"] == ["c2"]
+
+
+async def test_default_means_every_scope_that_was_consented_to(
+    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+) -> None:
+    graph = tenant.cloud.graph
+    answer = await people.sign_in(ada, scopes=[f"{graph}/.default"])
+    assert set(claims_of(answer["access_token"])["scp"].split()) == {*SCOPES, "openid", "profile"}
+    assert {f"{graph}/{name}" for name in SCOPES} <= set(answer["scope"].split())
+
+
+async def test_a_guest_is_told_by_the_name_of_their_own_tenant(tenant: Tenant) -> None:
+    users = tenant.people.users
+    guest = next(user for user in users if user["userType"] == "Guest" and user["mail"])
+    async with consent_client(tenant, tenant.add_consent_client(REDIRECT)) as people:
+        answer = await people.sign_in(guest)
+    assert answer["id_token_claims"]["preferred_username"] == guest["mail"]
+
+
+async def test_a_redirect_uri_may_have_a_query(tenant: Tenant, ada: dict[str, Any]) -> None:
+    credential = tenant.add_consent_client(f"{REDIRECT}?at=northwind")
+    async with consent_client(tenant, credential) as people:
+        flow = await asyncio.to_thread(people.flow, redirect_uri=f"{REDIRECT}?at=northwind")
+    landing = await tenant.sign_in_as(ada, changed(flow["auth_uri"], response_mode="query"))
+    assert (landing.answer["at"], landing.answer["state"]) == ("northwind", flow["state"])
+
+
+async def test_msal_gets_what_it_tells_accounts_apart_by(
+    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+) -> None:
+    form = await _form(people, ada)
+    assert "client_info" not in (await _post(tenant, form)).json()
+    form = await _form(people, ada)
+    assert "client_info" in (await _post(tenant, {**form, "client_info": "1"})).json()
+
+
+async def test_a_disabled_application_or_one_without_redirect_uris_signs_nobody_in(
+    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+) -> None:
+    flow = await asyncio.to_thread(people.flow)
+    url = changed(flow["auth_uri"], client_id=tenant.administrator.client_id)
+    assert number_of(str((await tenant.sign_in_as(ada, url)).error)) == 500113
+    tenant.allow(tenant.administrator, "Application.ReadWrite.All")
+    async with asking(tenant, tenant.administrator) as graph:
+        path = f"/servicePrincipals(appId='{people.credential.client_id}')"
+        await graph.patch(path, {"accountEnabled": False})
+    landing = await tenant.sign_in_as(ada, flow["auth_uri"])
+    assert number_of(str(landing.error)) == 7000112
+
+
+async def test_consent_is_of_one_user_for_one_application(
+    tenant: Tenant, people: ConsentClient, users: list[dict[str, Any]]
+) -> None:
+    ada, grace = users[:2]
+    other = tenant.add_consent_client(REDIRECT, scopes=())
+    async with consent_client(tenant, other) as unconsented:
+        flow = await asyncio.to_thread(unconsented.flow, scopes=[])
+    landing = await tenant.sign_in_as(ada, flow["auth_uri"])
+    assert number_of(landing.answer["error_description"]) == 65001
+    async with asking(tenant, tenant.administrator) as graph:
+        client = (await graph.get(f"/servicePrincipals(appId='{other.client_id}')")).json()
+        body = {"clientId": client["id"], "consentType": "Principal", "principalId": ada["id"]}
+        body |= {"resourceId": (await graph.resource())["id"], "scope": "User.Read"}
+        assert (await graph.post("/oauth2PermissionGrants", body)).status_code == 201
+    assert "code" in (await tenant.sign_in_as(ada, flow["auth_uri"])).answer
+    landing = await tenant.sign_in_as(grace, flow["auth_uri"])
+    assert number_of(landing.answer["error_description"]) == 65001
 
 
 @pytest.mark.parametrize(
@@ -184,6 +262,7 @@ async def test_what_makes_a_redirect_unsafe_is_told_on_entras_own_page(
         ({"scope": None}, "invalid_request", 900144),
         ({"scope": "openid Nonsense.Read"}, "invalid_client", 650053),
         ({"scope": "https://vault.example/.default"}, "invalid_resource", 500011),
+        ({"scope": f"{PUBLIC.graph}/.default User.Read"}, "invalid_scope", 70011),
         ({"scope": "openid Group.Read.All"}, "consent_required", 65001),
     ],
 )
@@ -224,6 +303,7 @@ async def test_people_are_refused(
     number: int | None,
     on_page: bool,
 ) -> None:
+    tenant.add_consent_client(REDIRECT, assigned=users[1:])  # to another application
     flow = await asyncio.to_thread(people.flow)
     landing = await tenant.sign_in_as(users[who], flow["auth_uri"], on_page=on_page, **options)
     if number is None:
@@ -339,6 +419,22 @@ async def test_a_wrong_verifier_spends_the_code(
     assert (await _post(tenant, form)).json()["error_codes"] == [54005]
 
 
+async def test_a_parameter_is_given_once(
+    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+) -> None:
+    flow = await asyncio.to_thread(people.flow)
+    landing = await tenant.sign_in_as(ada, f"{flow['auth_uri']}&state=another")
+    assert number_of(str(landing.error)) == 9000411
+
+
+@pytest.mark.parametrize(("name", "other"), [("https://", "http://"), ("127.0.0.1", "127.0.0.2")])
+async def test_a_sign_in_begins_at_the_tenant(
+    tenant: Tenant, ada: dict[str, Any], name: str, other: str
+) -> None:
+    with pytest.raises(ValueError, match="no address of this tenant"):
+        await tenant.sign_in_as(ada, tenant.authority.replace(name, other))
+
+
 async def test_a_page_is_for_one_decision(tenant: Tenant, people: ConsentClient) -> None:
     flow = await asyncio.to_thread(people.flow)
     async with client(tenant) as http:
@@ -356,7 +452,7 @@ async def test_nothing_that_was_issued_is_in_the_log(
     flow = await asyncio.to_thread(people.flow)
     landing = await tenant.sign_in_as(ada, flow["auth_uri"])
     await asyncio.to_thread(people.redeem, flow, landing.answer)
-    log = repr(tenant.log)
+    log = repr([(call.body, call.query) for call in tenant.log])
     assert len(tenant.issued_to_users) == 3
     assert not any(text in log for text in [*tenant.issued_to_users, flow["code_verifier"]])
 
