@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import httpx
+import jwt
 import msal  # type: ignore[import-untyped]  # msal ships no types
 
 from bot.playground.tenant import Credential, Tenant
@@ -100,3 +102,20 @@ async def signed_in(
         answer = await people.sign_in(user, scopes=[*scopes])
         http.headers["Authorization"] = f"Bearer {answer['access_token']}"
         yield Asking(tenant=tenant, http=http)
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    return claims
+
+
+def changed(url: str, **parameters: str | None) -> str:
+    """Return an address with other parameters; None drops one."""
+    parts = urlsplit(url)
+    query = {**dict(parse_qsl(parts.query)), **parameters}
+    kept = {name: value for name, value in query.items() if value is not None}
+    return urlunsplit(parts._replace(query=urlencode(kept)))
+
+
+def number_of(description: str) -> int:
+    return int(description.partition(":")[0].removeprefix("AADSTS"))

@@ -19,11 +19,6 @@ PRIVILEGED = "Privileged Role Administrator"
 
 
 @pytest.fixture
-def ada(tenant: Tenant) -> dict[str, Any]:
-    return tenant.people.users[0]
-
-
-@pytest.fixture
 async def made(tenant: Tenant) -> AsyncIterator[dict[str, Any]]:
     """A service principal that waits for consent, made by a bot that cannot give it."""
     bot = tenant.add_administrator(["Application.ReadWrite.OwnedBy", "Application.Read.All"])

@@ -1,59 +1,27 @@
 """People sign in: authorization code and PKCE, with msal as the judge; and every refusal."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-import httpx
 import jwt
 import pytest
 
-from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant
 from graph.clouds import CLOUDS, PUBLIC, Cloud
 from tests.support.credentials import certificate, pem, rsa_key
 from tests.support.graph_caller import asking, client
-from tests.support.person import CONTEXT, REDIRECT, SCOPES, ConsentClient, consent_client
+from tests.support.person import (
+    CONTEXT,
+    REDIRECT,
+    SCOPES,
+    ConsentClient,
+    changed,
+    claims_of,
+    consent_client,
+    number_of,
+)
 
 NOWHERE = "0f0f0f0f-0000-4000-8000-000000000000"
-
-
-@pytest.fixture
-def users(tenant: Tenant) -> list[dict[str, Any]]:
-    """Members whose accounts are enabled."""
-    users = tenant.people.users
-    return [user for user in users if user["accountEnabled"] and user["userType"] == "Member"]
-
-
-@pytest.fixture
-def ada(users: list[dict[str, Any]]) -> dict[str, Any]:
-    return users[0]
-
-
-@pytest.fixture
-async def people(tenant: Tenant, ada: dict[str, Any]) -> AsyncIterator[ConsentClient]:
-    credential = tenant.add_consent_client(REDIRECT, assigned=[ada])
-    async with consent_client(tenant, credential) as people:
-        yield people
-
-
-def claims_of(token: str) -> dict[str, Any]:
-    claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
-    return claims
-
-
-def changed(url: str, **parameters: str | None) -> str:
-    """Return an address with other parameters; None drops one."""
-    parts = urlsplit(url)
-    query = {**dict(parse_qsl(parts.query)), **parameters}
-    kept = {name: value for name, value in query.items() if value is not None}
-    return urlunsplit(parts._replace(query=urlencode(kept)))
-
-
-def number_of(description: str) -> int:
-    return int(description.partition(":")[0].removeprefix("AADSTS"))
 
 
 async def test_msal_does_the_whole_road_and_the_tokens_tell_who_and_what(
@@ -122,18 +90,6 @@ async def test_a_certificate_proves_the_client_as_well(
     assert claims_of(answer["access_token"])["appidacr"] == "2"
 
 
-async def test_only_who_asks_for_offline_access_gets_a_refresh_token(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
-) -> None:
-    flow = await asyncio.to_thread(people.flow)
-    url = changed(flow["auth_uri"], scope=f"offline_access {' '.join(flow['scope'])}")
-    landing = await tenant.sign_in_as(ada, url)
-    flow["scope"] = ["offline_access", *flow["scope"]]
-    answer = await asyncio.to_thread(people.redeem, flow, landing.answer)
-    assert answer["refresh_token"] in tenant.issued_to_users
-    assert "offline_access" not in answer["scope"]
-
-
 async def test_acrs_names_only_contexts_that_the_user_satisfies(
     tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
 ) -> None:
@@ -153,15 +109,6 @@ async def test_one_of_several_contexts_is_good_enough(
     assert answer["id_token_claims"]["acrs"] == ["c2"]
 
 
-async def test_default_means_every_scope_that_was_consented_to(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
-) -> None:
-    graph = tenant.cloud.graph
-    answer = await people.sign_in(ada, scopes=[f"{graph}/.default"])
-    assert set(claims_of(answer["access_token"])["scp"].split()) == {*SCOPES, "openid", "profile"}
-    assert {f"{graph}/{name}" for name in SCOPES} <= set(answer["scope"].split())
-
-
 async def test_a_guest_is_told_by_the_name_of_their_own_tenant(tenant: Tenant) -> None:
     users = tenant.people.users
     guest = next(user for user in users if user["userType"] == "Guest" and user["mail"])
@@ -176,15 +123,6 @@ async def test_a_redirect_uri_may_have_a_query(tenant: Tenant, ada: dict[str, An
         flow = await asyncio.to_thread(people.flow, redirect_uri=f"{REDIRECT}?at=northwind")
     landing = await tenant.sign_in_as(ada, changed(flow["auth_uri"], response_mode="query"))
     assert (landing.answer["at"], landing.answer["state"]) == ("northwind", flow["state"])
-
-
-async def test_msal_gets_what_it_tells_accounts_apart_by(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
-) -> None:
-    form = await _form(people, ada)
-    assert "client_info" not in (await _post(tenant, form)).json()
-    form = await _form(people, ada)
-    assert "client_info" in (await _post(tenant, {**form, "client_info": "1"})).json()
 
 
 async def test_a_disabled_application_or_one_without_redirect_uris_signs_nobody_in(
@@ -345,80 +283,6 @@ async def test_consent_is_lost_with_the_grant(
     assert landing.answer["error"] == "consent_required"
 
 
-@pytest.mark.parametrize(
-    ("change", "status", "error", "number"),
-    [
-        ({"code": "1.nonsense"}, 400, "invalid_grant", 70000),
-        ({"code": ""}, 400, "invalid_request", 900144),
-        ({"redirect_uri": f"{REDIRECT}/"}, 401, "invalid_client", 500112),
-        ({"redirect_uri": ""}, 400, "invalid_request", 900144),
-        ({"code_verifier": "a" * 43}, 400, "invalid_grant", 501481),
-        ({"code_verifier": ""}, 400, "invalid_grant", 501481),
-        ({"client_secret": "wrong"}, 401, "invalid_client", 7000215),
-        ({"client_secret": ""}, 401, "invalid_client", 7000218),
-        ({"scope": "openid User.Read"}, 400, "invalid_scope", 70011),
-    ],
-)
-async def test_a_redemption_must_be_that_of_the_request(
-    tenant: Tenant,
-    people: ConsentClient,
-    ada: dict[str, Any],
-    change: dict[str, str],
-    status: int,
-    error: str,
-    number: int,
-) -> None:
-    form = await _form(people, ada)
-    answer = await _post(tenant, {**form, **change})
-    told = answer.json()
-    assert (answer.status_code, told["error"], told["error_codes"]) == (status, error, [number])
-
-
-async def test_a_code_is_of_use_once(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
-) -> None:
-    form = await _form(people, ada)
-    assert (await _post(tenant, form)).status_code == 200
-    assert (await _post(tenant, form)).json()["error_codes"] == [54005]
-
-
-async def test_a_code_is_of_use_for_ten_minutes(
-    tenant: Tenant, clock: MovableClock, people: ConsentClient, ada: dict[str, Any]
-) -> None:
-    form = await _form(people, ada)
-    clock.move(timedelta(minutes=10))
-    assert (await _post(tenant, form)).json()["error_codes"] == [70008]
-
-
-async def test_a_code_is_of_use_to_its_own_client(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
-) -> None:
-    form = await _form(people, ada)
-    other = tenant.add_consent_client(REDIRECT)
-    secret = {"client_id": other.client_id, "client_secret": other.client_secret}
-    assert (await _post(tenant, {**form, **secret})).json()["error_codes"] == [70000]
-    assert (await _post(tenant, form)).status_code == 200
-
-
-async def test_who_is_disabled_or_blocked_meanwhile_gets_no_token(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
-) -> None:
-    form = await _form(people, ada, blocked="redemption")
-    told = (await _post(tenant, form)).json()
-    assert (told["error"], told["error_codes"]) == ("interaction_required", [53003])
-    form = await _form(people, ada)
-    ada["accountEnabled"] = False
-    assert (await _post(tenant, form)).json()["error_codes"] == [50057]
-
-
-async def test_a_wrong_verifier_spends_the_code(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
-) -> None:
-    form = await _form(people, ada)
-    await _post(tenant, {**form, "code_verifier": "a" * 43})
-    assert (await _post(tenant, form)).json()["error_codes"] == [54005]
-
-
 async def test_a_parameter_is_given_once(
     tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
 ) -> None:
@@ -444,33 +308,3 @@ async def test_a_page_is_for_one_decision(tenant: Tenant, people: ConsentClient)
         answers = [await http.post(f"{tenant.authority}/login", data=cancel) for _ in "12"]
     assert "error_subcode" in answers[0].text
     assert "AADSTS165000" in answers[1].text
-
-
-async def test_nothing_that_was_issued_is_in_the_log(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
-) -> None:
-    flow = await asyncio.to_thread(people.flow)
-    landing = await tenant.sign_in_as(ada, flow["auth_uri"])
-    await asyncio.to_thread(people.redeem, flow, landing.answer)
-    log = repr([(call.body, call.query) for call in tenant.log])
-    assert len(tenant.issued_to_users) == 3
-    assert not any(text in log for text in [*tenant.issued_to_users, flow["code_verifier"]])
-
-
-async def _form(people: ConsentClient, user: dict[str, Any], **options: Any) -> dict[str, str]:
-    """Sign a user in; return what redeems the code."""
-    flow = await asyncio.to_thread(people.flow)
-    landing = await people.tenant.sign_in_as(user, flow["auth_uri"], **options)
-    return {
-        "grant_type": "authorization_code",
-        "client_id": people.credential.client_id,
-        "client_secret": people.credential.client_secret,
-        "code": landing.answer["code"],
-        "redirect_uri": REDIRECT,
-        "code_verifier": flow["code_verifier"],
-    }
-
-
-async def _post(tenant: Tenant, form: dict[str, str]) -> httpx.Response:
-    async with client(tenant) as http:
-        return await http.post(f"{tenant.authority}/oauth2/v2.0/token", data=form)
