@@ -1,9 +1,10 @@
 """The bodies of runs without a tenant: how each ends is said beforehand, all else is the real code.
 
-Only what would call Graph is replaced: the preflight, the steps, the removals, the comparison.
+Only what would call Graph is replaced: the preflight, the steps, the removals, the comparison, the
+look at an administrator's grants.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -22,8 +23,11 @@ from bot.runs.journal import Entry, RunJournal
 from bot.runs.provisioning import Planning, Provisioning
 from bot.services import Services
 from bot.storage.runs import Run
+from bot.worker.consent_watch import ConsentWatch
+from graph.consent import Granted
 from graph.drift import Drift
 from graph.errors import GraphError
+from graph.permissions import Kind, lookup
 from graph.plan import FactsByStep, Plan
 from graph.preflight import Refused
 from graph.step_context import Facts as Learnt
@@ -123,6 +127,8 @@ class PlayedPlanning(Played, Planning):
             notes=uuid4().hex,  # no two plans are the same
             tags=(),
             secret_name=profile.secret_name,
+            scopes=(lookup("User.Read.All", Kind.SCOPE),),
+            consent_mode=self._services.settings.consent_mode,
             secret_days=form.secret_days,
         )
 
@@ -144,6 +150,10 @@ class PlayedCarrying(Played, Provisioning):
             if each.name == "sign_in":
                 self._fail(Ending.FAILS_LATE)
             learnt: dict[str, Any] = {"app_id": CLIENT_ID}
+            if each.name == "service_principal":
+                object_id = f"principal of {run.registration}"
+                made_at = self._clock.now().isoformat()
+                learnt = {"object_id": object_id, "created_at": made_at}
             if each.name == "secret":
                 self._fail(Ending.FAILS_EARLY)  # of a run for which nothing else is to do
                 learnt = await self._minted(run, context)
@@ -199,3 +209,17 @@ class PlayedChecking(Played, DriftCheck):
         if self._said.ending is not Ending.WELL:
             raise GraphError(code="outage")
         return Drift()
+
+
+class PlayedWatch(ConsentWatch):
+    """Finds the grants that it is told of, by registration."""
+
+    def __init__(self, services: Services, in_entra: Mapping[str, Granted | GraphError]) -> None:
+        super().__init__(services, every=3600)
+        self.read: list[str] = []
+        """The registrations whose grants were read, in order."""
+        self._in_entra = in_entra
+
+    async def _read(self, waiting: Sequence[Registration]) -> Mapping[str, Granted | GraphError]:
+        self.read += [each.id for each in waiting]
+        return {each.id: self._in_entra[each.id] for each in waiting}

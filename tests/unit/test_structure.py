@@ -9,6 +9,7 @@ from bot.runs.base import RunBase
 from bot.runs.cleanup import Cleanup
 from bot.runs.drift_check import DriftCheck
 from bot.runs.provisioning import Planning, Provisioning
+from bot.worker.consent_watch import ConsentWatch
 from tests.support import scripted_runs
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +26,7 @@ SCRIPTED = {
     scripted_runs.PlayedCarrying: Provisioning,
     scripted_runs.PlayedClearing: Cleanup,
     scripted_runs.PlayedChecking: DriftCheck,
+    scripted_runs.PlayedWatch: ConsentWatch,
 }
 OWN = frozenset({"_fail", "_made", "_minted"})
 """Methods of scripted runs that replace nothing."""

@@ -1,7 +1,7 @@
 """What must hold after each step: storage says what the model says, and goes on by itself."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.approval_requests import RequestKind
@@ -11,13 +11,15 @@ from bot.storage import history, message_queue, registrations, runs, timers
 from bot.storage.history import BOT, Entry
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
+from graph.rights import ConsentMode
 from tests.reliability.state_machine.cast import CAST
-from tests.reliability.state_machine.model import WORKS, Expected
+from tests.reliability.state_machine.model import AWAITED, WORKS, Expected
 from tests.reliability.state_machine.play import Play
 from tests.support.history_checks import is_whole, winners
 from tests.support.secret_lives import SecretLife, life_of
 
 ASKED = {f"{kind} asked" for kind in RequestKind}
+LATER = timedelta(days=9999)
 
 
 def audit(play: Play) -> None:
@@ -34,7 +36,8 @@ async def _registration(play: Play, it: Expected) -> None:
         found = await registrations.get(tx, it.id)
         entries = await history.read(tx, it.id)
         owed = [run for run in await runs.pending(tx) if run.registration == it.id]
-        ahead = await timers.find_due(tx, play.clock.at + timedelta(days=9999), limit=9999)
+        ahead = await timers.find_due(tx, play.clock.at + LATER, limit=9999)
+        looks = await timers.find_due_consents(tx, play.clock.at + LATER, limit=9999)
         masks = await _owed_masks(play, tx)
     assert found is not None
     due = {each.kind for each in ahead if each.registration == it.id}
@@ -49,6 +52,7 @@ async def _registration(play: Play, it: Expected) -> None:
     _requests(it, found)
     _history(play, it, entries)
     _secret(play, it, found, due, masks)
+    _consent(play, it, found, {each.at for each in looks if each.registration == it.id})
     _end(found, due)
 
 
@@ -96,7 +100,8 @@ def _history(play: Play, it: Expected, entries: Sequence[Entry]) -> None:
     ]
     assert by_people == it.said
     wishes = 1 + sum(entry.what in ASKED for entry in entries)
-    assert sum(entry.what == "reminded" for entry in entries) <= 4 * wishes
+    waits = sum(entry.what == "consent awaited" for entry in entries)
+    assert sum(entry.what == "reminded" for entry in entries) <= 4 * wishes + 3 * waits
 
 
 def _secret(
@@ -122,6 +127,35 @@ def _secret(
             assert TimerKind.MASK in due or found.secret.id in masks
         case SecretLife.CLOSED:
             assert it.run or due & {TimerKind.REMOVE_STRAY, TimerKind.REVOKE}
+
+
+def _consent(play: Play, it: Expected, found: Registration, looks: set[datetime]) -> None:
+    """See that it waits for what an administrator has to grant, and makes no secret before."""
+    if play.consent_mode is ConsentMode.AUTONOMOUS:
+        return
+    consent, waits = it.consent, it.status is Status.WAITING_FOR_CONSENT
+    assert AWAITED & found.facts.keys() == consent.seen
+    assert consent.is_given or not _secrets(play, it)
+    assert looks == ({consent.look_at} if waits else set())
+    if not waits:
+        return
+    assert found.run is None
+    assert found.secret is None
+    assert _messages(play, it, MessageKind.CONSENT) == consent.calls
+    assert _messages(play, it, MessageKind.ALARM) == consent.alarms
+    if found.consent is not None:
+        assert set(found.consent.extras) == consent.extras
+        assert set(found.consent.withdrawn) == consent.withdrawn
+
+
+def _secrets(play: Play, it: Expected) -> int:
+    query = "SELECT count(*) FROM secrets WHERE registration = ?"
+    return int(play.watch.execute(query, [it.id]).fetchone()[0])
+
+
+def _messages(play: Play, it: Expected, kind: MessageKind) -> int:
+    query = "SELECT count(*) FROM messages WHERE registration = ? AND kind = ?"
+    return int(play.watch.execute(query, [it.id, kind]).fetchone()[0])
 
 
 async def _owed_masks(play: Play, tx: Any) -> set[str]:

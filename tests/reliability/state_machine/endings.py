@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
-from tests.reliability.state_machine.model import IN_ENTRA, Expected, Held
+from graph.rights import ConsentMode
+from tests.reliability.state_machine.model import AWAITED, IN_ENTRA, Expected, Held
 from tests.reliability.state_machine.play import Play
 from tests.support.scripted_runs import Ending
 from tests.support.secret_lives import SecretLife
@@ -17,6 +18,8 @@ def end(play: Play, it: Expected, ending: Ending) -> None:
     play.do(play.world.runs.play(run, ending))
     it.run = None
     match run.kind:
+        case RunKind.REGISTER if _awaits(play, it, ending):
+            _waits(play, it)
         case RunKind.REGISTER:
             it.has_application |= ending is not Ending.FAILS_EARLY
             _made(play, it, ending in (Ending.WELL, Ending.REFUSED, Ending.FAILS_LAST))
@@ -57,12 +60,31 @@ def _planned(play: Play, it: Expected, ending: Ending) -> None:
         case Ending.REFUSED:
             it.status = Status.REFUSED
         case _:
-            _failed(play, it)
+            failed(play, it)
+
+
+def _awaits(play: Play, it: Expected, ending: Ending) -> bool:
+    """Whether an administrator has to consent before the run comes to where it ends so."""
+    if play.consent_mode is ConsentMode.AUTONOMOUS or it.consent.seen >= AWAITED:
+        return False
+    return it.has_application or ending is not Ending.FAILS_EARLY
+
+
+def _waits(play: Play, it: Expected) -> None:
+    consent, now = it.consent, play.clock.at
+    if not it.has_application:
+        it.has_application, consent.made_at = True, now
+    it.status = Status.WAITING_FOR_CONSENT
+    consent.began_at, consent.remind_at = now, now + timedelta(days=1)
+    consent.calls += 1
+    consent.extras, consent.withdrawn = set(), set()
+    play.ends_in(it, timedelta(days=7))
+    play.looks_in(it, at_most=timedelta(minutes=1))
 
 
 def _made(play: Play, it: Expected, well: bool, *, follows: bool = False) -> None:
     if not well:
-        _failed(play, it)
+        failed(play, it)
         return
     it.status = Status.READY
     secret = play.found(it).secret
@@ -89,7 +111,8 @@ def _emptied(play: Play, it: Expected, ending: Ending) -> None:
     """Expect the application in the bin, if the run has come so far."""
     if ending in (Ending.WELL, Ending.REFUSED, Ending.FAILS_LAST):
         it.is_in_bin |= it.has_application
-        it.has_application = False
+        it.has_application, it.consent.seen = False, set()
+        it.consent.in_entra, it.consent.is_lost = set(), False
 
 
 def _revoked(play: Play, it: Expected, well: bool) -> None:
@@ -102,7 +125,7 @@ def _revoked(play: Play, it: Expected, well: bool) -> None:
             each.state = SecretLife.REMOVED
 
 
-def _failed(play: Play, it: Expected) -> None:
+def failed(play: Play, it: Expected) -> None:
     it.status = Status.FAILED
     play.ends_in(it, timedelta(days=7))
 
@@ -111,7 +134,7 @@ def given_up(play: Play, it: Expected) -> None:
     kind, it.run = it.run, None
     match kind:
         case RunKind.PLAN | RunKind.REGISTER:
-            _failed(play, it)
+            failed(play, it)
         case RunKind.UNDO:
             _undone(play, it, well=False)
         case RunKind.REVOKE:

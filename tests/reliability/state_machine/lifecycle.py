@@ -8,6 +8,7 @@ from bot.domain.lifetimes import APPROVAL_VALID
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
 from tests.reliability.state_machine.cast import CAST, Figure, people
+from tests.reliability.state_machine.consent import look_now
 from tests.reliability.state_machine.model import OPEN, TAKEN, Expected
 from tests.reliability.state_machine.play import Play
 from tests.reliability.state_machine.policy import MOST, PLAIN, STRICT
@@ -113,6 +114,9 @@ def revoke(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
 
 
 def check(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
+    if it.status is Status.WAITING_FOR_CONSENT:
+        look_now(play, it, who)
+        return
     lately = play.told(it, since=timedelta(minutes=5))
     allowed = (
         it.may(Verb.CHECK, who)

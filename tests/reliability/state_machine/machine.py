@@ -9,12 +9,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bot.approval import Verb
 from bot.domain.approval_requests import RequestKind
+from graph.rights import ConsentMode
 from tests.reliability.state_machine.audit import audit
 from tests.reliability.state_machine.cast import CAST
 from tests.reliability.state_machine.clicks import DONE, LOOKS, RARE, Act
+from tests.reliability.state_machine.consent import DEEDS, OFTEN, administer, look_at_grants
 from tests.reliability.state_machine.endings import end
 from tests.reliability.state_machine.lifecycle import submit
-from tests.reliability.state_machine.model import ON_SCREEN, Expected
+from tests.reliability.state_machine.model import ON_SCREEN, WAITING, Expected
 from tests.reliability.state_machine.passing import (
     give_up,
     lay_masks,
@@ -48,6 +50,7 @@ class Bot(RuleBasedStateMachine):
     """A migrated database without anything in it."""
     road: Sequence[Go] = ()
     """What is done before anything else."""
+    consent_mode = ConsentMode.AUTONOMOUS
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +63,7 @@ class Bot(RuleBasedStateMachine):
     )
     def begin(self, needed: int, name: str, who: str) -> None:
         """Go so far on the straight road: steps from there meet more than a wish that waits."""
-        self.play.begin(self.empty, needed=needed)
+        self.play.begin(self.empty, needed=needed, consent_mode=self.consent_mode)
         submit(self.play, who, name)
         [it] = self.play.known
         for go in self.road:
@@ -88,6 +91,9 @@ class Bot(RuleBasedStateMachine):
         may_happen["a run ends"] = 6 * any(it.run for it in play.known)
         may_happen["a run is given up"] = int(any(it.run for it in play.known))
         may_happen["masks are laid"] = 3 * any(it.secret in ON_SCREEN for it in play.known)
+        waiting = [it for it in play.known if it.status is WAITING]
+        may_happen["an administrator acts"] = 8 * bool(waiting)
+        may_happen["the grants are looked at"] = 6 * bool(waiting)
         weighted = [what for what, weight in may_happen.items() for _ in range(weight)]
         match data.draw(st.sampled_from(weighted), label="what"):
             case "asks":
@@ -110,6 +116,13 @@ class Bot(RuleBasedStateMachine):
                 pass_time(play, data.draw(st.sampled_from(JUMPS)), looks=data.draw(st.booleans()))
             case "the scheduler looks":
                 look(play)
+            case "an administrator acts":
+                deed = data.draw(st.sampled_from(OFTEN + list(DEEDS)))
+                administer(_any(data, waiting), deed)
+            case "the grants are looked at":
+                if data.draw(st.booleans()):  # else it is mostly too early
+                    pass_time(play, data.draw(st.sampled_from(JUMPS[2:4])), looks=False)
+                look_at_grants(play)
             case "masks are laid":
                 lay_masks(play, takes=data.draw(st.booleans()))
             case "restarts":

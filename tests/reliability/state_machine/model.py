@@ -13,7 +13,8 @@ from tests.support.approval_table import ALLOWED, NEVER_OWN, WAITS
 from tests.support.history_checks import Key
 from tests.support.secret_lives import SecretLife
 
-OPEN = {Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED}
+WAITING = Status.WAITING_FOR_CONSENT
+OPEN = {Status.PLANNING, Status.PENDING, Status.APPROVED, WAITING, Status.FAILED}
 
 TAKEN = OPEN | {Status.READY, Status.REVOKING}
 
@@ -67,6 +68,29 @@ class Wish:
     waits: bool = True
 
 
+AWAITED = frozenset({"role:User.Read.All", "scopes"})
+"""The steps of a plan that an administrator takes, where the bot does not."""
+
+
+@dataclass
+class Consent:
+    """An administrator's grants: those in Entra, and those that the bot has seen there."""
+
+    in_entra: set[str] = field(default_factory=set)
+    is_lost: bool = False  # with the service principal
+    is_unread: bool = False  # Graph does not answer
+    made_at: datetime | None = None  # the service principal
+    seen: set[str] = field(default_factory=set)
+    extras: set[str] = field(default_factory=set)
+    withdrawn: set[str] = field(default_factory=set)
+    began_at: datetime | None = None  # to wait, the last time
+    look_at: datetime | None = None
+    remind_at: datetime | None = None
+    calls: int = 0
+    alarms: int = 0
+    is_given: bool = False  # at some time all of them were there
+
+
 @dataclass
 class Expected:
     """What the model knows of one registration."""
@@ -89,6 +113,7 @@ class Expected:
     wishes: list[Wish] = field(default_factory=list)  # the latest is the last
     until: datetime | None = None  # when the present state of it, or of its secret, ends by itself
     doubtful_at: datetime | None = None
+    consent: Consent = field(default_factory=Consent)
     said: list[tuple[str, Key]] = field(default_factory=list)  # what people did, in order
 
     def may(self, verb: Verb, figure: Figure, wish: Wish | None = None) -> bool:

@@ -9,6 +9,7 @@ from bot.storage import message_queue, messages, timers
 from bot.storage.history import BOT
 from bot.storage.messages import MessageKind
 from tests.reliability.state_machine.audit import audit
+from tests.reliability.state_machine.consent import look_at_grants, remind
 from tests.reliability.state_machine.endings import end, given_up
 from tests.reliability.state_machine.model import AT_REST, ON_SCREEN, WORKS, Expected
 from tests.reliability.state_machine.play import Play
@@ -61,11 +62,15 @@ def lay_masks(play: Play, *, takes: bool) -> None:
 
 
 def let_it_end(play: Play) -> None:
+    for it in play.known:
+        it.consent.is_unread = False  # an outage ends, too
     for _ in range(20):
         if all(_is_over(play, it) for it in play.known):
             return
         play.clock.move(timedelta(days=1))
         _look(play)
+        look_at_grants(play)
+        audit(play)
         lay_masks(play, takes=True)
         for it in play.known:
             if it.run:
@@ -93,6 +98,7 @@ async def _nothing_is_left_due(play: Play, before: datetime) -> None:
 
 def _expect_dues(play: Play, it: Expected, now: datetime) -> None:
     is_over = it.until is not None and it.until <= now
+    remind(it, now)
     for wish in it.wishes:
         wish.waits &= wish.until > now
     if it.status is Status.PENDING and is_over:

@@ -1,10 +1,12 @@
 """Roads: how far an example goes by itself before anything is drawn."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 
 from bot.domain.approval_requests import RequestKind
 from bot.domain.registration import Status
 from tests.reliability.state_machine.cast import CAST
+from tests.reliability.state_machine.consent import administer, look_at_grants
 from tests.reliability.state_machine.endings import end
 from tests.reliability.state_machine.lifecycle import approve, revoke
 from tests.reliability.state_machine.model import Expected
@@ -32,6 +34,12 @@ def half_approved(play: Play, it: Expected) -> None:
 
 def made(play: Play, it: Expected) -> None:
     end(play, it, Ending.WELL)
+
+
+def half_granted(play: Play, it: Expected) -> None:
+    administer(it, "grants one")
+    play.clock.move(timedelta(minutes=1))
+    look_at_grants(play)
 
 
 def failed(play: Play, it: Expected) -> None:
@@ -63,10 +71,14 @@ def asked_to_purge(play: Play, it: Expected) -> None:
     purge(play, it, CAST["grace"])
 
 
+WAITS = "waiting for consent"
+"""The road on which an administrator consents; on all others the bot does."""
+
 ROADS: Mapping[str, Sequence[Go]] = {
     "planning": [],
     "pending": [planned],
     "half approved": [planned, half_approved],
+    WAITS: [planned, approved, made, half_granted],
     "ready": [planned, approved, made],
     "failed": [planned, approved, failed],
     "revoking": [planned, approved, made, revoking],

@@ -7,14 +7,15 @@ import sqlite3
 import tempfile
 from collections.abc import Awaitable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 from bot.domain.approval_requests import RequestKind
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
-from bot.storage import history, runs
+from bot.storage import history, runs, timers
+from graph.rights import ConsentMode
 from tests.reliability.state_machine.model import Expected
 from tests.reliability.state_machine.policy import POLICY
 from tests.reliability.state_machine.world import TICK, World
@@ -39,12 +40,14 @@ class Play:
         self.audited = self.reopened = -1  # the database as it was then
         self.is_late = False  # time has passed since the scheduler has looked
 
-    def begin(self, empty: Path, *, needed: int) -> None:
+    def begin(self, empty: Path, *, needed: int, consent_mode: ConsentMode) -> None:
         """Open the world over a copy of an empty database, with so many approvals needed."""
         self.needed = needed
+        self.consent_mode = consent_mode
         file = self.folder / "aad-setup.db"
         shutil.copy(empty, file)
-        self.world = World(file, self.clock, replace(POLICY, approvals_needed=needed))
+        policy = replace(POLICY, approvals_needed=needed)
+        self.world = World(file, self.clock, policy, consent_mode)
         self.do(self.world.open())
         self.watch = sqlite3.connect(file)
 
@@ -104,6 +107,18 @@ class Play:
         assert deadline is not None
         assert abs(deadline - self.clock.at - after) < timedelta(seconds=1)
         it.until = deadline
+
+    def looks_in(self, it: Expected, *, at_most: timedelta) -> None:
+        """Expect the next look at its grants in a minute or later, but not later than so."""
+
+        async def read() -> list[datetime]:
+            async with self.world.database.reading() as tx:
+                due = await timers.find_due_consents(tx, self.clock.at + 9 * at_most, limit=9999)
+            return [each.at for each in due if each.registration == it.id]
+
+        [at] = self.do(read())
+        assert timedelta(seconds=59) <= at - self.clock.at <= at_most
+        it.consent.look_at = at
 
 
 def assert_sentence(text: str) -> None:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from graph.rights import ConsentMode
 from tests.reliability.state_machine.machine import Bot
-from tests.reliability.state_machine.paths import ROADS
+from tests.reliability.state_machine.paths import ROADS, WAITS
 from tests.reliability.state_machine.world import template
 
 
@@ -24,8 +25,10 @@ def explore(empty: Path, start: str, *, seeds: int, examples: int, steps: int) -
 
     Many seeds, because after ten examples Hypothesis mostly varies those that it has tried.
     """
+    mode = ConsentMode.PORTAL if start == WAITS else ConsentMode.AUTONOMOUS
     for number in range(seeds):
-        machine = type("Bot", (Bot,), {"empty": empty, "road": ROADS[start]})
+        of = {"empty": empty, "road": ROADS[start], "consent_mode": mode}
+        machine = type("Bot", (Bot,), of)
         run_state_machine_as_test(
             seed(number)(machine),
             settings=settings(
@@ -38,8 +41,9 @@ def explore(empty: Path, start: str, *, seeds: int, examples: int, steps: int) -
         )
 
 
-def test_nothing_that_people_and_time_do_breaks_the_rules(empty: Path) -> None:
-    explore(empty, "half approved", seeds=1, examples=3, steps=10)
+@pytest.mark.parametrize("start", ["half approved", WAITS])
+def test_nothing_that_people_and_time_do_breaks_the_rules(empty: Path, start: str) -> None:
+    explore(empty, start, seeds=1, examples=3, steps=10)
 
 
 @pytest.mark.slow

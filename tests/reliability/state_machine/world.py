@@ -12,10 +12,19 @@ from bot.domain.approval_requests import Quorum
 from bot.domain.catalogue import read_catalogue
 from bot.storage import installation
 from bot.worker.engine import Outcome
+from graph.consent import Granted
+from graph.errors import GraphError
+from graph.rights import ConsentMode
 from tests.reliability.state_machine.policy import POLICY, STRICT
 from tests.support.factories import NOON
-from tests.support.registrar_env import IdleEngine, RegistrarEnv, opened, registrar_env
-from tests.support.scripted_runs import PlayedRuns
+from tests.support.registrar_env import (
+    SETTINGS,
+    IdleEngine,
+    RegistrarEnv,
+    opened,
+    registrar_env,
+)
+from tests.support.scripted_runs import PlayedRuns, PlayedWatch
 from tests.support.still_clock import StillClock
 
 TICK = timedelta(milliseconds=1)
@@ -35,10 +44,15 @@ class ScriptedEngine(IdleEngine):
 class World:
     """The bot's own parts over one file, which outlives them."""
 
-    def __init__(self, file: Path, clock: StillClock, policy: Policy) -> None:
+    def __init__(
+        self, file: Path, clock: StillClock, policy: Policy, consent_mode: ConsentMode
+    ) -> None:
         self.clock = clock
+        self.in_entra: dict[str, Granted | GraphError] = {}
+        """What a look at a registration's grants finds."""
         self._url = f"sqlite+aiosqlite:///{file}"
         self._policy = policy
+        self._settings = replace(SETTINGS, consent_mode=consent_mode)
         self._ids = (f"AAD-{number:04}" for number in itertools.count(1))
         self._stack = AsyncExitStack()
 
@@ -51,11 +65,13 @@ class World:
             self.clock,
             policy=self._policy,
             catalogue=catalogue,
+            settings=self._settings,
             next_id=self._ids.__next__,
         )
         self.database = self.registrar_env.database
         self.registrar = self.registrar_env.registrar
         self.runs = PlayedRuns(self.registrar_env.services)
+        self.consent_watch = PlayedWatch(self.registrar_env.services, self.in_entra)
         self.engine = ScriptedEngine()
         self.scheduler = self.registrar_env.scheduler(self.engine, died=self.runs.died)
 
@@ -68,7 +84,7 @@ def template(folder: Path) -> Path:
     file = folder / "template.db"
 
     async def make() -> None:
-        world = World(file, StillClock(tick=TICK), POLICY)
+        world = World(file, StillClock(tick=TICK), POLICY, ConsentMode.AUTONOMOUS)
         await world.open()
         async with world.database.transaction() as tx:
             await installation.ensure_id(tx, new="aaaabbbbcccc", now=NOON)

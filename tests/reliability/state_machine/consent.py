@@ -1,0 +1,155 @@
+"""What an administrator does in Entra, and what must come of a look at it."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from bot.approval import Verb
+from bot.domain.registration import Status
+from bot.domain.runs import RunKind
+from graph.consent import Granted
+from graph.errors import GraphError, NotFound
+from tests.reliability.state_machine.cast import Figure
+from tests.reliability.state_machine.endings import failed
+from tests.reliability.state_machine.model import AWAITED, WAITING, Consent, Expected
+from tests.reliability.state_machine.play import Play
+
+MINUTE = timedelta(minutes=1)
+SETTLED = timedelta(minutes=15)
+"""For so long Entra may not know what was made."""
+HARMLESS, FOREIGN = "openid", "Mail.Read"
+REMINDERS = [timedelta(days=days) for days in (1, 3, 6)]
+
+
+def grant_all(consent: Consent) -> None:
+    consent.in_entra |= AWAITED
+
+
+def grant_one(consent: Consent) -> None:
+    missing = AWAITED - consent.in_entra
+    consent.in_entra.add(min(missing - consent.withdrawn or missing, default=HARMLESS))
+
+
+def grant_more(consent: Consent) -> None:
+    consent.in_entra.add(FOREIGN)
+
+
+def grant_harmless(consent: Consent) -> None:
+    consent.in_entra.add(HARMLESS)
+
+
+def withdraw_one(consent: Consent) -> None:
+    consent.in_entra.discard(min(consent.in_entra & consent.seen or consent.in_entra, default=""))
+
+
+def withdraw_the_foreign(consent: Consent) -> None:
+    consent.in_entra.discard(FOREIGN)
+
+
+def lose(consent: Consent) -> None:
+    """Delete the service principal, and with it all that it was granted."""
+    consent.in_entra, consent.is_lost = set(), True
+
+
+def stop_answering(consent: Consent) -> None:
+    consent.is_unread = not consent.is_unread
+
+
+DEEDS: Mapping[str, Callable[[Consent], None]] = {
+    "grants all": grant_all,
+    "grants one": grant_one,
+    "grants what was not asked for": grant_more,
+    "grants something harmless": grant_harmless,
+    "withdraws one": withdraw_one,
+    "withdraws the foreign one": withdraw_the_foreign,
+    "deletes the service principal": lose,
+    "has an outage": stop_answering,
+}
+"""What happens in Entra. Without a service principal nothing can be granted."""
+
+OFTEN = [*["grants one"] * 3, *["withdraws one"] * 2, "grants all"]
+
+
+def administer(it: Expected, deed: str) -> None:
+    if not it.consent.is_lost or deed == "has an outage":
+        DEEDS[deed](it.consent)
+
+
+def look_now(play: Play, it: Expected, who: Figure) -> None:
+    """Press *Look now*."""
+    allowed, soon = it.may(Verb.CHECK, who), play.clock.at + MINUTE
+    play.attempt(allowed, play.world.registrar.recovery.check(it.id, by=who.person))
+    if allowed and it.consent.look_at and it.consent.look_at > soon:
+        play.looks_in(it, at_most=MINUTE)
+
+
+def look_at_grants(play: Play) -> None:
+    """Let the bot look at the grants, and expect what it must have found and done."""
+    now, watch = play.clock.at, play.world.consent_watch
+    for it in play.known:
+        play.world.in_entra[it.id] = _in_entra(it.consent)
+    watch.read.clear()
+    play.do(watch.look())
+    due = [it for it in play.known if it.status is WAITING and _is_due(it, now)]
+    assert sorted(watch.read) == sorted(it.id for it in due)
+    for it in due:
+        _looked(play, it)
+
+
+def remind(it: Expected, now: datetime) -> None:
+    """Expect a reminder, if the scheduler has found one due, and the next in its time."""
+    consent = it.consent
+    if it.status is WAITING and consent.remind_at and consent.remind_at <= now:
+        assert consent.began_at is not None
+        consent.calls += 1
+        later = [consent.began_at + each for each in REMINDERS]
+        consent.remind_at = next((at for at in later if at > now), None)
+
+
+def _is_due(it: Expected, now: datetime) -> bool:
+    return it.consent.look_at is not None and it.consent.look_at <= now
+
+
+def _in_entra(consent: Consent) -> Granted | GraphError:
+    if consent.is_unread:
+        return GraphError(code="outage")
+    if consent.is_lost:
+        return NotFound()
+    return Granted(
+        steps=AWAITED & consent.in_entra,
+        extras=(HARMLESS,) if HARMLESS in consent.in_entra else (),
+        foreign=(f"{FOREIGN} was granted.",) if FOREIGN in consent.in_entra else (),
+    )
+
+
+def _looked(play: Play, it: Expected) -> None:
+    now, found, consent = play.clock.at, _in_entra(it.consent), it.consent
+    match found:
+        case NotFound() if consent.made_at and consent.made_at + SETTLED <= now:
+            _fails(play, it)
+        case Granted() if found.foreign:
+            consent.seen = set()
+            consent.alarms += 1
+            _fails(play, it)
+        case Granted() if found.steps != consent.seen or set(found.extras) != consent.extras:
+            _noted(it, found)
+        case Granted() if it.until and it.until <= now:
+            _fails(play, it)
+    if it.status is WAITING:
+        assert it.until is not None
+        play.looks_in(it, at_most=min(SETTLED, max(it.until - now, MINUTE)))
+
+
+def _fails(play: Play, it: Expected) -> None:
+    failed(play, it)
+    failure = play.found(it).failure
+    assert failure is not None
+    assert failure.step == "Admin consent"
+
+
+def _noted(it: Expected, found: Granted) -> None:
+    consent = it.consent
+    consent.withdrawn = (consent.withdrawn | consent.seen) - found.steps
+    consent.seen, consent.extras = set(found.steps), set(found.extras)
+    if found.steps == AWAITED:
+        consent.is_given = True
+        it.status, it.run, it.until = Status.APPROVED, RunKind.REGISTER, None
