@@ -171,6 +171,10 @@ class ApproverSignIn:
             answer: Json = self._msal().acquire_token_by_auth_code_flow(dict(flow), brought)
         except (ValueError, RuntimeError, KeyError):  # their texts quote state and nonce
             raise Unproven from None
+        except SignInFailed as error:
+            if not isinstance(error, SignInBlocked | PersonNeeded):
+                error.sentence = f"The consent client itself could not sign in. {error.sentence}"
+            raise
         return answer
 
     def _msal(self) -> Any:

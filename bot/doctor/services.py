@@ -20,6 +20,7 @@ from bot.checks import (
     tried,
 )
 from bot.doctor.consent import check_limits, check_rights
+from bot.doctor.consent_client import check_consent_client
 from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.domain.catalogue import Catalogue, Profile
 from bot.own_credential import renewal
@@ -51,6 +52,8 @@ async def check_entra(settings: Settings, clock: Clock, catalogue: Catalogue) ->
             found += await _own_credential(settings, tenant, clock)
             found += _quota(organization)
             found += await check_limits(settings, tenant, catalogue)
+            async for finding in check_consent_client(settings.approver_sign_ins, tenant):
+                found.append(finding)
             found += _policy(await tenant.tenant_cache.policy(), clock, catalogue)
     except (GraphError, TimeoutError) as error:
         found.append(await why_silent(settings, error))

@@ -30,6 +30,7 @@ from tests.support.credentials import (
 from tests.support.limited_consent import set_up
 from tests.support.marks import slow
 from tests.support.running_bot import Bot
+from tests.support.signing_in import card, consent_world, signed_in
 from tests.support.story import Story
 
 OFTEN = (CREDENTIALS[0], CREDENTIALS[1], CREDENTIALS[-1])
@@ -46,7 +47,9 @@ def each(*modes: str) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize(("credential", "mode"), each("autonomous", "portal", "limited"))
+@pytest.mark.parametrize(
+    ("credential", "mode"), each("autonomous", "portal", "limited", "signed-in")
+)
 async def test_from_the_form_to_the_mask_with_each_credential(
     stage: Stage, bot: Bot, credential: str, mode: str
 ) -> None:
@@ -57,12 +60,17 @@ async def test_from_the_form_to_the_mask_with_each_credential(
         stage.tenant.allow(own, *held)
         if mode == "limited":
             await set_up(stage.tenant, own)
-        async with bot(**environ, CONSENT_MODE=mode) as app:
+        world = consent_world(stage) if mode == "signed-in" else None
+        sign_ins = world.mode if world else {}
+        async with bot(**{**environ, **sign_ins, "CONSENT_MODE": mode}) as app:
             story = Story(stage)
             id = await story.ask("billing")
             await story.workspace.click("ada", "Approve", on=story.card_of(id))
             if mode == "portal":
                 await consented(story, id)
+            elif world:
+                await story.until(lambda: "[Sign in and grant]" in card(story, id))
+                assert (await signed_in(world, story, id)).status == 200
             await story.until(lambda: story.is_announced(id))
             await story.values(id)
             assert "••••••••" not in await story.reveal()

@@ -13,6 +13,8 @@ import jwt
 import pytest
 
 from bot.app import App, Intervals
+from bot.doctor import examine
+from bot.doctor.findings import Mark
 from bot.domain.people import Refusal
 from bot.playground.stage import Stage
 from bot.playground.tenant.calls import Answer, Call
@@ -20,6 +22,7 @@ from bot.playground.tenant.consent_client import SCOPES
 from bot.playground.tenant.faults import Fault
 from bot.playground.tenant.tenant import PORTAL
 from bot.server.consent_flow import consent_flow_of
+from graph.clouds import CLOUDS
 from tests.support.running_bot import Bot
 from tests.support.signing_in import (
     CALLBACK,
@@ -261,6 +264,45 @@ async def test_an_approver_without_the_role_is_told_which_one_it_takes(
     assert WAITS in card(story, id)
     story.tenant.assign_role(world.accounts["grace"], ROLE)
     assert (await signed_in(world, story, id, user="grace", by="grace")).status == 200
+    await story.until(lambda: story.is_announced(id))
+
+
+async def test_a_wrong_secret_of_the_consent_client_is_named(
+    bot: Bot, stage: Stage, world: SigningIn
+) -> None:
+    async with bot(**{**world.environ, "CONSENT_CLIENT_SECRET": "wrong"}, intervals=UNHURRIED):
+        story = Story(stage)
+        page = await signed_in(world, story, await waiting(story))
+        assert (page.status, "consent client itself" in page.text) == (403, True)
+        assert "wrong" not in page.text.replace("it is wrong", "")
+
+
+async def test_the_doctor_looks_at_the_consent_client(stage: Stage, world: SigningIn) -> None:
+    async def told(**changes: str) -> list[str]:
+        environ = stage.environ(**{**world.environ, **changes})
+        found = [it async for it in examine(environ, stage.clock)]
+        return [str(each) for each in found if "Consent client" in each.sentence]
+
+    [well] = await told()
+    assert well.startswith(Mark.WELL)
+    [secret] = await told(CONSENT_CLIENT_SECRET="wrong")
+    assert secret.startswith(Mark.WRONG)
+    [_, redirect] = await told(PUBLIC_URL="https://other.example.com")
+    assert "https://other.example.com/consent/callback" in redirect
+    loose = stage.tenant.add_consent_client(CALLBACK)
+    stage.tenant.allow(loose, "Mail.Read")
+    [_, rights, everybody] = await told(
+        CONSENT_CLIENT_ID=loose.client_id, CONSENT_CLIENT_SECRET=loose.client_secret
+    )
+    assert "Mail.Read" in rights
+    assert "everybody" in everybody
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cloud", [CLOUDS["usgov"], CLOUDS["china"]], ids=["usgov", "china"])
+async def test_in_each_cloud(world: SigningIn, story: Story) -> None:
+    id = await waiting(story, Profile="Directory reader (any vendor)")
+    assert (await signed_in(world, story, id)).status == 200
     await story.until(lambda: story.is_announced(id))
 
 

@@ -84,6 +84,11 @@ class SigningIn:
     accounts: Mapping[str, Mapping[str, Any]]
     """The user in Entra of each approver, by the name in the workspace."""
 
+    @property
+    def mode(self) -> dict[str, str]:
+        """The settings of this mode alone, for a bot that signs in otherwise."""
+        return {name: text for name, text in self.environ.items() if not name.startswith("ENTRA_")}
+
     def browser(self) -> Browser:
         return Browser(door=self.door)
 
