@@ -158,6 +158,7 @@ class ApproverSignIn:
             scopes=[f"{self.access.cloud.graph}/{scope}" for scope in SCOPES],
             redirect_uri=self.consent_client.redirect_uri,
             response_mode="form_post",  # a query would leave the code in the proxy's log
+            prompt="select_account",  # administrators have several, and nothing happens unasked
             claims_challenge=json.dumps(acrs) if context else None,
         )
         uri = str(flow.pop("auth_uri"))

@@ -137,7 +137,7 @@ def _consent(plan: Plan, pen: Pen, *, is_decided: bool) -> str:
     elif plan.consent_mode == ConsentMode.LIMITED:
         given, after = f"by this bot, limited by the tenant's policy “{POLICY_ID}”", by_hand
     elif plan.consent_mode == ConsentMode.SIGNED_IN:
-        given, after = f"by the sign-in of {by}", "."
+        given, after = f"by the sign-in of an approver who is {by}", "."
     said = f"{pen.strong('Consent')} is given {given}, for the whole tenant"
     said += "." if is_decided else f", once the plan is approved{after}"
     if plan.consent_mode == ConsentMode.AUTONOMOUS:

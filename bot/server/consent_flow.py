@@ -99,17 +99,11 @@ class ConsentFlow:
                 found = await self._look(registration, plan)
                 if found.foreign:
                     return found
-                await grant_for(self._context(registration, plan, signed_in, found))
+                await self._grant_missing(registration, plan, signed_in, found)
         except TimeoutError:
             raise Refusal(
                 f"Entra has not granted it within {self.grant_seconds:.0f} seconds. The bot finds"
                 f" what it has granted; for the rest, sign in again. {AGAIN}"
-            ) from None
-        except Forbidden as error:
-            log.info("approver may not grant", registration=registration.id, code=error.code)
-            raise Refusal(
-                f"Entra did not let {signed_in.name} grant this. It takes {consenters(plan)}. If"
-                f" that role was activated just now, wait some minutes. {AGAIN}"
             ) from None
         except GraphError as error:
             raise _refused(error, registration.id) from None
@@ -130,16 +124,25 @@ class ConsentFlow:
             raise seen
         return seen
 
-    def _context(
+    async def _grant_missing(
         self, registration: Registration, plan: Plan, signed_in: SignedIn, found: Granted
-    ) -> GrantContext:
+    ) -> None:
+        """Make the other grants with the approver's token. Raises Refusal and GraphError."""
         made = {"service_principal": registration.facts["service_principal"]}
-        return GrantContext(
+        context = GrantContext(
             graph=self.services.tenant.graph.with_token(signed_in.token),
             plan=plan,
             facts={**made, **{step: {} for step in found.steps}},
             clock=self.services.clock,
         )
+        try:
+            await grant_for(context)
+        except Forbidden as error:
+            log.info("approver may not grant", registration=registration.id, code=error.code)
+            raise Refusal(
+                f"Entra did not let {signed_in.name} grant this. It takes {consenters(plan)}. If"
+                f" that role was activated just now, wait some minutes. {AGAIN}"
+            ) from None
 
 
 def consent_flow_of(services: Services, registrar: Registrar, users: Users) -> ConsentFlow | None:

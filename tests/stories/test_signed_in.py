@@ -149,7 +149,15 @@ async def test_the_page_says_what_is_granted_and_looking_at_it_changes_nothing(
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert "<script" not in page.text
     browser = world.browser()
-    assert (await came_back(browser, await landed(world, browser, link))).status == 200
+    uri = await browser.press(link)
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(uri).query).items()}
+    assert asked["prompt"] == "select_account"  # else a sign-in could come about unseen
+    assert asked["response_mode"] == "form_post"
+    assert asked["code_challenge_method"] == "S256"
+    assert "offline_access" not in asked["scope"]
+    assert "login_hint" not in asked
+    landing = await story.tenant.sign_in_as(world.accounts["ada"], uri)
+    assert (await came_back(browser, landing)).status == 200
 
 
 async def test_the_cookie_is_bound_to_this_host_and_to_no_script(
@@ -304,6 +312,18 @@ async def test_in_each_cloud(world: SigningIn, story: Story) -> None:
     id = await waiting(story, Profile="Directory reader (any vendor)")
     assert (await signed_in(world, story, id)).status == 200
     await story.until(lambda: story.is_announced(id))
+
+
+async def test_what_the_bot_may_not_see_is_not_said_to_be_the_approver_s_fault(
+    world: SigningIn, story: Story
+) -> None:
+    id = await waiting(story)
+    code = "Authorization_RequestDenied"
+    story.tenant.faults.fail("GET", "/appRoleAssignments", status=403, code=code, times=2)
+    page = await signed_in(world, story, id)
+    assert (page.status, "aad-setup doctor" in page.text) == (403, True)
+    assert ROLE not in page.text
+    assert not grants(story)
 
 
 async def test_only_an_approver_whose_approval_counts_gets_a_link(
