@@ -5,6 +5,8 @@ from tests.support.crash_story import DAY, CrashStory
 from tests.support.history_checks import is_whole
 from tests.support.registrar_env import opened
 
+ROLES, SCOPES = {"Directory.Read.All", "User.Read.All"}, ["User.Read.All"]
+
 
 async def holds(story: CrashStory, *, cards: int = 1) -> None:
     """Check the promises after the sweeps: in the tenant, on the screens, in storage.
@@ -35,10 +37,10 @@ async def _tenant_holds_one_of_each(story: CrashStory) -> None:
     assert application["displayName"] == "billing"
     assert principal["appId"] == application["appId"]
     assigned = [a for a in story.tenant.assignments if a["principalId"] == principal["id"]]
-    assert len(assigned) == 2
-    assert story.tenant.roles_of(application["appId"]) == {"Directory.Read.All", "User.Read.All"}
+    assert len(assigned) == len(ROLES)
+    assert story.tenant.roles_of(application["appId"]) == ROLES
     (grant,) = story.tenant.grants
-    assert (grant["clientId"], grant["scope"].split()) == (principal["id"], ["User.Read.All"])
+    assert (grant["clientId"], grant["scope"].split()) == (principal["id"], SCOPES)
     (secret,) = story.live_secrets()
     assert story.secret.startswith(secret["hint"])
 

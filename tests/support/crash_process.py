@@ -91,7 +91,8 @@ def live(environ: Mapping[str, str], offset: timedelta, death: Death | None, log
     logs.set_up(settings.log_level)
     if death is not None:
         Fate(death).listen()
-    clock, intervals = MovableClock(offset=offset), app.Intervals(storage=LOOK_EVERY)
+    clock = MovableClock(offset=offset)
+    intervals = app.Intervals(storage=LOOK_EVERY, consent=LOOK_EVERY)
     asyncio.run(until_sigterm(app.running(settings, clock, intervals=intervals)))
 
 
@@ -107,6 +108,9 @@ def told(what: str) -> Commit:
 def learnt(step: str) -> Commit:
     """The commit that keeps the facts of this step."""
     return Commit(f"facts of {step}", rf"UPDATE steps SET [^\n]*facts=[^\n]*'{step}'\)")
+
+
+TAKEN = Commit("the engine's record of the run", r"INSERT INTO main\.workflow_status")
 
 
 NONCE = Commit("the nonce", "INSERT INTO secrets")

@@ -7,7 +7,7 @@ also just after everything outside that came first: the answer is there, the fac
 import pytest
 
 from tests.support.crash_checks import holds
-from tests.support.crash_process import NONCE, SEALED, Commit, Death, learnt, told
+from tests.support.crash_process import NONCE, SEALED, TAKEN, Commit, Death, learnt, told
 from tests.support.crash_story import CrashStory
 
 STEPS = (
@@ -20,7 +20,6 @@ TOLD = (
 )
 
 
-TAKEN = Commit("the engine's record of the run", r"INSERT INTO main\.workflow_status")
 ENDED = Commit(
     "the engine's record of its end", r"UPDATE main\.workflow_status SET status=[^\n]*\('SUCCESS'"
 )
