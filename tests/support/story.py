@@ -31,14 +31,14 @@ class Story:
 
     async def ask(self, name: str = "billing", *, by: str = "rosa", **values: Any) -> str:
         """Fill in the form and send it; return the registration's id once its card is there."""
-        before = len(self.workspace.messages("approvals"))
+        before = len(self._cards())
         await self.open_form(by)
         if "Profile" in values:  # which redraws the form
             await self.workspace.choose(by, "Profile", values.pop("Profile"))
         answers = {"Application name": name, "Reason": "To sync the directory", **values}
         sent = await self.workspace.submit(by, answers)
         assert not sent.errors, sent.errors
-        await self.until(lambda: len(self.workspace.messages("approvals")) > before)
+        await self.until(lambda: len(self._cards()) > before)
         return self.card().split()[0]
 
     async def open_form(self, person: str = "rosa", words: str = "", **where: Any) -> Reply:
@@ -137,8 +137,11 @@ class Story:
 
     def card(self, index: int = -1) -> str:
         """Return a card in the approval channel as people read it, no notice of what happened."""
+        return self._cards()[index]
+
+    def _cards(self) -> list[str]:
         texts = map(self.workspace.text_of, self.workspace.messages("approvals"))
-        return [text for text in texts if not any(it in text for it in NOTICES)][index]
+        return [text for text in texts if not any(it in text for it in NOTICES)]
 
     def card_of(self, id: str) -> Json:
         return next(
