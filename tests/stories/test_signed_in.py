@@ -23,6 +23,7 @@ from bot.playground.tenant.faults import Fault
 from bot.playground.tenant.tenant import PORTAL
 from bot.server.consent_flow import consent_flow_of
 from graph.clouds import CLOUDS
+from tests.support.marks import slow
 from tests.support.running_bot import Bot
 from tests.support.signing_in import (
     CALLBACK,
@@ -96,6 +97,7 @@ async def test_from_the_form_to_the_mask(
     assert f"an approver has signed in to grant ({name})" in story.whispers("ada")
 
 
+@pytest.mark.slow
 async def test_in_http_mode_and_for_application_permissions_alone(bot: Bot, stage: Stage) -> None:
     world, story = consent_world(stage), Story(stage)
     async with bot(**{**world.environ, **world.door.signed(stage)}, intervals=UNHURRIED):
@@ -113,6 +115,7 @@ async def test_what_is_granted_already_is_left_as_it_is(world: SigningIn, story:
     await story.until(lambda: story.is_announced(id))
 
 
+@pytest.mark.slow
 async def test_what_takes_too_long_is_given_up_and_another_sign_in_finishes_it(
     world: SigningIn, story: Story, running: App
 ) -> None:
@@ -419,7 +422,7 @@ async def test_in_another_mode_there_are_no_pages_and_no_button(
         assert (await world.browser().get(f"{PUBLIC_URL}/consent/{'x' * 43}")).status == 404
 
 
-@pytest.mark.parametrize(("satisfied", "status"), [(("c1",), 200), ((), 403), (("c2",), 403)])
+@pytest.mark.parametrize(("satisfied", "status"), [(("c1",), 200), ((), 403), slow(("c2",), 403)])
 async def test_the_authentication_context_is_asked_for_and_must_be_met(
     bot: Bot, stage: Stage, satisfied: tuple[str, ...], status: int
 ) -> None:
@@ -440,10 +443,10 @@ async def test_the_authentication_context_is_asked_for_and_must_be_met(
     ("changes", "words"),
     [
         ({"tid": "22222222-2222-3333-4444-555555555555"}, "another tenant"),
-        ({"aud": "22222222-2222-3333-4444-555555555555"}, "does not belong"),
+        slow({"aud": "22222222-2222-3333-4444-555555555555"}, "does not belong"),
         ({"nonce": "another"}, "does not belong"),
-        ({"oid": None}, "does not belong"),
-        ({"acrs": "c1"}, "does not belong"),
+        slow({"oid": None}, "does not belong"),
+        slow({"acrs": "c1"}, "does not belong"),
     ],
     ids=str,
 )
@@ -462,8 +465,8 @@ async def test_an_id_token_that_says_anything_else_is_not_believed(
     ("body", "words"),
     [
         ({"id_token": "no token"}, "another form"),
-        ({"id_token": None}, "another form"),
-        ({"access_token": " "}, "another form"),
+        slow({"id_token": None}, "another form"),
+        slow({"access_token": " "}, "another form"),
         ({"scope": "Application.Read.All"}, "Missing: AppRoleAssignment.ReadWrite.All"),
     ],
     ids=str,

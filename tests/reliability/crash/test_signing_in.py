@@ -29,11 +29,8 @@ DEATHS = (
 )
 
 
-@pytest.mark.parametrize(
-    "death",
-    [pytest.param(DEATHS[1]), *(pytest.param(it, marks=pytest.mark.slow) for it in DEATHS[::2])],
-    ids=str,
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("death", DEATHS, ids=str)
 async def test_another_sign_in_finishes_it(
     stage: Stage, empty_databases: Path, death: Death
 ) -> None:
