@@ -8,10 +8,12 @@ from bot.playground.tenant.calls import Call
 
 
 class Part(StrEnum):
-    """When a call is made: before anybody is asked, or after the approval."""
+    """When a call is made: before anybody is asked, after the approval, or while it waits for an
+    administrator."""
 
     PREFLIGHT = "preflight"
     ROAD = "road"
+    CONSENT = "consent"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,11 +17,11 @@ EARLY, LATE = timedelta(minutes=16), timedelta(hours=25)
 async def play(story: Story, case: Case) -> Status:
     """Ask and approve while things go wrong; return how it ended."""
     case.slow(story.tenant.faults)
-    meddling = _strike(story, case, Part.PREFLIGHT)
+    meddling = strike(story, case, Part.PREFLIGHT)
     await send_form(story)
     await story.until(lambda: "[Approve]" in cards(story) or has_ended(story))
     if not has_ended(story):
-        meddling += _strike(story, case, Part.ROAD)
+        meddling += strike(story, case, Part.ROAD)
         await story.workspace.click("ada", "Approve", on=story.workspace.messages("approvals")[-1])
         await story.until(lambda: has_ended(story))
     async with asyncio.timeout(SECONDS):
@@ -68,7 +68,7 @@ def cards(story: Story) -> str:
     return "\n".join(story.workspace.text_of(message) for message in found)
 
 
-def _strike(story: Story, case: Case, part: Part) -> list[asyncio.Task[None]]:
+def strike(story: Story, case: Case, part: Part) -> list[asyncio.Task[None]]:
     """Arrange what goes wrong in this part; return what somebody does while calls are held."""
     strikes = [strike for strike in case.strikes if strike.spot.part is part]
     return [task for strike in strikes for task in _arrange(story, strike)]
