@@ -117,5 +117,6 @@ async def _goes_on(story: CrashStory) -> None:
 
 
 def _calls(story: CrashStory) -> list[str]:
-    """Return the messages that call for an administrator."""
-    return story.cards(f"{story.id} needs admin consent")
+    """Return the messages that call for an administrator, or did."""
+    said = f"{story.id} needs admin consent", f"{story.id} no longer waits"
+    return [each for each in story.cards("") if each.startswith(said)]
