@@ -25,6 +25,9 @@ from graph.step_context import Act, Facts, GrantContext, Step, StepContext
 
 T = TypeVar("T")
 
+SCOPES_STEP = "scopes"
+"""The name of the step that grants all delegated permissions."""
+
 _GRANT = {"id": identifier, "scope": str | None}
 
 
@@ -65,8 +68,8 @@ async def grant_for(context: GrantContext) -> None:
     Raises the first GraphError once all have ended.
     """
     plan, known = context.plan, context.facts
-    todo = [_grant_role(each, context) for each in plan.roles if f"role:{each.name}" not in known]
-    if plan.scopes and "scopes" not in known:
+    todo = [_grant_role(each, context) for each in plan.roles if role_step(each) not in known]
+    if plan.scopes and SCOPES_STEP not in known:
         todo.append(_grant_scopes(context))
     for ended in await asyncio.gather(*todo, return_exceptions=True):
         if isinstance(ended, BaseException):
@@ -81,18 +84,23 @@ async def _leave(_: StepContext) -> None:
     """Remove nothing: a grant that the bot may not remove goes with the service principal."""
 
 
+def role_step(permission: Permission) -> str:
+    """Return the name of the step that grants an application permission."""
+    return f"role:{permission.name}"
+
+
 def _role(permission: Permission) -> Step:
     name = permission.name
     do, undo = partial(_grant_role, permission), partial(_revoke, partial(_revoke_role, permission))
     title, creates = f"Grant {name}", f"the grant of {name}"
-    return Step(f"role:{name}", title, do, undo, creates=creates, lasting=True)
+    return Step(role_step(permission), title, do, undo, creates=creates, lasting=True)
 
 
 def _scopes(plan: Plan) -> Step:
     names = ", ".join(permission.name for permission in plan.scopes)
     undo = partial(_revoke, _revoke_scopes)
     title, creates = f"Grant {names} (delegated)", f"the delegated grant of {names}"
-    return Step("scopes", title, _grant_scopes, undo, creates=creates, lasting=True)
+    return Step(SCOPES_STEP, title, _grant_scopes, undo, creates=creates, lasting=True)
 
 
 async def _grant_role(permission: Permission, context: GrantContext) -> Facts:

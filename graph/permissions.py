@@ -45,6 +45,9 @@ class Permission:
     id: str
     meaning: str
 
+    def __str__(self) -> str:
+        return f"{self.name} ({KIND_WORDS[self.kind]})"
+
 
 class NotAllowed(Exception):
     """A permission outside the catalogue. Its text is a sentence for people."""

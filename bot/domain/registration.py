@@ -132,11 +132,18 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Consent:
-    """What the latest look at an administrator's grants has found, beside those that came."""
+    """What the latest look at an administrator's grants has found. Permissions are written as in
+    “User.Read.All (application)”.
+    """
 
     at: datetime
+    granted: tuple[str, ...] = ()
+    missed: tuple[str, ...] = ()  # granted at the look before: a replica may lag
+    withdrawn: tuple[str, ...] = ()  # granted before, and missed twice
     extras: tuple[str, ...] = ()  # harmless ones that the Entra admin centre has added
-    withdrawn: tuple[str, ...] = ()  # those that were there before
+    foreign: tuple[str, ...] = ()  # sentences on what was not approved
+    sees_scopes: bool = True  # whether the bot may see delegated grants
+    trouble: str | None = None  # why the bot could not look
     by: str = ""  # the Slack user id of the approver who has signed in and granted, if one has
     account: str = ""  # as the tenant names the account of that approver
     context: str = ""  # the authentication context of that sign-in, if one was asked for

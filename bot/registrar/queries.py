@@ -15,10 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
 from bot.approval.rules import EITHER
+from bot.domain.events import Event
 from bot.domain.people import Person, Refusal
-from bot.domain.registration import Registration
+from bot.domain.registration import Registration, Status
 from bot.registrar.access import Access
-from bot.storage import history, queries, runs
+from bot.storage import audit, history, queries, runs
 from bot.storage.history import Entry, HistoryPage
 from bot.storage.queries import Health, ListKind, ListPage, Mark
 from bot.worker.loops import run_guarded
@@ -81,8 +82,20 @@ class Queries:
         async with self.access.services.database.reading() as tx:
             return await self.access.loaded(tx, id.upper())
 
-    def consent_page(self, registration: Registration) -> str:
-        """Return the address where an administrator consents to the application's permissions."""
+    async def consent_page(self, registration: Registration) -> str:
+        """Return the address where an administrator has to consent, or nothing if none has to, or
+        the client id is not the one that was signed.
+        """
+        if registration.status is not Status.WAITING_FOR_CONSENT:
+            return ""
+        try:
+            async with self.access.services.database.reading() as tx:
+                entries = await audit.checked(tx, registration)
+        except Refusal:
+            return ""
+        signed = [it.details.get("app_id") for it in entries if it.what == Event.CONSENT_AWAITED]
+        if signed[-1:] != [registration.app_id]:
+            return ""
         settings = self.access.services.settings
         return settings.cloud.permissions_page(settings.tenant_id, registration.app_id)
 

@@ -19,6 +19,7 @@ from bot.registrar.kinds import check_idle
 from bot.storage import (
     approval_requests,
     audit,
+    consents,
     decisions,
     history,
     messages,
@@ -117,12 +118,14 @@ class Recovery:
         Raises Refusal.
         """
         id, now = id.upper(), self.access.now()
+        found = await self.access.loaded_for(Verb.CHECK, id, by)
+        if found.status is Status.WAITING_FOR_CONSENT:
+            # Without a lock, which would redraw every card. The last look may have been just now.
+            async with self.access.services.database.transaction() as tx:
+                await timers.hasten(tx, id, TimerKind.CONSENT, now + CONSENT_PAUSE)
+            return found.status
         async with self.access.locked_for(Verb.CHECK, id, by) as (tx, registration):
             check_idle(registration)
-            if registration.status is Status.WAITING_FOR_CONSENT:
-                # The last look may have been just now.
-                await timers.bring_forward(tx, id, TimerKind.CONSENT, now + CONSENT_PAUSE)
-                return registration.status
             await check_limit(tx, CHECKS, now=now, registration=id)
             await runs.add(tx, registration=id, kind=RunKind.CHECK, subject=by.user_id, now=now)
             await history.write(tx, id, Event.CHECK_REQUESTED, by=by, now=now)
@@ -131,7 +134,7 @@ class Recovery:
 
 @dataclass(frozen=True)
 class Revocation:
-    """From an application in use to its deletion."""
+    """From an application to its deletion."""
 
     access: Access
 
@@ -140,7 +143,7 @@ class Revocation:
         _check_not_revoking(await self.access.loaded_for(Verb.REVOKE, id, by))
 
     async def revoke(self, id: str, *, by: Person) -> None:
-        """Delete everything that a ready registration has in Entra, or try that again now.
+        """Delete everything that a registration has in Entra, or try that again now.
 
         The secret is closed with the same commit: from then on it cannot be shown. A mask that is
         due stays due, because it is unknown what stands on a screen. An open run has lost its point
@@ -158,6 +161,7 @@ class Revocation:
                     await secrets.close(tx, secret.id, reason, now=now)
                 await self._tell(tx, registration, by)
             await registrations.update(tx, id, deadline=None, failure=None)
+            await consents.stop(tx, id)
             await timers.cancel_all(tx, id, but=TimerKind.MASK)
             await runs.add(tx, registration=id, kind=RunKind.REVOKE, now=now)
             await history.write(tx, id, Event.REVOKE_REQUESTED, by=by, now=now)

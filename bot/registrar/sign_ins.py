@@ -6,7 +6,7 @@ Each of these is a transaction; what they say to Entra in between is in bot/serv
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import Verb
 from bot.domain.events import Event
 from bot.domain.people import Person, Refusal
-from bot.domain.registration import Registration, Status
+from bot.domain.registration import Consent, Registration, Status
 from bot.registrar.access import Access
-from bot.runs.consent import ConsentOutcome
+from bot.runs.consent import is_whole, note, seen
 from bot.settings.consent_client import ApproverSignIns
-from bot.storage import audit, history, registrations, sign_ins
+from bot.storage import audit, consents, history, registrations, sign_ins
 from bot.storage.sign_ins import SignInAttempt, digest
 from bot.storage.vault import SealBroken
 from graph.approver_sign_in import Begun
@@ -140,12 +140,15 @@ class SignIns:
         """
         settings = self.access.services.settings.approver_sign_ins
         context = (settings.consent_client.auth_context if settings else None) or ""
-        how = {"by": by.user_id, "account": account, "context": context}
+        id, now = registration.id, self.access.now()
         async with self.access.services.writing() as tx:
-            current = await registrations.locked(tx, registration.id)
+            current = await registrations.locked(tx, id)
             if current is not None and current.status is Status.WAITING_FOR_CONSENT:
-                outcome = ConsentOutcome(self.access.services)
-                await outcome.note(tx, current, found, granter=by, how=how)
+                known = seen(current.consent or Consent(at=now), found, now)
+                after = replace(known, by=by.user_id, account=account, context=context)
+                await note(tx, current, after, found, now=now)
+                if is_whole(current, found) and current.run is None:
+                    await consents.go_on(tx, id, now=now, by=by)
             current = await registrations.get(tx, registration.id)
         assert current is not None
         return current.status

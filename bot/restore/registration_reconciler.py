@@ -14,6 +14,7 @@ from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import RemovalReason, Secret, SecretState
 from bot.runs.base import CLEANUP_TIMERS
 from bot.storage import (
+    consents,
     decisions,
     history,
     messages,
@@ -196,6 +197,7 @@ class RegistrationReconciler:
         is_move = target is not self.copy.status
         if is_move:
             await registrations.move_restored(tx, id, target, failure=None, deadline=None)
+            await consents.stop(tx, id)
         for kind in (TimerKind.REMOVE_UNREAD, TimerKind.REMIND_UNREAD, TimerKind.UNKNOWN):
             await timers.cancel(tx, id, kind)
         match target:

@@ -16,19 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState
 from bot.domain.events import Event, Subject
-from bot.domain.lifetimes import (
-    CONSENT_PAUSE,
-    CONSENT_REMINDERS,
-    CONSENT_TTL,
-    FIRST_CHECK,
-    UNREAD_SECRET,
-)
+from bot.domain.lifetimes import FIRST_CHECK, UNREAD_SECRET
 from bot.domain.people import Refusal
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import RemovalReason
 from bot.planning.plans import plan_request_of
 from bot.runs.base import RunBase, changed, failed, failing, gone, tampered
+from bot.runs.consent import ConsentCheck
 from bot.runs.journal import BatchWriter, Entry, Superseded
 from bot.services import Services
 from bot.storage import (
@@ -64,10 +59,12 @@ class Provisioning(RunBase):
         """`go_on` raises CancelledError once the process stops: the run is begun again later."""
         super().__init__(services)
         self._go_on = go_on
+        self._consent = ConsentCheck(services)
         self._writer = BatchWriter(services)
 
     async def provision(self, run: Run) -> None:
-        """Walk the stages of an approved plan: everything, or what a new secret needs.
+        """Walk the stages of an approved plan: everything, or what a new secret needs. While an
+        administrator has to consent, the run ends, and another one goes on after that.
 
         Raises StepFailed or Superseded.
         """
@@ -75,8 +72,10 @@ class Provisioning(RunBase):
         await self._check_made(context)
         for stage in stages(context.plan):
             self._go_on()
-            if any(each.is_awaited and each.name not in context.facts for each in stage):
-                await self._await_consent(run)
+            awaited = [each.name for each in stage if each.is_awaited]
+            if awaited and run.kind is not RunKind.REGISTER:
+                continue  # a new secret changes no grant; the checks compare what there is
+            if awaited and not await self._consent.is_given(run, context, awaited):
                 return
             found = await self._stage(run, stage, context)
             context = replace(context, facts={**context.facts, **found})
@@ -205,23 +204,6 @@ class Provisioning(RunBase):
             raise Superseded
         return new_facts
 
-    async def _await_consent(self, run: Run) -> None:
-        """End the run until an administrator has granted the permissions, and call for that."""
-        async with self._services.writing() as tx:
-            if not await self._end(tx, run, RunOutcome.AWAITS_CONSENT):
-                return
-            now, id = self._clock.now(), run.registration
-            until = now + CONSENT_TTL
-            await registrations.move(
-                tx, id, Status.WAITING_FOR_CONSENT, deadline=until, failure=None, consent=None
-            )
-            await timers.add(tx, id, TimerKind.CONSENT, now + CONSENT_PAUSE)
-            await timers.add(tx, id, TimerKind.REMIND_CONSENT, now + CONSENT_REMINDERS[0])
-            channel = self._services.settings.approval_channel
-            await messages.add(tx, id, MessageKind.CONSENT, channel)
-            await history.write(tx, id, Event.CONSENT_AWAITED, now=now)
-            await self.tell(tx, run)
-
     async def _remove_replaced(self, run: Run) -> None:
         """Remove the secret that a new one replaces. One that is older is still in use."""
         registration = await self._registration(run)
@@ -271,7 +253,7 @@ def _planned(run: Run, plan: Plan, facts: FactsByStep) -> list[PlannedStep]:
         PlannedStep(stage=number, name=each.name, title=each.title, lasting=each.lasting)
         for number, stage in enumerate(stages(plan))
         for each in stage
-        if run.kind is RunKind.REGISTER or each.name not in facts
+        if run.kind is RunKind.REGISTER or not (each.is_awaited or each.name in facts)
     ]
 
 

@@ -7,7 +7,7 @@ one finishes, and grants that were made already are found by the watch or by tha
 import asyncio
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -16,9 +16,10 @@ from bot.domain.registration import Registration, Status
 from bot.planning.plans import consenters
 from bot.registrar import Registrar
 from bot.registrar.sign_ins import Offer, check_browser, cookie_of
+from bot.runs.consent import awaited_of, awaited_steps
 from bot.services import Services
 from graph.approver_sign_in import AGAIN, ApproverSignIn, SignedIn
-from graph.consent import Awaited, Granted, look
+from graph.consent import Granted, look
 from graph.errors import Forbidden, GraphError
 from graph.grants import grant_for
 from graph.plan import Plan
@@ -96,7 +97,7 @@ class ConsentFlow:
         plan = Plan.from_json(dict(registration.plan or {}))
         try:
             async with asyncio.timeout(self.grant_seconds):
-                found = await self._look(registration, plan)
+                found = await self._look(registration)
                 if found.foreign:
                     return found
                 await self._grant_missing(registration, plan, signed_in, found)
@@ -107,17 +108,13 @@ class ConsentFlow:
             ) from None
         except GraphError as error:
             raise _refused(error, registration.id) from None
-        names = [
-            *(f"role:{each.name}" for each in plan.roles),
-            *(["scopes"] if plan.scopes else []),
-        ]
-        return Granted(steps=frozenset(names), extras=found.extras, foreign=())
+        granted, steps = (*plan.roles, *plan.scopes), awaited_steps(registration)
+        return replace(found, permissions=frozenset(granted), steps=frozenset(steps))
 
-    async def _look(self, registration: Registration, plan: Plan) -> Granted:
+    async def _look(self, registration: Registration) -> Granted:
         """Return what is granted already, as the bot itself sees it. Raises GraphError."""
         id, tenant, now = registration.id, self.services.tenant, self.services.clock.now()
-        principal = str(registration.facts["service_principal"]["object_id"])
-        awaited = [Awaited(registration=id, principal_id=principal, plan=plan)]
+        awaited = [awaited_of(registration)]
         found = await look(tenant.graph, awaited, tenant_cache=tenant.tenant_cache, now=now)
         seen = found[id]
         if isinstance(seen, GraphError):
@@ -172,7 +169,10 @@ def _outcome(registration: Registration, found: Granted, status: Status) -> str:
     """Say what came of it. Raises Refusal if nothing was granted."""
     id = registration.id
     if found.foreign:
-        raise Refusal(f"Somebody has granted more than was approved, so {id} has failed.")
+        raise Refusal(
+            f"There is more in Entra than was approved, so nothing was granted for {id}."
+            f" Its card says what: {' '.join(found.foreign)}"
+        )
     if status is Status.APPROVED:
         return (
             f"The permissions of {id} are granted. The bot goes on; its card shows how far it is."

@@ -78,6 +78,8 @@ def replay(entries: Sequence[Entry]) -> Expected:
                 owners.add(requester)
             case "ready" if not plan.is_carried_out:
                 plan.is_carried_out, made_at = True, entry.at
+            case Event.CONSENT_GIVEN if not plan.is_carried_out:
+                plan.at = entry.at  # an administrator has decided, too
             case "planned":
                 planned = entry.details.get("digest")
             case "asked" if kind is not RequestKind.PLAN:

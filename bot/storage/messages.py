@@ -127,17 +127,16 @@ async def end_reminders(
     tx: AsyncConnection, registration: str, waiting: sa.Select[tuple[str]]
 ) -> None:
     """Let the reminders of requests that no longer wait be drawn once more."""
-    await tx.execute(
-        sa.update(messages)
-        .where(
-            messages.c.registration == registration,
-            messages.c.kind == MessageKind.REMINDER,
-            messages.c.subject.not_in(waiting),
-            messages.c.wanted == 1,
-            messages.c.gone.is_(False),
-        )
-        .values(wanted=2, shown_at=None)
-    )
+    await redraw_once(tx, registration, MessageKind.REMINDER, messages.c.subject.not_in(waiting))
+
+
+async def redraw_once(
+    tx: AsyncConnection, registration: str, kind: MessageKind, *which: sa.ColumnElement[bool]
+) -> None:
+    """Let messages that tell of one moment be drawn once more, because that is over."""
+    is_of = (messages.c.registration == registration, messages.c.kind == kind, *which)
+    is_first = (messages.c.wanted == 1, messages.c.gone.is_(False))
+    await update(tx, messages, *is_of, *is_first, wanted=2, shown_at=None)
 
 
 async def exists(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -76,7 +76,7 @@ async def remind_of(
 def _due(kind: sa.ColumnElement[bool]) -> sa.Select[Any]:
     is_due = timers.c.at <= sa.bindparam("now")
     found = sa.select(timers).where(is_due, kind)
-    return found.order_by(timers.c.at).limit(sa.bindparam("limit"))
+    return found.order_by(timers.c.at, timers.c.id).limit(sa.bindparam("limit"))
 
 
 _CONSENT = _due(timers.c.kind == TimerKind.CONSENT)
@@ -84,18 +84,17 @@ _OTHERS = _due(timers.c.kind != TimerKind.CONSENT)
 
 
 async def find_due(
-    tx: AsyncConnection, now: datetime, *, limit: int, unreadable: Unreadable | None = None
+    tx: AsyncConnection,
+    now: datetime,
+    *,
+    limit: int,
+    of_consent: bool = False,
+    unreadable: Unreadable | None = None,
 ) -> Sequence[Timer]:
-    """Return the timers that are due, oldest first, but for those of `find_due_consents`."""
+    """Return the timers that are due, oldest first: those of the consent watch, or all others."""
+    query = _CONSENT if of_consent else _OTHERS
     return await read_each(
-        tx, _OTHERS, _timer, id=timers.c.id, unreadable=unreadable, now=now, limit=limit
-    )
-
-
-async def find_due_consents(tx: AsyncConnection, now: datetime, *, limit: int) -> Sequence[Timer]:
-    """Return the timers of registrations whose grants are to be looked at now, oldest first."""
-    return await read_each(
-        tx, _CONSENT, _timer, id=timers.c.id, unreadable=None, now=now, limit=limit
+        tx, query, _timer, id=timers.c.id, unreadable=unreadable, now=now, limit=limit
     )
 
 
@@ -109,10 +108,16 @@ async def claim(tx: AsyncConnection, timer: Timer, *, until: datetime) -> bool:
     return await update(tx, timers, timers.c.id == timer.id, timers.c.at == timer.at, at=until) == 1
 
 
-async def move(tx: AsyncConnection, registration: str, kind: TimerKind, at: datetime) -> None:
-    """Make the registration's timer of this kind due then."""
-    is_of = sa.and_(timers.c.registration == registration, timers.c.kind == kind)
-    await update(tx, timers, is_of, at=at)
+async def hasten(tx: AsyncConnection, registration: str, kind: TimerKind, latest: datetime) -> None:
+    """Make the registration's timers of this kind due then at the latest. A process that has
+    claimed one of them, and would put it off, finds it changed.
+    """
+    found = sa.select(timers.c.id, timers.c.at).where(
+        timers.c.registration == registration, timers.c.kind == kind
+    )
+    for row in (await tx.execute(found)).all():
+        at = min(row.at, latest) + timedelta(microseconds=1)
+        await update(tx, timers, timers.c.id == row.id, at=at)
 
 
 async def delete(tx: AsyncConnection, id: str) -> bool:

@@ -1,38 +1,76 @@
 """Wait for an administrator's consent: look at the grants, and go on once all of them are there.
 
 Each registration is looked at at most once a minute, and less often the longer it waits. A look
-that has found nothing new changes one timer, so that many may wait at no cost.
+that has found nothing new changes one timer, so that many may wait at no cost. Reads lag, so a loss
+and a thing that was not approved are believed at the second look.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from typing import NamedTuple
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.lifetimes import CONSENT_PAUSE, CONSENT_TTL
-from bot.domain.registration import Registration, Status
+from bot.domain.lifetimes import CONSENT_LONGEST_PAUSE, CONSENT_PAUSE, CONSENT_TTL
+from bot.domain.registration import Consent, Registration, Status
 from bot.domain.runs import Failure
-from bot.runs.consent import STEP, ConsentOutcome, awaited
+from bot.runs.consent import awaited_of, is_whole, note, seen
 from bot.services import Services
-from bot.storage import registrations, timers
+from bot.storage import consents, registrations, timers
 from bot.storage.timers import Timer
-from bot.worker.loops import Loop
-from graph.consent import MOST_AT_ONCE, Awaited, Granted, look
-from graph.errors import GraphError, NotFound
-from graph.plan import Plan
+from bot.worker.loops import Loop, report_bug, run_guarded
+from graph.consent import MOST_AT_ONCE, Granted, look
+from graph.errors import GraphError, NotFound, NotOurs
 from graph.retry import REPLICATION_TIME
 
 log = structlog.get_logger()
 
-TOO_LATE = Failure(
-    step=STEP,
-    sentence=f"No administrator has consented within {CONSENT_TTL.days} days.",
-    advice="Press Undo to remove the application; after that, Ask again asks for a new approval.",
+SHARE = 10
+"""The pause before the next look is this part of the time since it began to wait."""
+LOOK_SECONDS = 20.0
+"""Real seconds for reading: the next look comes anyway, and a stop waits for this one."""
+UNREADABLE = CONSENT_LONGEST_PAUSE
+"""How long a row that cannot be read is left alone."""
+STEP = "Admin consent"
+THEN = "It is being undone; after that, Ask again asks for a new approval."
+
+
+class Ending(NamedTuple):
+    """How a wait ends without consent."""
+
+    code: str
+    failure: Failure
+    may_be_retried: bool = False
+
+
+TOO_LATE = Ending(
+    "ConsentLate",
+    Failure(
+        step=STEP,
+        sentence=f"No administrator has consented within {CONSENT_TTL.days} days.",
+        advice=THEN,
+    ),
 )
-GONE = Failure(
-    step=STEP,
-    sentence="The service principal was deleted in Entra while it waited for consent.",
-    advice="Press Undo; after that, Ask again asks for a new one.",
+GONE = Ending(
+    "ConsentGone",
+    Failure(
+        step=STEP,
+        sentence="The application was deleted in Entra while it waited for consent.",
+        advice=THEN,
+    ),
+)
+FOREIGN = Ending(
+    "ConsentForeign",
+    Failure(
+        step=STEP,
+        sentence="There is more in Entra than was approved.",
+        advice="Remove it in the Entra admin centre and press Retry, or press Undo.",
+    ),
+    may_be_retried=True,
 )
 
 
@@ -43,7 +81,6 @@ class ConsentWatch:
         self._services = services
         self._database = services.database
         self._clock = services.clock
-        self._outcome = ConsentOutcome(services)
         self.loop = Loop("consent", self.look, every=every)
 
     async def look(self) -> None:
@@ -51,81 +88,147 @@ class ConsentWatch:
         if self._services.entra.missing is not None:
             return
         due = await self._claimed()
-        if not due:
+        waiting: dict[str, tuple[Timer, Registration]] = {}
+        for timer in due:
+            await self._guarded(timer, partial(self._load, timer, waiting))
+        if not waiting:
             return
-        async with self._database.reading() as tx:
-            read = [await registrations.get(tx, each.registration) for each in due]
-        waiting = [it for it in read if it and it.status is Status.WAITING_FOR_CONSENT]
-        found = await self._read(waiting)
-        unchanged = [it for it in waiting if not await self._judge(it, found.get(it.id))]
-        async with self._database.transaction() as tx:
-            for registration in unchanged:
-                await self._outcome.plan_next(tx, registration)
+        found = await self._read([registration for _, registration in waiting.values()])
+        for id, (timer, registration) in waiting.items():
+            await self._guarded(timer, partial(self._judge, timer, registration, found.get(id)))
         if len(due) == MOST_AT_ONCE:
             self.loop.look_now()
 
+    async def _guarded(self, timer: Timer, act: Callable[[], Awaitable[None]]) -> None:
+        """Do it for one registration; what fails is put off, and delays nothing else."""
+        if await run_guarded(f"consent of {timer.registration}", act):
+            await self._postpone(timer.id)
+
+    async def _postpone(self, timer: str) -> None:
+        async with self._database.transaction() as tx:
+            await timers.postpone(tx, timer, self._clock.now() + UNREADABLE)
+
     async def _claimed(self) -> Sequence[Timer]:
         """Return the timers that are due, and put them off, so that no replica looks, too."""
-        now = self._clock.now()
+        now, unreadable = self._clock.now(), dict[str, Exception]()
         async with self._database.reading() as tx:
-            due = await timers.find_due_consents(tx, now, limit=MOST_AT_ONCE)
+            due = await timers.find_due(
+                tx, now, limit=MOST_AT_ONCE, of_consent=True, unreadable=unreadable.__setitem__
+            )
+        for id, error in unreadable.items():
+            report_bug(f"timer {id}", error)
+            await self._postpone(id)
         if not due:
             return ()
+        until = now + CONSENT_PAUSE
         async with self._database.transaction() as tx:
-            return [each for each in due if await timers.claim(tx, each, until=now + CONSENT_PAUSE)]
+            return [
+                replace(each, at=until) for each in due if await timers.claim(tx, each, until=until)
+            ]
+
+    async def _load(self, timer: Timer, waiting: dict[str, tuple[Timer, Registration]]) -> None:
+        """Read a registration that waits. The timer of one that does not has lost its point."""
+        async with self._database.reading() as tx:
+            registration = await registrations.get(tx, timer.registration)
+        if registration is not None and registration.status is Status.WAITING_FOR_CONSENT:
+            awaited_of(registration)  # which raises if it cannot be read
+            waiting[registration.id] = timer, registration
+            return
+        async with self._database.transaction() as tx:
+            await timers.delete(tx, timer.id)
 
     async def _read(self, waiting: Sequence[Registration]) -> Mapping[str, Granted | GraphError]:
-        those = [
-            Awaited(
-                registration=each.id,
-                principal_id=str(each.facts["service_principal"]["object_id"]),
-                plan=Plan.from_json(dict(each.plan or {})),
-            )
-            for each in waiting
-        ]
-        tenant = self._services.tenant
+        tenant, awaited = self._services.tenant, [awaited_of(each) for each in waiting]
         try:
-            return await look(
-                tenant.graph, those, tenant_cache=tenant.tenant_cache, now=self._clock.now()
-            )
-        except GraphError as error:
-            log.warning("consent not looked at", code=error.code, request=error.request_id)
+            async with asyncio.timeout(LOOK_SECONDS):
+                return await look(
+                    tenant.graph, awaited, tenant_cache=tenant.tenant_cache, now=self._clock.now()
+                )
+        except (GraphError, TimeoutError) as error:
+            log.warning("consent not looked at", code=getattr(error, "code", "TimeoutError"))
             return {}
 
-    async def _judge(self, registration: Registration, found: Granted | GraphError | None) -> bool:
-        """Bring a registration to what was found. False if that is nothing new."""
-        now, deadline = self._clock.now(), registration.deadline
-        if isinstance(found, Granted) and _is_news(registration, found):
-            async with self._services.writing() as tx:
-                current = await registrations.locked(tx, registration.id)
-                if current is not None and current.status is Status.WAITING_FOR_CONSENT:
-                    await self._outcome.note(tx, current, found)
-            return True
-        if isinstance(found, NotFound) and _is_settled(registration, now):
-            await self._fail(registration, GONE)
-            return True
-        if isinstance(found, Granted) and deadline is not None and deadline <= now:
-            await self._fail(registration, TOO_LATE)
-            return True
-        return False
-
-    async def _fail(self, registration: Registration, failure: Failure) -> None:
+    async def _judge(
+        self, timer: Timer, registration: Registration, found: Granted | GraphError | None
+    ) -> None:
+        """Bring a registration to what was found, and plan the next look."""
+        now = self._clock.now()
+        before = registration.consent or Consent(at=now)
+        after, ending = seen(before, found, now), _ending(registration, before, found, now)
+        goes_on = isinstance(found, Granted) and is_whole(registration, found)
+        if ending is None and not goes_on and replace(after, at=before.at) == before:
+            async with self._database.transaction() as tx:
+                await self._plan_next(tx, timer, registration)
+            return
         async with self._services.writing() as tx:
             current = await registrations.locked(tx, registration.id)
-            if current is not None and current.status is Status.WAITING_FOR_CONSENT:
-                await self._outcome.fail(tx, current, failure)
+            # Whatever has changed it meanwhile, this look may be older. The next one comes soon.
+            if current is None or current.version != registration.version + 1:
+                return
+            await note(tx, current, after, found, now=now)
+            if ending is not None:
+                await self._end(tx, current, ending, after)
+            elif goes_on and current.run is None:
+                await consents.go_on(tx, current.id, now=now)
+            else:
+                await self._plan_next(tx, timer, current)
+
+    async def _plan_next(
+        self, tx: AsyncConnection, timer: Timer, registration: Registration
+    ) -> None:
+        """Let the next look come, unless a user has asked for one meanwhile."""
+        now, deadline = self._clock.now(), registration.deadline or self._clock.now()
+        waited = now - (deadline - CONSENT_TTL)
+        pause = min(max(waited / SHARE, CONSENT_PAUSE), CONSENT_LONGEST_PAUSE)
+        await timers.claim(tx, timer, until=max(min(now + pause, deadline), now + CONSENT_PAUSE))
+
+    async def _end(
+        self, tx: AsyncConnection, registration: Registration, ending: Ending, after: Consent
+    ) -> None:
+        now, foreign = self._clock.now(), after.foreign
+        sentence = " ".join([ending.failure.sentence, *foreign])
+        await consents.fail(
+            tx,
+            registration,
+            replace(ending.failure, sentence=sentence),
+            code=ending.code,
+            now=now,
+            may_be_retried=ending.may_be_retried,
+            foreign=foreign,
+        )
+        if ending is FOREIGN:
+            channel = self._services.settings.approval_channel
+            await consents.alarm(tx, registration.id, foreign, now=now, approval_channel=channel)
+        ids = {"registration": registration.id, "code": ending.code, "foreign": len(foreign)}
+        log.warning("consent not given", **ids)
 
 
-def _is_news(registration: Registration, found: Granted) -> bool:
-    """Whether this is another state than the one that is stored."""
-    names = set(awaited(registration))
-    had = {name for name in names if name in registration.facts}
-    extras = registration.consent.extras if registration.consent else ()
-    is_whole = names <= found.steps
-    return is_whole or bool(found.foreign) or found.steps != had or found.extras != extras
+def _ending(
+    registration: Registration,
+    before: Consent,
+    found: Granted | GraphError | None,
+    now: datetime,
+) -> Ending | None:
+    """Return how the wait ends now, if it does."""
+    is_late = registration.deadline is not None and registration.deadline <= now
+    match found:
+        case None:  # an outage, which is waited for
+            return None
+        case Granted() if found.foreign:
+            return FOREIGN if before.foreign else None
+        case Granted():
+            return TOO_LATE if is_late and not is_whole(registration, found) else None
+        case NotOurs():
+            failure = Failure(step=STEP, sentence=found.sentence, advice=found.advice)
+            return Ending(found.code, failure, may_be_retried=True)
+        case NotFound() if _is_settled(registration, now) and before.trouble == found.sentence:
+            return GONE
+        case _ if is_late:
+            return Ending(found.code, Failure(step=STEP, sentence=found.sentence, advice=THEN))
+    return None
 
 
 def _is_settled(registration: Registration, now: datetime) -> bool:
-    """Whether Entra has known the service principal for long enough to miss it."""
+    """Whether Entra has known the application for long enough to miss it."""
     made_at = registration.facts["service_principal"].get("created_at")
     return made_at is None or datetime.fromisoformat(made_at) + REPLICATION_TIME <= now

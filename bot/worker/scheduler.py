@@ -14,12 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.approval_requests import ApprovalRequest, RequestState
 from bot.domain.events import Event
-from bot.domain.lifetimes import CONSENT_REMINDERS, CONSENT_TTL, DAY, ENGINE_RETENTION
+from bot.domain.lifetimes import DAY, ENGINE_RETENTION
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import RemovalReason, SecretState
 from bot.services import Services
 from bot.storage import (
+    consents,
     decisions,
     history,
     messages,
@@ -243,7 +244,8 @@ class Scheduler:
             case TimerKind.REMIND_UNREAD:
                 await secret_notices.remind(tx, registration, subject.secret, now)
             case TimerKind.REMIND_CONSENT:
-                await self._remind_of_consent(tx, registration)
+                channel = self._services.settings.approval_channel
+                await consents.remind(tx, registration, now=now, approval_channel=channel)
             case TimerKind.TELL_EXPIRY:
                 await self._tell_expiry(tx, timer, registration)
             case _:
@@ -265,18 +267,6 @@ class Scheduler:
         await messages.add(tx, id, MessageKind.REMINDER, channel, subject=timer.subject)
         await history.write(tx, id, Event.REMINDED, now=now)
         await timers.remind_of(tx, id, request.id, request.asked_at, now)
-
-    async def _remind_of_consent(self, tx: AsyncConnection, registration: Registration) -> None:
-        """Remind the approvers that an administrator has to consent, and plan the next reminder."""
-        id, now, until = registration.id, self._clock.now(), registration.deadline
-        if registration.status is not Status.WAITING_FOR_CONSENT or until is None:
-            return
-        channel = self._services.settings.approval_channel
-        await messages.add(tx, id, MessageKind.CONSENT, channel)
-        await history.write(tx, id, Event.REMINDED, now=now)
-        later = (until - CONSENT_TTL + each for each in CONSENT_REMINDERS)
-        if (at := next((it for it in later if it > now), None)) is not None:
-            await timers.add(tx, id, TimerKind.REMIND_CONSENT, at)
 
     async def _tell_expiry(
         self, tx: AsyncConnection, timer: Timer, registration: Registration

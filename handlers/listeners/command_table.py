@@ -75,7 +75,7 @@ async def _status(it: Interaction, parsed: Parsed) -> Answer:
         quorum=it.registrar.quorum(found),
         expected=await it.registrar.queries.expected(),
         plain=it.services.settings.plain_cards,
-        consent_page=it.registrar.queries.consent_page(found),
+        consent_page=await it.registrar.queries.consent_page(found),
     )
     in_full = it.registrar.queries.is_concerned(found, it.person)
     return card.status(found, drawing, in_full=in_full)
@@ -106,7 +106,7 @@ async def _values(it: Interaction, parsed: Parsed) -> Answer:
 
 
 async def _check(it: Interaction, parsed: Parsed) -> Answer:
-    """Compare a ready registration with what was approved; the result comes as a direct message."""
+    """Compare a ready registration with what was approved, or look for an awaited consent now."""
     status = await it.registrar.recovery.check(parsed.id, by=it.person)
     asked = consent.asked if status is Status.WAITING_FOR_CONSENT else drift.asked
     return asked(parsed.id)

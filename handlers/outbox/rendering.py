@@ -122,5 +122,5 @@ class Renderer:
             quorum=self.registrar.quorum(registration),
             expected=expected,
             plain=self.plain or is_plain,
-            consent_page=self.registrar.queries.consent_page(registration),
+            consent_page=await self.registrar.queries.consent_page(registration),
         )

@@ -1,16 +1,18 @@
 """Admin consent: who can give it, where, and how far it has come."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from slack_sdk.models.blocks import Block
 
-from bot.domain.lifetimes import SIGN_IN_TTL
+from bot.domain.lifetimes import CONSENT_LONGEST_PAUSE, SIGN_IN_TTL
 from bot.domain.registration import Registration, Status
 from bot.planning.plans import consenters
 from graph.permissions import KIND_WORDS
 from graph.plan import Plan
 from graph.rights import ConsentMode
 from handlers.views import buttons, ui
+from handlers.views.outcome import listed
 
 
 def awaited(registration: Registration, page: str) -> Iterator[Block]:
@@ -18,16 +20,12 @@ def awaited(registration: Registration, page: str) -> Iterator[Block]:
     if registration.status is not Status.WAITING_FOR_CONSENT:
         return
     yield from _task(registration, page)
-    found = registration.consent
-    if found is not None and found.withdrawn:
-        names = ", ".join(_name(each) for each in found.withdrawn)
-        yield ui.section(f":warning: Granted before, and withdrawn since: {names}")
-    if found is not None and found.extras:
-        yield ui.context(f"Added by the Entra admin centre and harmless: {', '.join(found.extras)}")
+    yield from _found(registration)
     if registration.deadline is not None:
+        minutes = CONSENT_LONGEST_PAUSE // timedelta(minutes=1)
         yield ui.context(
-            f"The bot looks every few minutes until {ui.when(registration.deadline)}, and goes on"
-            " by itself"
+            f"The bot looks every {minutes} minutes or more often until"
+            f" {ui.when(registration.deadline)}, and goes on by itself"
         )
 
 
@@ -83,6 +81,12 @@ def asked(id: str) -> str:
 def _task(registration: Registration, page: str) -> Iterator[Block]:
     """Yield what an administrator has to do, and how far it is done."""
     plan = Plan.from_json(dict(registration.plan or {}))
+    if not page:
+        yield ui.section(
+            ":warning: The database of this bot was changed by something else, so there is no link"
+            f" here. Grant nothing: `aad-setup audit verify {registration.id}` says more."
+        )
+        return
     by = consenters(plan)
     portal = (
         f"opens <{page}|API permissions> of this application in the Entra admin centre, checks that"
@@ -95,16 +99,28 @@ def _task(registration: Registration, page: str) -> Iterator[Block]:
             f" Otherwise {by} {portal}"
         )
     yield ui.section(how)
-    yield ui.section("\n".join(_grants(registration, plan)))
+    granted = registration.consent.granted if registration.consent else ()
+    states = {True: ":white_check_mark: granted", False: "not granted yet"}
+    yield ui.section(
+        "\n".join(
+            f"• {ui.code(each.name)} ({KIND_WORDS[each.kind]}): {states[str(each) in granted]}"
+            for each in (*plan.roles, *plan.scopes)
+        )
+    )
 
 
-def _grants(registration: Registration, plan: Plan) -> Iterator[str]:
-    """Yield each permission of the plan, and whether it is granted."""
-    for each in (*plan.roles, *plan.scopes):
-        step = "scopes" if each in plan.scopes else f"role:{each.name}"
-        state = ":white_check_mark: granted" if step in registration.facts else "not granted yet"
-        yield f"• {ui.code(each.name)} ({KIND_WORDS[each.kind]}): {state}"
-
-
-def _name(step: str) -> str:
-    return "the delegated permissions" if step == "scopes" else step.removeprefix("role:")
+def _found(registration: Registration) -> Iterator[Block]:
+    """Yield what else the latest look has found."""
+    found = registration.consent
+    if found is None:
+        return
+    if found.trouble is not None:
+        yield ui.section(f":warning: The bot could not look: {ui.escaped(found.trouble)}")
+    if found.foreign:
+        yield ui.section(f":warning: *Not approved, and there now*\n{listed(found.foreign)}")
+    if found.withdrawn:
+        yield ui.section(f":warning: Granted before, and withdrawn: {', '.join(found.withdrawn)}")
+    if found.extras:
+        yield ui.context(f"Added by the Entra admin centre and harmless: {', '.join(found.extras)}")
+    if not found.sees_scopes:
+        yield ui.context("The bot may not see delegated grants; none was asked for")

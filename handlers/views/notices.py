@@ -17,7 +17,7 @@ from handlers.views import buttons, ids, requests, ui
 from handlers.views.card import headline
 from handlers.views.outcome import is_doubtful
 
-ANSWERABLE = (Status.REFUSED, Status.DENIED, Status.EXPIRED, Status.FAILED)
+ANSWERABLE = (Status.REFUSED, Status.DENIED, Status.EXPIRED, Status.FAILED, Status.UNDONE)
 """States that the requester can answer by a button: *Ask again*, *Retry*, *Undo*."""
 STOPPED = {Status.FAILED: "failed", Status.REVOKING: "is not revoked yet: it stopped"}
 DECISIONS: Mapping[str, str] = {
@@ -67,6 +67,8 @@ def _news(registration: Registration, latest: Entry | None, quorum: Quorum) -> s
             return f"{ui.person(registration.votes[-1].person)} denied {name}: “{reason}”."
         case Status.REFUSED:
             return f"{name} can't be created:\n{reason}"
+        case Status.UNDONE if registration.reasons:
+            return f"{name} was undone. {reason}"
         case Status.EXPIRED:
             return f"{name} expired: no approver decided in time."
         case Status.REVOKING | Status.REVOKED if registration.revocation is not None:

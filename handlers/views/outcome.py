@@ -81,6 +81,8 @@ def _removed(registration: Registration) -> Iterator[Block]:
             )
         yield ui.section(left)
         return
+    if registration.status is Status.UNDONE and registration.reasons:
+        yield ui.section("\n".join(ui.escaped(reason) for reason in registration.reasons))
     if registration.deadline is None:
         yield ui.context("Everything that this registration had created in Entra is removed.")
     if registration.status is Status.REVOKED:

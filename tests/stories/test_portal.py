@@ -16,6 +16,7 @@ from bot.worker.consent_watch import ConsentWatch
 from tests.support.drift_story import by_hand
 from tests.support.running_bot import Bot
 from tests.support.story import Story
+from tests.support.waiting import eventually
 
 GRANTING = {"AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"}
 SEE = "DelegatedPermissionGrant.Read.All"
@@ -58,15 +59,10 @@ def app_id(story: Story) -> str:
 
 
 async def looked(
-    story: Story, id: str, words: str, *, pause: timedelta = timedelta(minutes=1)
+    story: Story, id: str, words: str, *, step: timedelta = timedelta(minutes=1)
 ) -> None:
-    """Let time pass until a look at the grants has brought the card to these words."""
-
-    def there() -> bool:
-        story.clock.move(pause)
-        return words in card(story, id)
-
-    await story.until(there)
+    """Let time pass until looks at the grants have brought the card to these words."""
+    await eventually(story, lambda: words in card(story, id), step=step)
 
 
 @pytest.mark.parametrize("rights", [(SEE,), ()], ids=["all scopes seen", "four rights"])
@@ -119,7 +115,7 @@ async def test_each_grant_is_ticked_as_it_comes_and_one_that_vanished_is_named(
     await looked(story, id, "User.Read.All (application): ✅ granted")
     assert "Directory.Read.All (application): not granted yet" in card(story, id)
     story.tenant.withdraw(app_id(story), "User.Read.All")
-    await looked(story, id, "withdrawn since: User.Read.All")
+    await looked(story, id, "withdrawn: User.Read.All")
     assert "User.Read.All (application): not granted yet" in card(story, id)
     story.tenant.grant_admin_consent(app_id(story))
     await looked(story, id, "is ready")
@@ -144,8 +140,11 @@ async def test_without_consent_in_a_week_it_fails_after_three_reminders(story: S
         story.clock.move(began + timedelta(days=days) - story.clock.now())
         await story.until(lambda: calls(story, id) >= count)  # noqa: B023 - awaited in this turn
         assert calls(story, id) == count
-    await looked(story, id, "No administrator has consented within 7 days", pause=CONSENT_TTL)
-    assert "[Undo]" in card(story, id)
+    await looked(story, id, "was undone", step=CONSENT_TTL)
+    assert "No administrator has consented within 7 days" in story.direct("rosa")
+    assert "[Ask again]" in story.direct("rosa")
+    assert story.tenant.applications == []
+    assert "no longer waits" in called(story)
 
 
 async def test_it_looks_once_a_minute_at_most_and_less_often_later(bot: Bot, stage: Stage) -> None:
@@ -237,13 +236,13 @@ async def test_an_application_that_is_deleted_meanwhile_is_not_waited_for(
 ) -> None:
     async with bot(**environ(stage, SEE), intervals=UNHURRIED) as running:
         story = Story(stage)
-        id = await waiting(story)
+        await waiting(story)
         async with by_hand(story) as hand:
             await hand.delete(f"/applications/{story.tenant.applications[-1]['id']}")
         for _ in range(20):
             story.clock.move(timedelta(minutes=1))
             await running.consent_watch.look()
-        await story.until(lambda: "was deleted in Entra" in card(story, id))
+        await story.until(lambda: "was deleted in Entra" in story.direct("rosa"))
 
 
 @pytest.mark.parametrize("seconds", [0, 5])

@@ -1,0 +1,105 @@
+"""An administrator's consent: wait for it, go on once it is there, or end without it.
+
+Each is part of a transaction that has locked the registration.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.events import Event
+from bot.domain.lifetimes import CONSENT_PAUSE, CONSENT_REMINDERS, CONSENT_TTL, UNDO_FAILED
+from bot.domain.people import Person
+from bot.domain.registration import Check, Registration, Status
+from bot.domain.runs import Failure, RunKind
+from bot.storage import history, messages, registrations, runs, timers
+from bot.storage.messages import MessageKind
+from bot.storage.timers import TimerKind
+
+
+async def begin(
+    tx: AsyncConnection, registration: Registration, *, now: datetime, approval_channel: str
+) -> None:
+    """Let it wait, and call for an administrator. The client id is signed with the history, because
+    the link for the administrator is made of it.
+    """
+    id, until = registration.id, now + CONSENT_TTL
+    await registrations.move(
+        tx, id, Status.WAITING_FOR_CONSENT, deadline=until, failure=None, consent=None
+    )
+    await timers.add(tx, id, TimerKind.CONSENT, now + CONSENT_PAUSE)
+    await plan_reminder(tx, id, until=until, now=now)
+    await messages.add(tx, id, MessageKind.CONSENT, approval_channel)
+    await messages.add_news(tx, id, registration.requester.user_id)
+    app_id = registration.facts["application"]["app_id"]
+    await history.write(tx, id, Event.CONSENT_AWAITED, now=now, app_id=app_id)
+
+
+async def remind(
+    tx: AsyncConnection, registration: Registration, *, now: datetime, approval_channel: str
+) -> None:
+    """Call for an administrator again while it waits, and plan the next call."""
+    id, until = registration.id, registration.deadline
+    if registration.status is not Status.WAITING_FOR_CONSENT or until is None:
+        return
+    await messages.add(tx, id, MessageKind.CONSENT, approval_channel)
+    await history.write(tx, id, Event.REMINDED, now=now)
+    await plan_reminder(tx, id, until=until, now=now)
+
+
+async def plan_reminder(tx: AsyncConnection, id: str, *, until: datetime, now: datetime) -> None:
+    """Add the next reminder of a wait that ends then."""
+    later = (until - CONSENT_TTL + each for each in CONSENT_REMINDERS)
+    if (at := next((it for it in later if it > now), None)) is not None:
+        await timers.add(tx, id, TimerKind.REMIND_CONSENT, at)
+
+
+async def go_on(tx: AsyncConnection, id: str, *, now: datetime, by: Person = history.BOT) -> None:
+    """Let a run make the secret: everything is granted. It looks once more before it does."""
+    await registrations.move(tx, id, Status.APPROVED, deadline=None, last_check=None)
+    await stop(tx, id)
+    await runs.add(tx, registration=id, kind=RunKind.REGISTER, now=now)
+    await history.write(tx, id, Event.CONSENT_GIVEN, by=by, now=now)
+
+
+async def stop(tx: AsyncConnection, id: str) -> None:
+    """Wait no longer: no look, no reminder, and the calls say so."""
+    for kind in (TimerKind.CONSENT, TimerKind.REMIND_CONSENT):
+        await timers.cancel(tx, id, kind)
+    await messages.redraw_once(tx, id, MessageKind.CONSENT)
+
+
+async def fail(
+    tx: AsyncConnection,
+    registration: Registration,
+    failure: Failure,
+    *,
+    code: str,
+    now: datetime,
+    may_be_retried: bool,
+    **details: Any,
+) -> None:
+    """End the wait. One that cannot be retried is undone at once, and its card says why after that,
+    too.
+    """
+    id, until = registration.id, now + UNDO_FAILED if may_be_retried else None
+    stored = {"deadline": until, "failure": asdict(failure)}
+    reasons = {} if may_be_retried else {"reasons": [failure.sentence]}
+    await registrations.move(tx, id, Status.FAILED, **stored, **reasons)
+    await stop(tx, id)
+    await timers.add(tx, id, TimerKind.UNDO, until or now)
+    await messages.add_news(tx, id, registration.requester.user_id)
+    run = RunKind.REGISTER
+    await history.write(tx, id, Event.FAILED, now=now, run=run, code=code, **details)
+
+
+async def alarm(
+    tx: AsyncConnection, id: str, foreign: Sequence[str], *, now: datetime, approval_channel: str
+) -> None:
+    """Tell the approvers what was not approved."""
+    check = Check(at=now, differences=tuple(foreign), alarming=tuple(foreign))
+    await registrations.set_check(tx, id, check)
+    await messages.add(tx, id, MessageKind.ALARM, approval_channel)
