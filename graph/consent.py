@@ -74,6 +74,7 @@ async def look(
     Takes one call of Graph for at most MOST_AT_ONCE registrations, and more only for long lists and
     unknown permissions. Raises GraphError.
     """
+    # By the token in use: with too few rights, a new one would be asked for at each look.
     sees_scopes = may_see_scopes(await graph.roles())
     calls = {each.registration: _reads(each, sees_scopes=sees_scopes) for each in awaited}
     answers = await graph.batch(

@@ -3,66 +3,39 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 import jwt
 import pytest
 
-from bot.app import Intervals
 from bot.domain.lifetimes import CONSENT_TTL
 from bot.playground.stage import Stage
 from bot.playground.tenant.tenant import PORTAL
 from bot.worker.consent_watch import ConsentWatch
 from tests.support.drift_story import by_hand
+from tests.support.portal_story import (
+    SEE,
+    UNHURRIED,
+    WAITS,
+    app_id,
+    batches,
+    called,
+    calls,
+    card,
+    environ,
+    looked,
+    waiting,
+)
 from tests.support.running_bot import Bot
 from tests.support.story import Story
-from tests.support.waiting import eventually
 
 GRANTING = {"AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"}
-SEE = "DelegatedPermissionGrant.Read.All"
-WAITS = "waits for an administrator's consent"
-UNHURRIED = Intervals(storage=0.1, consent=3600.0)
-"""Only the test itself lets the bot look at the grants."""
 DIRECTORY = {"Profile": "Directory reader (any vendor)"}
-
-
-def environ(stage: Stage, *rights: str) -> dict[str, str]:
-    """Return the settings of a bot with these rights that does not name a consent mode."""
-    bot = stage.tenant.add_administrator((*PORTAL, *rights))
-    return {
-        "ENTRA_CLIENT_ID": bot.client_id,
-        "ENTRA_CLIENT_SECRET": bot.client_secret,
-        "CONSENT_MODE": "",
-    }
 
 
 @pytest.fixture
 async def story(bot: Bot, stage: Stage) -> AsyncIterator[Story]:
     async with bot(**environ(stage, SEE), REQUESTERS="*"):
         yield Story(stage)
-
-
-async def waiting(story: Story, **values: Any) -> str:
-    """Ask and approve; return the id once it waits for consent."""
-    id = await story.ask(**values)
-    await story.workspace.click("ada", "Approve", on=story.card_of(id))
-    await story.until(lambda: WAITS in card(story, id) and calls(story, id) == 1)
-    return id
-
-
-def card(story: Story, id: str) -> str:
-    return story.workspace.text_of(story.card_of(id))
-
-
-def app_id(story: Story) -> str:
-    return str(story.tenant.applications[-1]["appId"])
-
-
-async def looked(
-    story: Story, id: str, words: str, *, step: timedelta = timedelta(minutes=1)
-) -> None:
-    """Let time pass until looks at the grants have brought the card to these words."""
-    await eventually(story, lambda: words in card(story, id), step=step)
 
 
 @pytest.mark.parametrize("rights", [(SEE,), ()], ids=["all scopes seen", "four rights"])
@@ -90,10 +63,6 @@ async def test_from_the_form_to_the_mask(bot: Bot, stage: Stage, rights: tuple[s
     assert not GRANTING & set(held)
     own = [each for each in story.tenant.log if each.caller_app_id == settings["ENTRA_CLIENT_ID"]]
     assert {each.status for each in own} <= {200, 201, 204}
-
-
-def called(story: Story) -> str:
-    return story.workspace.text_of(story.workspace.messages("approvals")[-1])
 
 
 async def test_a_profile_with_delegated_permissions_takes_the_right_to_see_them(
@@ -273,13 +242,3 @@ async def test_a_handover_while_it_waits_changes_who_gets_the_values(story: Stor
     story.tenant.grant_admin_consent(app_id(story))
     await looked(story, id, "is ready")
     await story.until(lambda: f"{id}: your connector values" in story.direct("hedy"))
-
-
-def calls(story: Story, id: str) -> int:
-    """Count the calls for an administrator in the approval channel."""
-    texts = map(story.workspace.text_of, story.workspace.messages("approvals"))
-    return sum(text.startswith(f"{id} needs admin consent") for text in texts)
-
-
-def batches(story: Story) -> int:
-    return len(story.tenant.calls("POST", "$batch"))

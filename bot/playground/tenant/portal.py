@@ -39,9 +39,16 @@ def grant_admin_consent(directory: Directory, app_id: str) -> None:
 
 
 def give(
-    directory: Directory, app_id: str, *, roles: Iterable[str] = (), scopes: Iterable[str] = ()
+    directory: Directory,
+    app_id: str,
+    *,
+    roles: Iterable[str] = (),
+    scopes: Iterable[str] = (),
+    user: str | None = None,
 ) -> None:
-    """Grant these permissions of Microsoft Graph, be they asked for or not."""
+    """Grant these permissions of Microsoft Graph, be they asked for or not; scopes for one user, if
+    an object id is given.
+    """
     principal, graph = _principal(directory, app_id), _principal(directory)
     held = {each["appRoleId"] for each in _of(directory, app_id, Kind.ASSIGNMENT, "principalId")}
     for name in roles:
@@ -53,6 +60,8 @@ def give(
             directory.store.put(kind, assignment["id"], assignment)
     if wanted := " ".join(scopes):
         grant = new_grant(directory, principal["id"], graph["id"], scope=wanted)
+        if user is not None:
+            grant |= {"consentType": "Principal", "principalId": user}
         directory.store.put(Kind.GRANT, grant["id"], grant)
 
 

@@ -300,9 +300,18 @@ class Tenant:
         """Press *Grant admin consent* on the application's API permissions page."""
         portal.grant_admin_consent(self._directory, app_id)
 
-    def give(self, app_id: str, *, roles: Iterable[str] = (), scopes: Iterable[str] = ()) -> None:
-        """Grant these to an application by other means, whatever it asks for."""
-        portal.give(self._directory, app_id, roles=roles, scopes=scopes)
+    def give(
+        self,
+        app_id: str,
+        *,
+        roles: Iterable[str] = (),
+        scopes: Iterable[str] = (),
+        user: str | None = None,
+    ) -> None:
+        """Grant these to an application by other means, whatever it asks for; scopes for one user,
+        if an object id is given.
+        """
+        portal.give(self._directory, app_id, roles=roles, scopes=scopes, user=user)
 
     def withdraw(self, app_id: str, *names: str) -> None:
         """Take permissions from an application."""
