@@ -542,6 +542,6 @@ async def test_more_than_was_approved_stops_it_before_anything_is_granted(
     id = await waiting(story)
     story.tenant.give(str(story.tenant.applications[-1]["appId"]), roles=["Mail.Read"])
     page = await signed_in(world, story, id)
-    assert (page.status, "more than was approved" in page.text) == (403, True)
+    assert (page.status, "more in Entra than was approved" in page.text) == (403, True)
     assert not grants(story)
     await story.until(lambda: "Mail.Read" in card(story, id))
