@@ -1,8 +1,6 @@
 """Consent mode `portal`, when something is not as it should be while a registration waits."""
 
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -10,6 +8,7 @@ import pytest
 from bot.domain.people import Person
 from bot.playground.stage import Stage
 from bot.playground.tenant import Credential
+from tests.support.database import changed
 from tests.support.drift_story import by_hand
 from tests.support.portal_story import (
     SEE,
@@ -38,13 +37,6 @@ async def story(bot: Bot, stage: Stage) -> AsyncIterator[Story]:
 def no_secret(story: Story) -> bool:
     made = [each["appId"] for each in story.tenant.applications]
     return not any(story.tenant.live_secrets(id) for id in made)
-
-
-def changed(stage: Stage, statement: str, *values: str) -> None:
-    """Change the bot's database, as somebody could who has it."""
-    with closing(sqlite3.connect(stage.folder / "aad-setup.db")) as database:
-        assert database.execute(statement, values).rowcount
-        database.commit()
 
 
 async def test_what_the_next_consent_would_grant_beyond_the_plan_stops_it(story: Story) -> None:
@@ -97,13 +89,13 @@ async def test_a_forged_consent_is_looked_at(bot: Bot, stage: Stage) -> None:
         id = await waiting(story)
         forged = '{"granted_at": "2026-01-01T00:00:00+00:00"}'
         what = "facts = ?, ended_at = intended_at"
-        changed(
+        await changed(
             stage, f"UPDATE steps SET {what} WHERE name LIKE 'role:%' OR name = 'scopes'", forged
         )
         columns = "id, registration, kind, attempts, created_at"
         run = "SELECT 'forged', registration, kind, 0, created_at FROM runs WHERE kind = 'register'"
-        changed(stage, f"INSERT INTO runs ({columns}) {run}")
-        changed(stage, "UPDATE registrations SET status = 'approved' WHERE id = ?", id)
+        await changed(stage, f"INSERT INTO runs ({columns}) {run}")
+        await changed(stage, "UPDATE registrations SET status = 'approved' WHERE id = ?", id)
         await story.until(lambda: calls(story, id) == 2)
         await story.until(lambda: "waits for an administrator's consent" in card(story, id))
         assert no_secret(story)
@@ -114,7 +106,7 @@ async def test_a_forged_client_id_gets_no_link(bot: Bot, stage: Stage) -> None:
         story = Story(stage)
         id = await waiting(story)
         true = app_id(story)
-        changed(stage, "UPDATE steps SET facts = replace(facts, ?, ?)", true, true[::-1])
+        await changed(stage, "UPDATE steps SET facts = replace(facts, ?, ?)", true, true[::-1])
         rosa = stage.workspace.people["rosa"]
         person = Person(team_id=rosa.team_id, user_id=rosa.id)
         found = await running.registrar.queries.status(id, by=person)
@@ -129,7 +121,7 @@ async def test_one_that_cannot_be_read_keeps_no_other_waiting(
         story = Story(stage)
         broken = await waiting(story, name="broken")
         id = await waiting(story)
-        changed(stage, f"UPDATE registrations SET {column} = '{{}}' WHERE id = ?", broken)
+        await changed(stage, f"UPDATE registrations SET {column} = '{{}}' WHERE id = ?", broken)
         story.tenant.grant_admin_consent(app_id(story))
         story.clock.move(timedelta(minutes=1))
         await running.consent_watch.look()
@@ -161,7 +153,9 @@ async def test_after_a_restore_a_rotation_takes_no_consent(bot: Bot, stage: Stag
         await story.until(lambda: story.is_announced(id))
         await story.values(id)
         await story.reveal()
-        changed(stage, "UPDATE steps SET facts = NULL WHERE name LIKE 'role:%' OR name = 'scopes'")
+        await changed(
+            stage, "UPDATE steps SET facts = NULL WHERE name LIKE 'role:%' OR name = 'scopes'"
+        )
         story.clock.move(timedelta(minutes=2))
         await story.workspace.command("rosa", f"rotate {id}")
         await story.until(lambda: "[Confirm the rotation]" in called(story))

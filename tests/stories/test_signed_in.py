@@ -1,9 +1,7 @@
 """Consent mode `signed-in`: an approver signs in at Entra, and their own rights grant."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -23,6 +21,7 @@ from bot.playground.tenant.faults import Fault
 from bot.playground.tenant.tenant import PORTAL
 from bot.server.consent_flow import consent_flow_of
 from graph.clouds import CLOUDS
+from tests.support.database import changed
 from tests.support.marks import slow
 from tests.support.running_bot import Bot
 from tests.support.signing_in import (
@@ -383,9 +382,7 @@ async def test_an_approval_that_was_voided_meanwhile_grants_nothing(
     id = await waiting(story)
     browser, link = world.browser(), await link_for(story, "ada", id)
     landing = await landed(world, browser, link)
-    with closing(sqlite3.connect(story.stage.folder / "aad-setup.db")) as database:
-        database.execute("UPDATE votes SET void = 'no approver any more'")
-        database.commit()
+    await changed(story.stage, "UPDATE votes SET void = 'no approver any more'")
     page = await came_back(browser, landing)
     assert (page.status, "whose approval" in page.text) == (403, True)
     assert not grants(story)
