@@ -85,12 +85,12 @@ async def fail(
     """End the wait. One that cannot be retried is undone at once, and its card says why after that,
     too.
     """
-    id, until = registration.id, now + UNDO_FAILED if may_be_retried else None
+    id, until = registration.id, now + UNDO_FAILED if may_be_retried else now
     stored = {"deadline": until, "failure": asdict(failure)}
     reasons = {} if may_be_retried else {"reasons": [failure.sentence]}
     await registrations.move(tx, id, Status.FAILED, **stored, **reasons)
     await stop(tx, id)
-    await timers.add(tx, id, TimerKind.UNDO, until or now)
+    await timers.add(tx, id, TimerKind.UNDO, until)
     await messages.add_news(tx, id, registration.requester.user_id)
     run = RunKind.REGISTER
     await history.write(tx, id, Event.FAILED, now=now, run=run, code=code, **details)

@@ -18,6 +18,7 @@ from bot.domain.secrets import Secret
 from bot.runs import Runs
 from bot.runs.base import RunBase, StepFailed
 from bot.runs.cleanup import Cleanup
+from bot.runs.consent import ConsentCheck
 from bot.runs.drift_check import DriftCheck
 from bot.runs.journal import Entry, RunJournal
 from bot.runs.provisioning import Planning, Provisioning
@@ -138,6 +139,7 @@ class PlayedCarrying(Played, Provisioning):
         Provisioning.__init__(self, services)
         self._tenant = Absent
         self._said = said
+        self._consent = PlayedConsent(services)
 
     async def _stage(self, run: Run, stage: list[Step], context: StepContext) -> FactsByStep:
         """Learn what the steps would have learnt."""
@@ -150,6 +152,8 @@ class PlayedCarrying(Played, Provisioning):
             if each.name == "sign_in":
                 self._fail(Ending.FAILS_LATE)
             learnt: dict[str, Any] = {"app_id": CLIENT_ID}
+            if each.name == "application":
+                learnt["object_id"] = f"application of {run.registration}"
             if each.name == "service_principal":
                 object_id = f"principal of {run.registration}"
                 made_at = self._clock.now().isoformat()
@@ -175,6 +179,16 @@ class PlayedCarrying(Played, Provisioning):
             expires_at=min(expires_at, context.secret_until or expires_at),
         )
         return {"sealed_id": id}
+
+
+class PlayedConsent(ConsentCheck):
+    """Sees what the watch has seen before the run was added."""
+
+    async def _is_granted(self, run: Run, context: StepContext, steps: Sequence[str]) -> bool:
+        return True
+
+    async def _check_nothing_else(self, run: Run, context: StepContext) -> None:
+        """Nothing was changed since."""
 
 
 class PlayedClearing(Played, Cleanup):
@@ -214,7 +228,9 @@ class PlayedChecking(Played, DriftCheck):
 class PlayedWatch(ConsentWatch):
     """Finds the grants that it is told of, by registration."""
 
-    def __init__(self, services: Services, in_entra: Mapping[str, Granted | GraphError]) -> None:
+    def __init__(
+        self, services: Services, in_entra: Mapping[str, Granted | GraphError | None]
+    ) -> None:
         super().__init__(services, every=3600)
         self.read: list[str] = []
         """The registrations whose grants were read, in order."""
@@ -222,4 +238,5 @@ class PlayedWatch(ConsentWatch):
 
     async def _read(self, waiting: Sequence[Registration]) -> Mapping[str, Granted | GraphError]:
         self.read += [each.id for each in waiting]
-        return {each.id: self._in_entra[each.id] for each in waiting}
+        found = {each.id: self._in_entra[each.id] for each in waiting}
+        return {id: it for id, it in found.items() if it is not None}

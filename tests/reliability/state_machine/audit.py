@@ -13,7 +13,7 @@ from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
 from graph.rights import ConsentMode
 from tests.reliability.state_machine.cast import CAST
-from tests.reliability.state_machine.model import AWAITED, WORKS, Expected
+from tests.reliability.state_machine.model import AWAITED, GRANTED_BY, WORKS, Expected
 from tests.reliability.state_machine.play import Play
 from tests.support.history_checks import is_whole, winners
 from tests.support.secret_lives import SecretLife, life_of
@@ -37,7 +37,7 @@ async def _registration(play: Play, it: Expected) -> None:
         entries = await history.read(tx, it.id)
         owed = [run for run in await runs.pending(tx) if run.registration == it.id]
         ahead = await timers.find_due(tx, play.clock.at + LATER, limit=9999)
-        looks = await timers.find_due_consents(tx, play.clock.at + LATER, limit=9999)
+        looks = await timers.find_due(tx, play.clock.at + LATER, limit=9999, of_consent=True)
         masks = await _owed_masks(play, tx)
     assert found is not None
     due = {each.kind for each in ahead if each.registration == it.id}
@@ -145,7 +145,8 @@ def _consent(play: Play, it: Expected, found: Registration, looks: set[datetime]
     assert _messages(play, it, MessageKind.ALARM) == consent.alarms
     if found.consent is not None:
         assert set(found.consent.extras) == consent.extras
-        assert set(found.consent.withdrawn) == consent.withdrawn
+        assert set(found.consent.withdrawn) == {str(GRANTED_BY[it]) for it in consent.withdrawn}
+        assert set(found.consent.granted) == {str(GRANTED_BY[it]) for it in consent.granted}
 
 
 def _secrets(play: Play, it: Expected) -> int:

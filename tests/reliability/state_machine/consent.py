@@ -9,8 +9,13 @@ from bot.domain.runs import RunKind
 from graph.consent import Granted
 from graph.errors import GraphError, NotFound
 from tests.reliability.state_machine.cast import Figure
-from tests.reliability.state_machine.endings import failed
-from tests.reliability.state_machine.model import AWAITED, WAITING, Consent, Expected
+from tests.reliability.state_machine.model import (
+    AWAITED,
+    GRANTED_BY,
+    WAITING,
+    Consent,
+    Expected,
+)
 from tests.reliability.state_machine.play import Play
 
 MINUTE = timedelta(minutes=1)
@@ -109,12 +114,13 @@ def _is_due(it: Expected, now: datetime) -> bool:
     return it.consent.look_at is not None and it.consent.look_at <= now
 
 
-def _in_entra(consent: Consent) -> Granted | GraphError:
+def _in_entra(consent: Consent) -> Granted | GraphError | None:
     if consent.is_unread:
-        return GraphError(code="outage")
+        return None
     if consent.is_lost:
         return NotFound()
     return Granted(
+        permissions=frozenset(GRANTED_BY[it] for it in AWAITED & consent.in_entra),
         steps=AWAITED & consent.in_entra,
         extras=(HARMLESS,) if HARMLESS in consent.in_entra else (),
         foreign=(f"{FOREIGN} was granted.",) if FOREIGN in consent.in_entra else (),
@@ -123,33 +129,41 @@ def _in_entra(consent: Consent) -> Granted | GraphError:
 
 def _looked(play: Play, it: Expected) -> None:
     now, found, consent = play.clock.at, _in_entra(it.consent), it.consent
-    match found:
-        case NotFound() if consent.made_at and consent.made_at + SETTLED <= now:
-            _fails(play, it)
-        case Granted() if found.foreign:
-            consent.seen = set()
+    is_late = it.until is not None and it.until <= now
+    is_settled = consent.made_at is not None and consent.made_at + SETTLED <= now
+    if isinstance(found, NotFound):
+        if is_late or (is_settled and consent.is_missing):
+            _fails(play, it, may_be_retried=False)
+        consent.seen, consent.is_missing = set(), True
+    elif isinstance(found, Granted):
+        _noted(consent, found)
+        is_news, consent.is_foreign = consent.is_foreign, bool(found.foreign)
+        if found.foreign and is_news:
             consent.alarms += 1
-            _fails(play, it)
-        case Granted() if found.steps != consent.seen or set(found.extras) != consent.extras:
-            _noted(it, found)
-        case Granted() if it.until and it.until <= now:
-            _fails(play, it)
+            _fails(play, it, may_be_retried=True)
+        elif not found.foreign and found.steps == AWAITED:
+            consent.is_given = True
+            it.status, it.run, it.until = Status.APPROVED, RunKind.REGISTER, None
+        elif not found.foreign and is_late:
+            _fails(play, it, may_be_retried=False)
     if it.status is WAITING:
         assert it.until is not None
         play.looks_in(it, at_most=min(SETTLED, max(it.until - now, MINUTE)))
 
 
-def _fails(play: Play, it: Expected) -> None:
-    failed(play, it)
+def _fails(play: Play, it: Expected, *, may_be_retried: bool) -> None:
+    it.status = Status.FAILED
+    play.ends_in(it, timedelta(days=7) if may_be_retried else timedelta(0))
     failure = play.found(it).failure
     assert failure is not None
     assert failure.step == "Admin consent"
 
 
-def _noted(it: Expected, found: Granted) -> None:
-    consent = it.consent
-    consent.withdrawn = (consent.withdrawn | consent.seen) - found.steps
-    consent.seen, consent.extras = set(found.steps), set(found.extras)
-    if found.steps == AWAITED:
-        consent.is_given = True
-        it.status, it.run, it.until = Status.APPROVED, RunKind.REGISTER, None
+def _noted(consent: Consent, found: Granted) -> None:
+    """Expect a loss at the second look only, and no step taken while more is granted."""
+    lost, consent.is_missing = consent.granted - found.steps, False
+    withdrawn = consent.withdrawn | (lost & consent.missed)
+    consent.missed = lost - consent.missed
+    consent.granted = set(found.steps) | consent.missed
+    consent.withdrawn, consent.extras = withdrawn - found.steps, set(found.extras)
+    consent.seen = set() if found.foreign else set(found.steps)

@@ -77,7 +77,9 @@ def _waits(play: Play, it: Expected) -> None:
     it.status = Status.WAITING_FOR_CONSENT
     consent.began_at, consent.remind_at = now, now + timedelta(days=1)
     consent.calls += 1
+    consent.seen, consent.granted, consent.missed = set(), set(), set()
     consent.extras, consent.withdrawn = set(), set()
+    consent.is_foreign = consent.is_missing = False
     play.ends_in(it, timedelta(days=7))
     play.looks_in(it, at_most=timedelta(minutes=1))
 

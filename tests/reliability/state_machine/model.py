@@ -1,5 +1,6 @@
 """The model: what is known of a registration, and what must be allowed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -7,6 +8,7 @@ from bot.approval import Role, Verb
 from bot.domain.approval_requests import RequestKind
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
+from graph.permissions import Kind, Permission, lookup
 from tests.reliability.state_machine.cast import Figure
 from tests.reliability.state_machine.policy import STRICT
 from tests.support.approval_table import ALLOWED, NEVER_OWN, WAITS
@@ -68,7 +70,11 @@ class Wish:
     waits: bool = True
 
 
-AWAITED = frozenset({"role:User.Read.All", "scopes"})
+GRANTED_BY: Mapping[str, Permission] = {
+    "role:User.Read.All": lookup("User.Read.All", Kind.ROLE),
+    "scopes": lookup("User.Read.All", Kind.SCOPE),
+}
+AWAITED = frozenset(GRANTED_BY)
 """The steps of a plan that an administrator takes, where the bot does not."""
 
 
@@ -81,6 +87,10 @@ class Consent:
     is_unread: bool = False  # Graph does not answer
     made_at: datetime | None = None  # the service principal
     seen: set[str] = field(default_factory=set)
+    granted: set[str] = field(default_factory=set)  # as the card says
+    missed: set[str] = field(default_factory=set)  # at the latest look
+    is_foreign: bool = False  # the latest look has seen what was not asked for
+    is_missing: bool = False  # the latest look has not found the service principal
     extras: set[str] = field(default_factory=set)
     withdrawn: set[str] = field(default_factory=set)
     began_at: datetime | None = None  # to wait, the last time

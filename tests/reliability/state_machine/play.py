@@ -113,7 +113,9 @@ class Play:
 
         async def read() -> list[datetime]:
             async with self.world.database.reading() as tx:
-                due = await timers.find_due_consents(tx, self.clock.at + 9 * at_most, limit=9999)
+                due = await timers.find_due(
+                    tx, self.clock.at + 9 * at_most, limit=9999, of_consent=True
+                )
             return [each.at for each in due if each.registration == it.id]
 
         [at] = self.do(read())

@@ -48,7 +48,7 @@ class World:
         self, file: Path, clock: StillClock, policy: Policy, consent_mode: ConsentMode
     ) -> None:
         self.clock = clock
-        self.in_entra: dict[str, Granted | GraphError] = {}
+        self.in_entra: dict[str, Granted | GraphError | None] = {}
         """What a look at a registration's grants finds."""
         self._url = f"sqlite+aiosqlite:///{file}"
         self._policy = policy
