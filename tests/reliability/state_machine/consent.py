@@ -81,10 +81,11 @@ def administer(it: Expected, deed: str) -> None:
 
 def look_now(play: Play, it: Expected, who: Figure) -> None:
     """Press *Look now*."""
-    allowed, soon = it.may(Verb.CHECK, who), play.clock.at + MINUTE
+    allowed, planned = it.may(Verb.CHECK, who), it.consent.look_at
     play.attempt(allowed, play.world.registrar.recovery.check(it.id, by=who.person))
-    if allowed and it.consent.look_at and it.consent.look_at > soon:
-        play.looks_in(it, at_most=MINUTE)
+    if allowed and planned:
+        then = min(planned - play.clock.at, MINUTE)
+        play.looks_in(it, at_least=then, at_most=then)
 
 
 def look_at_grants(play: Play) -> None:

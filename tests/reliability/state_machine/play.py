@@ -19,9 +19,11 @@ from graph.rights import ConsentMode
 from tests.reliability.state_machine.model import Expected
 from tests.reliability.state_machine.policy import POLICY
 from tests.reliability.state_machine.world import TICK, World
+from tests.support.factories import NOON
 from tests.support.still_clock import StillClock
 
 T = TypeVar("T")
+FAR = NOON + timedelta(days=9999)
 
 
 class Play:
@@ -108,18 +110,19 @@ class Play:
         assert abs(deadline - self.clock.at - after) < timedelta(seconds=1)
         it.until = deadline
 
-    def looks_in(self, it: Expected, *, at_most: timedelta) -> None:
-        """Expect the next look at its grants in a minute or later, but not later than so."""
+    def looks_in(
+        self, it: Expected, *, at_most: timedelta, at_least: timedelta = timedelta(minutes=1)
+    ) -> None:
+        """Expect the next look at its grants then, to the second."""
 
         async def read() -> list[datetime]:
             async with self.world.database.reading() as tx:
-                due = await timers.find_due(
-                    tx, self.clock.at + 9 * at_most, limit=9999, of_consent=True
-                )
+                due = await timers.find_due(tx, FAR, limit=9999, of_consent=True)
             return [each.at for each in due if each.registration == it.id]
 
         [at] = self.do(read())
-        assert timedelta(seconds=59) <= at - self.clock.at <= at_most
+        second = timedelta(seconds=1)
+        assert at_least - second <= at - self.clock.at <= at_most + second
         it.consent.look_at = at
 
 
