@@ -19,7 +19,7 @@ from tests.reliability.state_machine.model import (
 )
 from tests.reliability.state_machine.play import Asked, Look, Play
 
-MINUTE = timedelta(minutes=1)
+MINUTE, EVER_AGO = timedelta(minutes=1), timedelta(days=-9999)
 SETTLED = timedelta(minutes=15)
 """For so long Entra may not know what was made."""
 REMINDERS = [timedelta(days=days) for days in (1, 3, 6)]
@@ -121,7 +121,7 @@ def end_look(play: Play) -> None:
         if same:
             _looked(play, each)
         elif each.it.status is WAITING:
-            play.looks_in(each.it, at_least=timedelta(days=-99), at_most=SETTLED)
+            play.looks_in(each.it, at_least=EVER_AGO, at_most=SETTLED)
 
 
 def remind(it: Expected, now: datetime) -> None:
