@@ -33,9 +33,15 @@ from graph.clouds import Cloud
 from graph.connection import Access
 from graph.errors import GraphError, SignInFailed
 from graph.signin import TOKEN, SignIn
-from graph.signin_errors import PersonNeeded, SignInBlocked, from_token_answer
+from graph.signin_errors import (
+    CredentialMissing,
+    PersonNeeded,
+    SecretExpired,
+    SecretNotThereYet,
+    SignInBlocked,
+    from_token_answer,
+)
 
-AGAIN = "Press *Sign in and grant* in Slack again."
 SCOPES = (
     "Application.Read.All",
     "AppRoleAssignment.ReadWrite.All",
@@ -45,24 +51,26 @@ SCOPES = (
 NUMBER = re.compile(r"AADSTS(\d{4,8})\b", re.ASCII)
 DECLINED = 65004
 """The number with which Entra says that somebody has pressed Cancel."""
-NOT_ASSIGNED = 50105
-LOGS = "The consent client's sign-in logs in the Entra admin centre name the policy."
+FOR_PEOPLE = frozenset(f"AADSTS{it}" for it in (50105, 53000, 53001, 53002, 50005, 50097))
+"""Refusals by a policy whose advice is for whoever signs in; that of the others is for the bot."""
+LOGS = "The consent client's sign-in logs in the Entra admin centre say why."
+RENEW = "Ask this bot's administrators to renew CONSENT_CLIENT_SECRET."
 LONGEST_NAME = 120
 
 
 class Cancelled(SignInFailed):
     TEXT = "The sign-in was cancelled."
-    ADVICE = AGAIN
+    ADVICE = ""
 
 
 class Unproven(SignInFailed):
     TEXT = "Entra's answer does not belong to the sign-in that this bot began."
-    ADVICE = AGAIN
+    ADVICE = ""
 
 
 class WrongTenant(SignInFailed):
     TEXT = "The account that signed in belongs to another tenant."
-    ADVICE = f"{AGAIN} Sign in with your account of this tenant."
+    ADVICE = "Sign in with your account of this tenant."
 
 
 class WrongPerson(SignInFailed):
@@ -70,7 +78,7 @@ class WrongPerson(SignInFailed):
         "The account that signed in is not the one that belongs to this approver in"
         " APPROVER_IDENTITIES."
     )
-    ADVICE = f"{AGAIN} Sign in with your own account."
+    ADVICE = "Sign in with your own account."
 
 
 class ContextMissing(SignInFailed):
@@ -175,6 +183,7 @@ class ApproverSignIn:
         except SignInFailed as error:
             if not isinstance(error, SignInBlocked | PersonNeeded):
                 error.sentence = f"The consent client itself could not sign in. {error.sentence}"
+            _advise_approver(error)
             raise
         return answer
 
@@ -212,11 +221,18 @@ def refusal_of(form: Mapping[str, str], cloud: Cloud) -> GraphError:
         return Cancelled()
     told = {"error": form["error"], "error_codes": [number] if number else []}
     error = from_token_answer(HTTPStatus.BAD_REQUEST, told, None, cloud)
-    if isinstance(error, SignInBlocked) and number != NOT_ASSIGNED:
+    _advise_approver(error)
+    return error
+
+
+def _advise_approver(error: GraphError) -> None:
+    """Replace advice that is for those who run the bot."""
+    if isinstance(error, SignInBlocked) and error.code not in FOR_PEOPLE:
         error.advice = LOGS
     elif isinstance(error, PersonNeeded):
-        error.advice = AGAIN
-    return error
+        error.advice = ""
+    elif isinstance(error, SecretExpired | SecretNotThereYet | CredentialMissing):
+        error.advice = RENEW
 
 
 def _claims(token: object) -> Json | None:

@@ -152,7 +152,7 @@ class QuotaExceeded(GraphError):
 
 class BadRequest(GraphError):
     TEXT = "Microsoft Graph rejected what the bot sent."
-    ADVICE = "This is a fault of the bot. Report it with the request id."
+    ADVICE = "Something is wrong on our side. Give the request ID to this bot's administrators."
 
 
 class NotOurs(GraphError):

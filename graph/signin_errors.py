@@ -69,7 +69,10 @@ class ConsentNotThereYet(SignInFailed):
 
 class SecretExpired(SignInFailed):
     TEXT = "The client secret has expired."
-    ADVICE = "Make a new secret."
+    ADVICE = (
+        "Create another one in Entra, set it as ENTRA_CLIENT_SECRET (the consent client's as"
+        " CONSENT_CLIENT_SECRET) and restart the bot."
+    )
 
 
 class AssertionRefused(SignInFailed):
@@ -81,8 +84,11 @@ class AssertionRefused(SignInFailed):
 
 
 class CredentialMissing(SignInFailed):
-    TEXT = "The sign-in carried no secret and no certificate."
-    ADVICE = "Check that ENTRA_CLIENT_SECRET holds the secret's value."
+    TEXT = "The sign-in carried no credential that Entra recognises."
+    ADVICE = (
+        "Check the setting of the bot's credential (SETUP.md, Sign-in of the bot), or the consent"
+        " client's CONSENT_CLIENT_SECRET."
+    )
 
 
 class PublicClient(SignInFailed):
@@ -129,13 +135,13 @@ class SignInBlocked(SignInFailed):
 
 
 class PersonNeeded(SignInFailed):
-    TEXT = "Entra wants a person to sign in again."
+    TEXT = "Entra requires a new sign-in."
     ADVICE = "Sign in again."
 
 
 class SignInMalformed(SignInFailed):
     TEXT = "Entra did not understand the sign-in."
-    ADVICE = "This is a fault of the bot. Report it with the request id."
+    ADVICE = "Something is wrong on our side. Give the request ID to this bot's administrators."
 
 
 SETTLING = (
@@ -168,8 +174,8 @@ def _no_match(claim: str) -> _Row:
     )
 
 
-_SECOND_FACTOR = "Entra wants a person to sign in again, with a second factor."
-_RISK = "Entra blocks this sign-in because it takes it for risky."
+_SECOND_FACTOR = "Entra requires a new sign-in, with a second factor."
+_RISK = "Entra blocks this sign-in because it considers it risky."
 _RISK_ADVICE = "Look at “Risky workload identities” in the Entra admin centre."
 
 _NUMBERS: Mapping[int, _Row] = {
@@ -242,13 +248,15 @@ _NUMBERS: Mapping[int, _Row] = {
         _Row(
             SignInBlocked,
             "Conditional Access demands a managed device or an approved app for this sign-in.",
+            "Sign in on a managed device or with an approved app.",
         ),
     ),
     # People, in the consent modes in which one signs in.
     50105: _Row(
         SignInBlocked,
         "This account is not assigned to the application, which lets only assigned users sign in.",
-        "Assign it under “Users and groups” of the enterprise application.",
+        "Ask your Entra administrator to assign it under “Users and groups” of the enterprise"
+        " application.",
     ),
     **dict.fromkeys((50072, 50074, 50076, 50078, 50079), _Row(PersonNeeded, _SECOND_FACTOR)),
     **_rows(PersonNeeded, 50058, 50089, 50132, 50133, 50173, 54005, 65004),

@@ -28,13 +28,17 @@ from graph.plan import Plan
 from graph.rights import ConsentMode
 
 PATH = "/consent/"
-AGAIN = "Press *Sign in and grant* in Slack for a new one."
+AGAIN = "Press *Sign in and grant* in Slack for a new link."
+"""The end of every refusal that another sign-in may overcome."""
 COOKIE = "__Host-aad-setup-"
 """How the names of cookies begin. Browsers take `__Host-` only from this host, over https."""
 UNKNOWN = f"This link is not known, or it is too old. {AGAIN}"
-TOO_LATE = f"The time for this sign-in is over. {AGAIN}"
+TOO_LATE = f"This sign-in has expired. {AGAIN}"
 USED = f"This sign-in was used already. {AGAIN}"
-OTHER_BROWSER = f"This sign-in was begun in another browser. Go on there. {AGAIN}"
+OTHER_BROWSER = (
+    "This sign-in was begun in another browser. Continue in the browser in which you began, or"
+    " press *Sign in and grant* in Slack for a new link."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,12 +103,16 @@ class SignIns:
         It is used up before anything is made of the answer. Raises Refusal.
         """
         services = self.access.services
-        async with services.database.transaction() as tx:
+        # Anybody can send an answer: only one that belongs to a sign-in may wait to write.
+        async with services.database.reading() as tx:
             attempt = await sign_ins.by_state(tx, state)
-            if attempt is not None:
-                check_browser(attempt, cookies)
-            attempt = self._usable(attempt)
-            if attempt.flow is None or not await sign_ins.take(tx, attempt, now=self.access.now()):
+        if attempt is not None:
+            check_browser(attempt, cookies)
+        attempt = self._usable(attempt)
+        if attempt.flow is None:
+            raise Refusal(USED)
+        async with services.database.transaction() as tx:
+            if not await sign_ins.take(tx, attempt, now=self.access.now()):
                 raise Refusal(USED)
         try:
             flow = json.loads(services.vault.open(attempt.owner, attempt.flow))
@@ -188,7 +196,8 @@ class SignIns:
 
     def _no_identity(self) -> str:
         contact = self.access.services.policy.contact
-        return f"No Entra account is known to be yours. Ask {contact} to add it."
+        said = "No Entra account is known to be yours."
+        return f"{said} Ask {contact} to add it to APPROVER_IDENTITIES."
 
 
 def cookie_of(attempt: SignInAttempt) -> str:

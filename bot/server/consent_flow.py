@@ -15,10 +15,10 @@ from bot.domain.people import Refusal
 from bot.domain.registration import Registration, Status
 from bot.planning.plans import consenters
 from bot.registrar import Registrar
-from bot.registrar.sign_ins import Offer, check_browser, cookie_of
+from bot.registrar.sign_ins import AGAIN, Offer, check_browser, cookie_of
 from bot.runs.consent import awaited_of, awaited_steps
 from bot.services import Services
-from graph.approver_sign_in import AGAIN, ApproverSignIn, SignedIn
+from graph.approver_sign_in import ApproverSignIn, SignedIn
 from graph.consent import Granted, look
 from graph.errors import Forbidden, GraphError
 from graph.grants import grant_for
@@ -161,8 +161,8 @@ def consent_flow_of(services: Services, registrar: Registrar, users: Users) -> C
 def _refused(error: GraphError, id: str) -> Refusal:
     """Return the sentence for an error of Entra's, and log its number."""
     log.info("approver not signed in", registration=id, code=error.code, request=error.request_id)
-    said = f"{error.sentence} {error.advice}"
-    return Refusal(said if AGAIN in said else f"{said} After that: {AGAIN}")
+    traced = f"Request ID: {error.request_id}." if error.request_id else ""
+    return Refusal(" ".join(filter(None, (error.sentence, error.advice, traced, AGAIN))))
 
 
 def _outcome(registration: Registration, found: Granted, status: Status) -> str:

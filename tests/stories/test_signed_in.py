@@ -200,8 +200,8 @@ async def test_it_takes_ten_minutes_at_most(world: SigningIn, story: Story) -> N
     landing = await landed(world, browser, link)
     story.clock.move(timedelta(minutes=10))
     page = await came_back(browser, landing)
-    assert (page.status, "is over" in page.text) == (403, True)
-    assert "is over" in (await browser.get(link)).text
+    assert (page.status, "has expired" in page.text) == (403, True)
+    assert "has expired" in (await browser.get(link)).text
     story.clock.move(timedelta(days=1))
     await link_for(story, "ada", id)
     assert "not known" in (await browser.get(link)).text
@@ -261,6 +261,7 @@ async def test_why_nobody_has_signed_in_is_said_and_another_sign_in_works(
     page = await signed_in(world, story, id, **how)
     assert (page.status, words in page.text) == (403, True)
     assert "Sign in and grant" in page.text
+    assert "exempt" not in page.text  # which would be advice on the bot's own sign-in
     assert WAITS in card(story, id)
     assert (await signed_in(world, story, id)).status == 200
 
@@ -284,6 +285,7 @@ async def test_a_wrong_secret_of_the_consent_client_is_named(
         story = Story(stage)
         page = await signed_in(world, story, await waiting(story))
         assert (page.status, "consent client itself" in page.text) == (403, True)
+        assert "CONSENT_CLIENT_SECRET" in page.text
         assert "wrong" not in page.text.replace("it is wrong", "")
 
 

@@ -102,6 +102,9 @@ def test_after_too_many_equal_sign_ins_the_next_one_waits_for_a_minute() -> None
         (7002138, "invalid_client", "subject", "issuer"),
         (700024, "invalid_client", "not valid at this time", "subject"),
         (50166, "invalid_request", "keys", "subject"),
+        (7000218, "invalid_client", "Sign-in of the bot", "certificate"),
+        (7000222, "invalid_client", "ENTRA_CLIENT_SECRET", "new secret"),
+        (53000, "invalid_grant", "Sign in on a managed device", "exempt"),
         (123456, "unauthorized_client", "AADSTS123456", "has not replicated"),
         (123456, "invalid_client", "AADSTS123456", "secret"),
         (123456, "interaction_required", "AADSTS123456", "person"),
@@ -111,7 +114,7 @@ def test_a_sentence_says_no_more_than_the_number_does(
     number: int, word: str, told: str, untrue: str
 ) -> None:
     error = read(400, word, number)
-    assert told in error.sentence
+    assert told in f"{error.sentence} {error.advice}"
     assert untrue not in f"{error.sentence} {error.advice}"
 
 
