@@ -18,9 +18,9 @@ from aiohttp import web
 
 from bot.domain.lifetimes import SIGN_IN_TTL
 from bot.domain.people import Refusal
-from bot.registrar.sign_ins import COOKIE, OTHER_BROWSER, PATH, UNKNOWN, Offer
+from bot.registrar.sign_ins import AGAIN, COOKIE, OTHER_BROWSER, PATH, UNKNOWN, Offer
 from bot.server.consent_flow import ConsentFlow
-from bot.server.http_server import Routes
+from bot.server.http_server import CLIENT_ERRORS, Routes, is_of_client
 from bot.settings.consent_client import CALLBACK
 from bot.settings.settings import Settings
 from bot.worker.loops import run_guarded
@@ -30,6 +30,9 @@ from handlers.transport.http import Bodies, TooLarge
 
 log = structlog.get_logger()
 
+UNFINISHED = "Sign-in not completed"
+"""The title of refusals of Entra's answer: grants may have been made, now or before."""
+LOOK = "Check the card in Slack: it shows what is granted."
 LARGEST_BODY = 32 * 1024
 """Bytes. Entra sends a code of some thousand characters, state, and a few short fields."""
 MOST_FIELDS = 20
@@ -61,7 +64,10 @@ class ConsentPages:
         self._contact = settings.contact
         is_on = settings.approver_sign_ins is not None
         self.routes: Routes = (
-            {CALLBACK: self._guarded(self._callback), f"{PATH}{{token}}": self._guarded(self._link)}
+            {
+                CALLBACK: self._guarded(self._callback, UNFINISHED, LOOK),
+                f"{PATH}{{token}}": self._guarded(self._link, "This link cannot be used"),
+            }
             if is_on
             else {}
         )
@@ -81,13 +87,23 @@ class ConsentPages:
                 log.warning("stopped before these sign-ins had ended", requests=left)
 
     def _guarded(
-        self, handle: Callable[[ConsentFlow, web.Request], Awaitable[web.Response]]
+        self,
+        handle: Callable[[ConsentFlow, web.Request], Awaitable[web.Response]],
+        refused: str,
+        *more: str,
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        """Return the handler of a route. What goes wrong in it is a page, never a traceback."""
+        """Return the handler of a route. What goes wrong in it is a page, never a traceback.
+
+        `refused` is the title of a refusal's page; its text, and that of a bug, ends with `more`.
+        """
 
         async def handled(request: web.Request) -> web.StreamResponse:
             if self._flow is None:
-                return _page("Not ready", ["The bot is starting or stopping."], status=503)
+                return _page(
+                    "Not ready",
+                    ["The bot is starting or stopping. Reload in a minute."],
+                    status=503,
+                )
             flow, answer = self._flow, _page("", [])
 
             async def answered() -> None:
@@ -95,14 +111,14 @@ class ConsentPages:
                 try:
                     answer = await handle(flow, request)
                 except Refusal as refusal:
-                    answer = _page("Nothing was granted", [_plain(refusal)], status=403)
+                    answer = _page(refused, [_plain(refusal), *more], status=403)
 
             with self._in_flight.count():
                 bug = await run_guarded("a sign-in of an approver", answered)
             if bug is None:
                 return answer
             sorry = f"Something went wrong on our side. Give {self._contact} this error ID: {bug}."
-            return _page("That did not work", [sorry], status=500)
+            return _page("That did not work", [sorry, *more], status=500)
 
         return handled
 
@@ -134,15 +150,18 @@ class ConsentPages:
         if request.method != "POST":
             return _not_allowed("POST")
         if request.content_type != FORM:
-            return _page("Nothing was granted", ["This is not Entra's answer."], status=400)
+            return _unreadable()
         if not any(name.startswith(COOKIE) for name in request.cookies):
             raise Refusal(OTHER_BROWSER)
         try:
             self._bodies.check_length(request)
             form = _read(bytes(await self._bodies.read(request)))
-        except (TooLarge, TimeoutError, ValueError):
-            return _page("Nothing was granted", ["This is not Entra's answer."], status=400)
-        return _page("Granted", [await flow.finish(form, request.cookies)])
+        except (TooLarge, TimeoutError, ValueError, RuntimeError, *CLIENT_ERRORS) as error:
+            if isinstance(error, RuntimeError) and not is_of_client(error):
+                raise
+            return _unreadable()
+        said = await flow.finish(form, request.cookies)
+        return _page("Granted", [said, "You can close this page."])
 
 
 def _read(body: bytes) -> Mapping[str, str]:
@@ -154,14 +173,14 @@ def _read(body: bytes) -> Mapping[str, str]:
 def _offered(offer: Offer) -> Iterator[str]:
     plan, registration = offer.plan, offer.registration
     yield (
-        f"{registration.id}: the application “{plan.name}” in the tenant {plan.tenant_name}"
-        f" ({plan.domain}) is to be granted, for the whole tenant:"
+        f"Permissions for “{plan.name}” ({registration.id}) in {plan.tenant_name} ({plan.domain}),"
+        " for the whole tenant:"
     )
     for each in (*plan.roles, *plan.scopes):
         yield f"{each.name} ({KIND_WORDS[each.kind]}): {each.meaning}"
     yield (
-        "Sign in with your own account. The bot grants exactly this with it, at once, and keeps"
-        " nothing of the sign-in."
+        "Sign in with your own account. The bot grants exactly this with it, at once. It stores no"
+        " password or token; the card shows which account granted."
     )
 
 
@@ -180,8 +199,12 @@ def _page(
     )
 
 
+def _unreadable() -> web.Response:
+    return _page(UNFINISHED, [_plain(Refusal(AGAIN))], status=400)
+
+
 def _not_allowed(allowed: str) -> web.Response:
-    answer = _page("Not allowed", [], status=405)
+    answer = _page("Not allowed", [_plain(Refusal(AGAIN))], status=405)
     answer.headers["Allow"] = allowed
     return answer
 

@@ -151,13 +151,17 @@ class _Bugs(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        if not isinstance(error, CLIENT_ERRORS) and not _is_gone(error):
+        if not is_of_client(error):
             report_bug("a request at the port", error or RuntimeError())
 
 
-def _is_gone(error: BaseException | None) -> bool:
-    """Whether the client went away before its body was read; aiohttp has no class for that."""
-    return type(error) is RuntimeError and str(error) == "Connection closed."
+def is_of_client(error: BaseException | None) -> bool:
+    """Whether the client sent something malformed, or went away.
+
+    If it went away before its body was read, aiohttp has no class for that.
+    """
+    is_gone = type(error) is RuntimeError and str(error) == "Connection closed."
+    return is_gone or isinstance(error, CLIENT_ERRORS)
 
 
 def _logger() -> logging.Logger:

@@ -52,8 +52,8 @@ def digest(text: str) -> str:
 async def add(
     tx: AsyncConnection, token: str, *, registration: str, by: Person, now: datetime
 ) -> None:
-    """Add a sign-in for the link with this token, and delete those long over."""
-    await tx.execute(sa.delete(sign_ins).where(sign_ins.c.expires_at < now - SIGN_IN_KEPT))
+    """Add a sign-in for the link with this token."""
+    await forget_expired(tx, now)
     await tx.execute(
         sa.insert(sign_ins).values(
             id=digest(token),
@@ -63,6 +63,14 @@ async def add(
             expires_at=now + SIGN_IN_TTL,
         )
     )
+
+
+async def forget_expired(tx: AsyncConnection, now: datetime) -> None:
+    """Delete the flows of sign-ins that have expired, and sign-ins that did long ago."""
+    wal_cleanup.request_cleanup(tx)
+    await tx.execute(sa.delete(sign_ins).where(sign_ins.c.expires_at < now - SIGN_IN_KEPT))
+    has_flow = sign_ins.c.flow.is_not(None)
+    await update(tx, sign_ins, sign_ins.c.expires_at <= now, has_flow, flow=None)
 
 
 async def by_token(tx: AsyncConnection, token: str) -> SignInAttempt | None:

@@ -29,6 +29,7 @@ from bot.storage import (
     runs,
     secret_notices,
     secrets,
+    sign_ins,
     timers,
 )
 from bot.storage.messages import MessageKind
@@ -198,6 +199,8 @@ class Scheduler:
             await self._engine.forget(before=now - ENGINE_RETENTION)
             kept_since = now - self._services.settings.retention
             await retention.delete_old(self._database, before=kept_since)
+            async with self._database.transaction() as tx:
+                await sign_ins.forget_expired(tx, now)
             self._forget_at = now + DAY
 
     async def _fire_timers(self, due: Sequence[Timer]) -> None:
