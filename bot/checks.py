@@ -23,7 +23,7 @@ from bot.approval import Policy
 from bot.domain.catalogue import Catalogue
 from bot.logs import slack_logger
 from bot.manifest import SCOPES
-from bot.own_credential import REMOVE, granting, renewal
+from bot.own_credential import granting, removing, renewal
 from bot.problems import Unusable
 from bot.services import Services
 from bot.settings.settings import Settings
@@ -227,7 +227,8 @@ async def check_sign_in(tokens: TokenSource, settings: Settings) -> None:
         advice = granting(settings.credential)
         raise CannotStart(*(f"Entra: {each} {advice}" for each in lacking))
     if unlimited := unlimiting_rights(settings, token.roles):
-        raise CannotStart(*(f"Entra: {each} {REMOVE}" for each in unlimited))
+        advice = removing(settings.credential)
+        raise CannotStart(*(f"Entra: {each} {advice}" for each in unlimited))
 
 
 def lacking_rights(settings: Settings, held: frozenset[str]) -> list[str]:
@@ -238,11 +239,10 @@ def lacking_rights(settings: Settings, held: frozenset[str]) -> list[str]:
 
 
 def unlimiting_rights(settings: Settings, held: frozenset[str]) -> list[str]:
-    """Return a sentence for each right beside which the limited mode may limit nothing."""
+    """Return a sentence for each right beside which the limited mode limits nothing."""
     mode = ConsentMode(settings.consent_mode)
     return [
-        f"{name} must not be held with CONSENT_MODE={mode}: with a right to change more, the bot"
-        " might grant what its policy does not allow."
+        f"{name} makes CONSENT_MODE={mode} meaningless: the bot could grant more than its policy."
         for name in too_wide(mode, held)
     ]
 

@@ -9,7 +9,11 @@ NEW_CERTIFICATE = (
 )
 
 CONSENT = "Grant it in the Entra admin centre under API permissions, with admin consent."
-REMOVE = "Remove it in the Entra admin centre under API permissions."
+REVOKE = "Under API permissions revoke its admin consent, then remove the permission."
+REVOKE_OF_IDENTITY = (
+    "Remove it from the managed identity: SETUP.md, With a managed identity. Azure keeps the"
+    " identity's token for up to a day, and until then it has the right."
+)
 CONSENT_OF_IDENTITY = (
     "Assign it to the managed identity: SETUP.md, With a managed identity. Azure keeps the"
     " identity's token for up to a day, and until then it lacks the right."
@@ -26,3 +30,8 @@ def renewal(credential: Credential) -> tuple[str, str]:
 def granting(credential: Credential) -> str:
     """Return how a right is given: a managed identity has no page *API permissions*."""
     return CONSENT_OF_IDENTITY if isinstance(credential, ManagedIdentity) else CONSENT
+
+
+def removing(credential: Credential) -> str:
+    """Return how a right is taken away again."""
+    return REVOKE_OF_IDENTITY if isinstance(credential, ManagedIdentity) else REVOKE

@@ -8,7 +8,7 @@ from bot.doctor.database import current
 from bot.doctor.findings import Finding, Unknown, well, wrong
 from bot.doctor.services import why_silent
 from bot.domain.catalogue import CatalogueError, permissions_of, read_catalogue
-from bot.own_credential import REMOVE
+from bot.own_credential import removing
 from bot.settings.settings import Settings, SettingsError
 from graph.clock import Clock
 from graph.connection import connected
@@ -59,7 +59,7 @@ async def _prove(
         async with connected(settings, clock) as tenant:
             if wide := unlimiting_rights(settings, await tenant.graph.roles()):
                 for sentence in wide:
-                    yield wrong(f"Rights: {sentence}", REMOVE)
+                    yield wrong(f"Rights: {sentence}", removing(settings.credential))
                 return
             context = await context_of(
                 tenant,
