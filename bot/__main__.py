@@ -126,7 +126,7 @@ def doctor(
 ) -> None:
     """Check everything that the bot needs, and advise. Without --live it changes nothing.
 
-    Ends with 0 if nothing has to be mended, with 1 if something has.
+    Exits 0 if nothing must be fixed, 1 if something must, 2 if arguments cannot be used.
     """
     from bot.cli import maintenance
 

@@ -32,7 +32,10 @@ def read_approver_sign_ins(reader: Reader) -> ApproverSignIns | None:
     said = {name: reader.text(name) for name in (URL, IDENTITIES, ID, SECRET, CONTEXT)}
     if reader.text("CONSENT_MODE") != ConsentMode.SIGNED_IN:
         for name in filter(said.get, said):
-            reader.problem(f"{name} is set, but only CONSENT_MODE=signed-in uses it.")
+            reader.problem(
+                f"{name} is set, but only CONSENT_MODE=signed-in uses it. Remove it, or set"
+                " CONSENT_MODE=signed-in."
+            )
         return None
     if not reader.text("PORT"):
         reader.problem("PORT is missing: with CONSENT_MODE=signed-in browsers come there.")
@@ -83,7 +86,9 @@ def _identities(reader: Reader) -> Mapping[str, str]:
             continue
         person, account = read[1], read[2].lower()
         if person in found or account in found.values():
-            reader.problem(f"{IDENTITIES}: entry {place} repeats a person or an account.")
+            reader.problem(
+                f"{IDENTITIES}: entry {place} repeats a person or an account. List each once."
+            )
         found[person] = account
     return found
 

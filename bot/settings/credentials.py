@@ -26,7 +26,9 @@ def read_credential(reader: Reader, client_id: str) -> Credential:
     chosen = {name: value for name in names if (value := reader.text(name))}
     password = reader.text(PASSWORD)
     if password and CERTIFICATE not in chosen:
-        reader.problem(f"{PASSWORD} is set, but {CERTIFICATE} is not.")
+        reader.problem(
+            f"{PASSWORD} is set, but {CERTIFICATE} is not. Set {CERTIFICATE} or remove it."
+        )
     if len(chosen) > 1:
         reader.problem(f"{' and '.join(chosen)} are set: keep one of them.")
         return ""

@@ -165,7 +165,7 @@ def vault_keys(reader: Reader, name: str) -> tuple[str, ...]:
     elif not all(map(readable_by(Fernet), keys)):
         problem = "holds something that is not a key"
     elif any(len(set(base64.urlsafe_b64decode(key))) == 1 for key in keys):
-        problem = "holds a key that anybody guesses"
+        problem = "holds a key that is easy to guess"
     if problem:
         reader.problem(f"{name} {problem}: `aad-setup keys new` prints one.")
     return keys

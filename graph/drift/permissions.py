@@ -99,7 +99,7 @@ def tolerated(plan: Plan, seen: Snapshot) -> Iterator[str]:
     wished = {_EXTRA_IDS[id] for _, id, _ in _asked_for(application) if id in _EXTRA_IDS}
     wanted = {each.name for each in plan.scopes}
     if extras := sorted((granted | wished) & PORTAL_EXTRAS.keys() - wanted):
-        yield f"Added by the Entra admin centre and harmless: {', '.join(extras)} (delegated)."
+        yield f"Added by Entra for sign-in, no action needed: {', '.join(extras)} (delegated)."
 
 
 async def names(seen: Snapshot, tenant_cache: TenantCache) -> Mapping[str, str]:

@@ -49,8 +49,8 @@ def sign_in_link(id: str, url: str) -> ui.Notice:
     said = f"This link lets you, and nobody else, sign in and grant {ui.escaped(id)}"
     minutes = int(SIGN_IN_TTL.total_seconds() / 60)
     block = ui.section(
-        f"<{url}|Sign in and grant {ui.escaped(id)}>: for you alone, in one browser, within"
-        f" {minutes} minutes. The page says first what is granted."
+        f"<{url}|Sign in and grant {ui.escaped(id)}>. Only you can use it, in one browser, for"
+        f" {minutes} minutes. It lists the permissions first."
     )
     return said, ui.drawn([block])
 
@@ -73,9 +73,7 @@ def call(registration: Registration, page: str) -> ui.Notice:
 
 def asked(id: str) -> str:
     """Return the answer to a request to look now."""
-    return (
-        f"The bot looks within a minute whether {ui.escaped(id.upper())} was granted its consent."
-    )
+    return f"The bot checks Entra within a minute and updates the card of {ui.escaped(id.upper())}."
 
 
 def _task(registration: Registration, page: str) -> Iterator[Block]:
@@ -83,8 +81,8 @@ def _task(registration: Registration, page: str) -> Iterator[Block]:
     plan = Plan.from_json(dict(registration.plan or {}))
     if not page:
         yield ui.section(
-            ":warning: The database of this bot was changed by something else, so there is no link"
-            f" here. Grant nothing: `aad-setup audit verify {registration.id}` says more."
+            ":warning: The stored plan fails its signature check. Grant nothing, and ask this bot's"
+            f" administrators to run `aad-setup audit verify {registration.id}`."
         )
         return
     by = consenters(plan)
@@ -94,10 +92,7 @@ def _task(registration: Registration, page: str) -> Iterator[Block]:
     )
     how = f"{by[0].upper()}{by[1:]} {portal}"
     if plan.consent_mode == ConsentMode.SIGNED_IN:
-        how = (
-            f"An approver whose approval counts, and who is {by}, presses *Sign in and grant*."
-            f" Otherwise {by} {portal}"
-        )
+        how = f"An approver of this plan who is {by} presses *Sign in and grant*. Or {by} {portal}"
     yield ui.section(how)
     granted = registration.consent.granted if registration.consent else ()
     states = {True: ":white_check_mark: granted", False: "not granted yet"}
@@ -117,10 +112,14 @@ def _found(registration: Registration) -> Iterator[Block]:
     if found.trouble is not None:
         yield ui.section(f":warning: The bot could not look: {ui.escaped(found.trouble)}")
     if found.foreign:
-        yield ui.section(f":warning: *Not approved, and there now*\n{listed(found.foreign)}")
+        yield ui.section(
+            f":warning: *In Entra, but not approved: remove it there*\n{listed(found.foreign)}"
+        )
     if found.withdrawn:
-        yield ui.section(f":warning: Granted before, and withdrawn: {', '.join(found.withdrawn)}")
+        names = ", ".join(found.withdrawn)
+        yield ui.section(f":warning: Consent revoked in Entra: {names}. Grant it again.")
     if found.extras:
-        yield ui.context(f"Added by the Entra admin centre and harmless: {', '.join(found.extras)}")
+        names = ", ".join(found.extras)
+        yield ui.context(f"Added by Entra for sign-in, no action needed: {names}")
     if not found.sees_scopes:
-        yield ui.context("The bot may not see delegated grants; none was asked for")
+        yield ui.context("Delegated grants can't be read; this plan has none.")

@@ -137,7 +137,7 @@ async def test_grants_taken_away_are_told_and_what_the_portal_adds_is_only_named
     assert "no longer matches what was approved: 2 differences" in told
     assert "No longer granted: User.Read.All (delegated)." in told
     assert ".Read.All (application)." in told
-    assert "harmless: offline_access, openid, profile (delegated)." in told
+    assert "no action needed: offline_access, openid, profile (delegated)." in told
 
 
 @pytest.mark.slow

@@ -85,7 +85,7 @@ async def test_each_grant_is_ticked_as_it_comes_and_one_that_vanished_is_named(
     await looked(story, id, "User.Read.All (application): ✅ granted")
     assert "Directory.Read.All (application): not granted yet" in card(story, id)
     story.tenant.withdraw(app_id(story), "User.Read.All")
-    await looked(story, id, "withdrawn: User.Read.All")
+    await looked(story, id, "revoked in Entra: User.Read.All")
     assert "User.Read.All (application): not granted yet" in card(story, id)
     story.tenant.grant_admin_consent(app_id(story))
     await looked(story, id, "is ready")

@@ -391,7 +391,7 @@ def test_what_the_portal_adds_is_named_and_no_difference() -> None:
         extra = {"id": PORTAL_EXTRAS["openid"], "type": "Scope"}
         access(tenant)[0]["resourceAccess"].append(extra)
 
-    words = "Added by the Entra admin centre and harmless: offline_access, openid, profile"
+    words = "Added by Entra for sign-in, no action needed: offline_access, openid, profile"
     assert drift(consent) == Drift(tolerated=(f"{words} (delegated).",))
 
 
