@@ -239,10 +239,11 @@ def lacking_rights(settings: Settings, held: frozenset[str]) -> list[str]:
 
 
 def unlimiting_rights(settings: Settings, held: frozenset[str]) -> list[str]:
-    """Return a sentence for each right beside which the limited mode limits nothing."""
+    """Return a sentence for each right beside which the limited mode may limit nothing."""
     mode = ConsentMode(settings.consent_mode)
     return [
-        f"{name} makes CONSENT_MODE={mode} meaningless: the bot could grant more than its policy."
+        f"{name} must not be held with CONSENT_MODE={mode}: with a right to change more, the bot"
+        " might grant what its policy does not allow."
         for name in too_wide(mode, held)
     ]
 

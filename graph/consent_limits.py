@@ -6,6 +6,7 @@ gets Forbidden. learn.microsoft.com/graph/api/permissiongrantpolicy-list-include
 """
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 
 from graph.calls import Json, identifier
 from graph.client import Client
@@ -16,6 +17,7 @@ from graph.consent_policy import (
     POLICY_ID,
     ROLE_ASSIGNMENTS,
     ROLE_DEFINITIONS,
+    WHOLE_TENANT,
     condition_sets,
 )
 from graph.errors import NotFound
@@ -40,7 +42,22 @@ _WIDEST = {
     "permissionClassification": "all",
 }
 """The conditions that the bot leaves out."""
-_ROLE = {"displayName": str, "rolePermissions": [{"allowedResourceActions": [str]}]}
+_ROLE = {
+    "displayName": str,
+    "isEnabled": bool,
+    "rolePermissions": [{"allowedResourceActions": [str]}],
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldRole:
+    """A directory role that is assigned to the bot directly, not through a group."""
+
+    name: str
+    actions: frozenset[str]
+    is_enabled: bool
+    scope: str | None
+    """Where it holds; None for a part of an application's own."""
 
 
 async def policy_differences(
@@ -55,23 +72,39 @@ async def policy_differences(
     return list(_differences(found, wanted, _names(resource)))
 
 
-async def role_differences(graph: Client, client_id: str) -> list[str]:
-    """Return how the bot's directory roles differ from the one that it needs. Raises GraphError."""
+async def held_roles(graph: Client, client_id: str) -> list[HeldRole]:
+    """Return the bot's directory roles, one for each assignment. Raises GraphError."""
     bot = await graph.get(f"/servicePrincipals(appId='{client_id}')", {"id": identifier})
-    held = {"$filter": f"principalId eq '{bot['id']}'"}
+    query = {"$filter": f"principalId eq '{bot['id']}'"}
     shape = {"roleDefinitionId": identifier, "directoryScopeId?": str}
-    ids = [
-        it["roleDefinitionId"] async for it in graph.pages(ROLE_ASSIGNMENTS, of=shape, query=held)
+    roles = []
+    async for held in graph.pages(ROLE_ASSIGNMENTS, of=shape, query=query):
+        role = await graph.get(f"{ROLE_DEFINITIONS}/{held['roleDefinitionId']}", _ROLE)
+        roles.append(
+            HeldRole(
+                name=role["displayName"],
+                actions=frozenset(_actions(role)),
+                is_enabled=role["isEnabled"],
+                scope=held.get("directoryScopeId"),
+            )
+        )
+    return roles
+
+
+def role_differences(roles: Iterable[HeldRole]) -> list[str]:
+    """Return how the bot's directory roles differ from the one that it needs."""
+    others = [role for role in roles if not role.actions <= MAY_HAVE]
+    ours = [role for role in roles if ACTION in role.actions]
+    return [
+        *(f"The bot also holds “{role.name}”, which may allow more." for role in others),
+        *(f"“{role.name}” is disabled." for role in ours if not role.is_enabled),
+        *(
+            f"“{role.name}” is assigned for {role.scope}, not for the whole tenant."
+            for role in ours
+            if role.scope != WHOLE_TENANT
+        ),
+        *([] if ours else [f"The bot holds no directory role with {ACTION}."]),
     ]
-    roles = [await graph.get(f"{ROLE_DEFINITIONS}/{id}", _ROLE) for id in sorted(set(ids))]
-    differences = [
-        f"The bot also holds the directory role “{role['displayName']}”, which may allow more."
-        for role in roles
-        if not _actions(role) <= MAY_HAVE
-    ]
-    if not any(ACTION in _actions(role) for role in roles):
-        differences.append(f"The bot holds no directory role with {ACTION}.")
-    return differences
 
 
 def _differences(

@@ -128,7 +128,7 @@ def _lacking(request: PlanRequest, rights: frozenset[str]) -> Iterator[str]:
 def _too_wide(request: PlanRequest, rights: frozenset[str]) -> Iterator[str]:
     if names := too_wide(ConsentMode(request.consent_mode), rights):
         yield (
-            f"The bot's own application could grant more than the tenant's policy allows, because"
+            f"The bot's own application might grant more than the tenant's policy allows, because"
             f" it also holds {', '.join(names)}. An administrator must remove that."
         )
 

@@ -75,16 +75,7 @@ _SEES_SCOPES = frozenset(
     {"DelegatedPermissionGrant.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
 )
 _AUTONOMOUS = frozenset({ConsentMode.AUTONOMOUS})
-
 _LIMITED = frozenset({ConsentMode.LIMITED})
-ESCALATING = frozenset(
-    {"AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"}  # any grant
-    | {"Application.ReadWrite.All", "Directory.ReadWrite.All"}  # also acting as another application
-    | {"Policy.ReadWrite.PermissionGrant"}  # the policy itself
-    | {"RoleManagement.ReadWrite.Directory", "RoleManagementPolicy.ReadWrite.Directory"}  # any role
-    | {"RoleAssignmentSchedule.ReadWrite.Directory", "RoleEligibilitySchedule.ReadWrite.Directory"}
-)
-"""Rights by which an application could grant, or get, any permission."""
 
 BOT_RIGHTS = (
     Right(
@@ -174,11 +165,13 @@ def missing(mode: ConsentMode, held: frozenset[str], *, scopes: tuple[str, ...])
 
 
 def too_wide(mode: ConsentMode, held: frozenset[str]) -> list[str]:
-    """Return the rights held by which the bot could grant what the limited mode is to forbid.
+    """Return the rights held by which the bot might grant what the limited mode is to forbid.
 
-    For Entra any one mechanism is enough, so that beside them no policy limits anything.
+    Those that Microsoft's names do not call reads: ways to any permission are too many to list (a
+    role, a group that has one, an administrator's second factor), and new rights open new ones.
     """
-    return sorted(held & ESCALATING) if mode is ConsentMode.LIMITED else []
+    more = excess(mode, held) if mode is ConsentMode.LIMITED else ()
+    return sorted(name for name in more if name.split(".")[1:2] not in (["Read"], ["ReadBasic"]))
 
 
 def may_see_scopes(held: frozenset[str]) -> bool:

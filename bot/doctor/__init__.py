@@ -34,13 +34,13 @@ async def examine(environ: Mapping[str, str], clock: Clock) -> AsyncIterator[Fin
         catalogue = read_catalogue(reserved=RESERVED)
     except CatalogueError as error:
         for problem in error.problems:
-            yield wrong(f"Catalogue: {problem}", "The bot does not start before that.")
+            yield wrong(f"Catalogue: {problem}", "The bot cannot start until this is fixed.")
     try:
         settings = Settings.read(environ)
     except SettingsError as error:
         for problem in error.problems:
             yield wrong(f"Settings: {problem}")
-        yield doubt("Nothing else can be looked at before the settings are right.")
+        yield doubt("Fix these settings; the other checks need them.")
         return
     yield well("Settings: everything that is needed is there.")
     for finding in refused_profiles(settings.cloud, catalogue):

@@ -1,7 +1,6 @@
 """Checks of what the bot may do in Entra: too little, too much, and within which limits."""
 
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Awaitable, Iterator
 
 from bot.checks import lacking_rights, unlimiting_rights
 from bot.doctor.findings import Finding, doubt, well, wrong
@@ -10,8 +9,8 @@ from bot.own_credential import granting, removing
 from bot.planning.plans import ALMIGHTY
 from bot.settings.settings import Settings
 from graph.connection import Connection
-from graph.consent_limits import policy_differences, role_differences
-from graph.consent_policy import POLICY_ID
+from graph.consent_limits import held_roles, policy_differences, role_differences
+from graph.consent_policy import APPLICATION_UPDATE, POLICY_ID
 from graph.errors import Forbidden
 from graph.rights import ConsentMode, excess, missing, too_wide, unread
 
@@ -36,7 +35,7 @@ def check_rights(
     ]
     yield from must_change
     for right in unread(mode, held):
-        said = f"Rights: {right.name} is missing, which is needed to {right.needed_to}."
+        said = f"Rights: {right.name} (optional) is missing. It is needed to {right.needed_to}."
         yield doubt(said, grant_it)
     if mode is ConsentMode.AUTONOMOUS:
         yield doubt(
@@ -47,28 +46,52 @@ def check_rights(
 
 
 async def check_limits(
-    settings: Settings, tenant: Connection, catalogue: Catalogue
+    settings: Settings, tenant: Connection, catalogue: Catalogue, held: frozenset[str]
 ) -> list[Finding]:
     """Compare the policy and the role that limit the bot with what they should be.
 
-    What the bot may not read is left out: a missing right is named as such. Raises GraphError.
+    What a missing right hides is left out: that right is named as such. Raises GraphError.
     """
     if settings.consent_mode != ConsentMode.LIMITED:
         return []
-    graph = tenant.graph
-    found: list[Finding] = []
-    with suppress(Forbidden):
-        differences = await policy_differences(
-            graph,
-            permissions_of(catalogue),
-            tenant_id=settings.tenant_id,
-            resource=await tenant.tenant_cache.resource(),
-        )
-        as_it_is = f"{POLICY_ID} allows what the profiles ask for, and nothing else."
-        found += _compared("Consent policy", differences, as_it_is)
-    with suppress(Forbidden):
-        differences = await role_differences(graph, settings.client_id)
-        found += _compared("Consent role", differences, "the bot holds it, and no other.")
+    policy = _policy(settings, tenant, catalogue)
+    return [
+        *await _shown("Consent policy", "Policy.Read.PermissionGrant" in held, policy),
+        *await _shown(
+            "Consent role", "RoleManagement.Read.Directory" in held, _role(settings, tenant)
+        ),
+    ]
+
+
+async def _shown(name: str, is_permitted: bool, look: Awaitable[list[Finding]]) -> list[Finding]:
+    try:
+        return await look
+    except Forbidden as error:
+        said = f"{name}: could not be compared, because Entra refuses to show it ({error.code})."
+        return [doubt(said, "Check that the tenant has Entra ID P1.")] if is_permitted else []
+
+
+async def _policy(settings: Settings, tenant: Connection, catalogue: Catalogue) -> list[Finding]:
+    differences = await policy_differences(
+        tenant.graph,
+        permissions_of(catalogue),
+        tenant_id=settings.tenant_id,
+        resource=await tenant.tenant_cache.resource(),
+    )
+    as_it_is = f"{POLICY_ID} allows what the profiles ask for, and nothing else."
+    return list(_compared("Consent policy", differences, as_it_is))
+
+
+async def _role(settings: Settings, tenant: Connection) -> list[Finding]:
+    roles = await held_roles(tenant.graph, settings.client_id)
+    as_it_is = (
+        "assigned to the bot, and no other role directly. Roles through groups are not checked."
+    )
+    found = list(_compared("Consent role", role_differences(roles), as_it_is))
+    for role in roles:
+        if APPLICATION_UPDATE in role.actions:
+            said = f"Consent role: “{role.name}” also allows {APPLICATION_UPDATE}."
+            found.append(doubt(said, "Remove it, unless `--live` has shown that it is needed."))
     return found
 
 

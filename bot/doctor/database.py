@@ -51,7 +51,7 @@ AGES = {
 async def check_database(settings: Settings) -> AsyncIterator[Finding]:
     """Yield whether it opens and is of this version, whether keys fit, and which processes run."""
     if problem := too_old(settings.database_url):
-        yield wrong(f"Database: {problem}", "The bot does not start before that.")
+        yield wrong(f"Database: {problem}", "The bot cannot start until this is fixed.")
         return
     try:
         async with _opened(settings) as (database, found):
@@ -68,7 +68,7 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
     for finding in findings:
         yield finding
     for problem in await _missing_rights(settings.database_url):
-        yield wrong(f"Database: {problem}", "The bot does not start before that.")
+        yield wrong(f"Database: {problem}", "The bot cannot start until this is fixed.")
     if running:
         yield well(f"Running: yes ({running} at work on this database).")
     else:
@@ -103,7 +103,10 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Database | None, Ag
     if path is not None and not path.exists():
         if not os.access(path.absolute().parent, os.W_OK | os.X_OK):
             raise Unknown(
-                wrong("Database: its folder is not there or cannot be written.", "Mend the path.")
+                wrong(
+                    "Database: its folder is not there or cannot be written.",
+                    "Correct DATABASE_URL.",
+                )
             )
         yield None, Age.EMPTY
         return
@@ -113,7 +116,9 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Database | None, Ag
                 found = await age(tx)
             yield database, found
     except UnusableDatabase as error:
-        raise Unknown(wrong(f"Database: {error}", "The bot does not start before that.")) from None
+        raise Unknown(
+            wrong(f"Database: {error}", "The bot cannot start until this is fixed.")
+        ) from None
     except sa.exc.DBAPIError as error:
         raise Unknown(_closed(error.orig or error)) from None
 

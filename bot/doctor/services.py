@@ -51,7 +51,7 @@ async def check_entra(settings: Settings, clock: Clock, catalogue: Catalogue) ->
             found.append(well(f"Tenant: {organization.name} ({organization.domain}) answers."))
             found += await _own_credential(settings, tenant, clock)
             found += _quota(organization)
-            found += await check_limits(settings, tenant, catalogue)
+            found += await check_limits(settings, tenant, catalogue, held)
             async for finding in check_consent_client(settings.approver_sign_ins, tenant):
                 found.append(finding)
             found += _policy(await tenant.tenant_cache.policy(), clock, catalogue)
@@ -145,14 +145,14 @@ async def _check(settings: Settings) -> AsyncIterator[Finding]:
         client = slack_client(settings, session, token=settings.slack_bot_token)
         auth, problem = await tried("SLACK_BOT_TOKEN", client.auth_test(), proxy=client.proxy)
         if auth is None:
-            yield wrong(f"Slack: {problem}", "The bot does not start before that.")
+            yield wrong(f"Slack: {problem}", "The bot cannot start until this is fixed.")
         else:
             yield well(f"Slack: SLACK_BOT_TOKEN is {auth['user']} in {auth['team']}.")
             for finding in _scopes(auth.headers):
                 yield finding
             _, problem = await app_of(client, auth)
             if problem:
-                yield wrong(f"Slack: {problem}", "The bot does not start before that.")
+                yield wrong(f"Slack: {problem}", "The bot cannot start until this is fixed.")
             try:
                 await check_channel(client, settings.approval_channel)
             except CannotStart as error:
@@ -167,7 +167,7 @@ async def _check(settings: Settings) -> AsyncIterator[Finding]:
             doing = f"Slack: HTTP mode, at port {settings.port}."
             yield well(f"{doing} Whether SLACK_SIGNING_SECRET is right, only a request shows.")
         elif problem := await app_problem(client, settings.slack_app_token):
-            yield wrong(f"Slack: {problem}", "The bot does not start before that.")
+            yield wrong(f"Slack: {problem}", "The bot cannot start until this is fixed.")
         else:
             yield well("Slack: SLACK_APP_TOKEN opens Socket Mode.")
 

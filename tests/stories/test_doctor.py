@@ -218,7 +218,7 @@ async def test_what_is_only_doubtful_needs_no_mending(stage: Stage) -> None:
     assert told.status == 0, told.text
     for doubt in (
         "Slack: scopes that the bot never uses: files:read.",
-        "Rights: Policy.Read.All is missing, which is needed to read whether the tenant limits",
+        "Rights: Policy.Read.All (optional) is missing. It is needed to read whether the tenant",
         "Rights: DelegatedPermissionGrant.ReadWrite.All is missing for CONSENT_MODE=autonomous:"
         " plans are refused for mimecast.",
         "Rights: Application.ReadWrite.All is held and never used in CONSENT_MODE=autonomous.",

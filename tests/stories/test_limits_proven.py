@@ -57,7 +57,7 @@ async def test_policy_and_role_as_printed_are_well(stage: Stage, settings: dict[
     assert told.status == 0, told.text
     assert "✔ Rights: enough for CONSENT_MODE=limited, and none too many." in told.text
     assert "✔ Consent policy: aad-setup allows what the profiles ask for" in told.text
-    assert "✔ Consent role: the bot holds it, and no other." in told.text
+    assert "✔ Consent role: assigned to the bot, and no other role directly." in told.text
 
 
 async def test_a_policy_that_differs_is_told_permission_by_permission(
@@ -105,8 +105,36 @@ async def test_without_the_rights_to_compare_it_says_what_it_cannot(
     told = await doctor(stage, settings)
     assert told.status == 0, told.text
     for right in READERS:
-        assert any(f"{right} is missing" in line for line in told.doubts), told.text
+        assert any(f"{right} (optional) is missing" in line for line in told.doubts), told.text
     assert "✔ Consent" not in told.text
+
+
+async def test_what_entra_refuses_to_show_although_the_rights_are_held_is_a_doubt(
+    stage: Stage, settings: dict[str, str]
+) -> None:
+    code = "AadPremiumLicenseRequired"
+    for path in ("/includes", "/roleAssignments"):
+        stage.tenant.faults.fail("GET", path, status=403, code=code, times=2)
+    told = await doctor(stage, settings)
+    assert told.status == 0, told.text
+    for name in ("policy", "role"):
+        said = f"Consent {name}: could not be compared"
+        assert any(said in it and code in it for it in told.doubts), told.text
+
+
+async def test_a_role_with_the_further_action_is_a_doubt(
+    stage: Stage, settings: dict[str, str]
+) -> None:
+    async with role_administrator(stage.tenant) as admin:
+        actions = [{"allowedResourceActions": [consent_policy.APPLICATION_UPDATE]}]
+        more = {"displayName": "More", "isEnabled": True, "rolePermissions": actions}
+        role = await made(admin, consent_policy.ROLE_DEFINITIONS, more)
+        await assign(admin, credential(settings), role)
+    told = await doctor(stage, settings)
+    assert told.status == 0, told.text
+    assert any(
+        f"“More” also allows {actions[0]['allowedResourceActions'][0]}" in it for it in told.doubts
+    )
 
 
 async def test_a_policy_that_is_not_there_is_named(stage: Stage, settings: dict[str, str]) -> None:
@@ -119,12 +147,12 @@ async def test_a_policy_that_is_not_there_is_named(stage: Stage, settings: dict[
 async def test_beside_a_wider_right_doctor_refuses_the_mode_and_proves_nothing(
     stage: Stage, settings: dict[str, str]
 ) -> None:
-    wide = "RoleManagement.ReadWrite.Directory"
+    wide = "EntitlementManagement.ReadWrite.All"
     stage.tenant.allow(credential(settings), wide)
     for arguments in ((), ("--live",)):
         told = await doctor(stage, settings, *arguments)
         assert told.status == 1
-        assert any(f"{wide} makes CONSENT_MODE=limited meaningless" in it for it in told.wrong)
+        assert any(f"{wide} must not be held with CONSENT_MODE=limited" in it for it in told.wrong)
         assert not any("never used" in line for line in told.doubts)
     nothing_is_left(stage)
 

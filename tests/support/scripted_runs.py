@@ -4,6 +4,7 @@ Only what would call Graph is replaced: the preflight, the steps, the removals, 
 look at an administrator's grants.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -37,6 +38,9 @@ from tests.support.factories import CLIENT_ID
 from tests.support.graph_fakes import plan
 
 SECRET = "the-one-time-secret"
+NO = Failure(step="Run", sentence="No.", advice="Retry.")
+InEntra = Mapping[str, Granted | GraphError | None]
+"""What a look at a registration's grants finds, or that Graph does not answer."""
 
 
 class Ending(StrEnum):
@@ -64,11 +68,11 @@ class Said:
 class PlayedRuns(Runs):
     """Runs that end as they are told to."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, in_entra: InEntra) -> None:
         super().__init__(services)
         self.said = Said()
         self._planning = PlayedPlanning(services, self.said)
-        self._provisioning = PlayedCarrying(services, self.said)
+        self._provisioning = PlayedCarrying(services, self.said, in_entra)
         self._cleanup = PlayedClearing(services, self.said)
         self._drift_check = PlayedChecking(services, self.said)
 
@@ -97,7 +101,7 @@ class Played(RunBase):
         if self._said.ending is Ending.BREAKS and Ending.FAILS_LATE in endings:
             raise Broken
         if self._said.ending in endings:
-            raise StepFailed("outage", Failure(step="Run", sentence="No.", advice="Retry."))
+            raise StepFailed("outage", NO)
 
     async def _check_made(self, context: StepContext) -> None:
         """Nothing was made, so nothing can be somebody else's."""
@@ -135,11 +139,11 @@ class PlayedPlanning(Played, Planning):
 
 
 class PlayedCarrying(Played, Provisioning):
-    def __init__(self, services: Services, said: Said) -> None:
+    def __init__(self, services: Services, said: Said, in_entra: InEntra) -> None:
         Provisioning.__init__(self, services)
         self._tenant = Absent
         self._said = said
-        self._consent = PlayedConsent(services)
+        self._consent = PlayedConsent(services, in_entra)
 
     async def _stage(self, run: Run, stage: list[Step], context: StepContext) -> FactsByStep:
         """Learn what the steps would have learnt."""
@@ -182,13 +186,22 @@ class PlayedCarrying(Played, Provisioning):
 
 
 class PlayedConsent(ConsentCheck):
-    """Sees what the watch has seen before the run was added."""
+    """Finds what the watch would find."""
+
+    def __init__(self, services: Services, in_entra: InEntra) -> None:
+        super().__init__(services)
+        self._in_entra = in_entra
 
     async def _is_granted(self, run: Run, context: StepContext, steps: Sequence[str]) -> bool:
-        return True
+        found = self._in_entra[run.registration]
+        if found is None:
+            raise StepFailed("outage", NO)
+        return isinstance(found, Granted) and found.steps >= set(steps)
 
     async def _check_nothing_else(self, run: Run, context: StepContext) -> None:
-        """Nothing was changed since."""
+        found = self._in_entra[run.registration]
+        if isinstance(found, Granted) and found.foreign:
+            raise StepFailed("foreign", NO)
 
 
 class PlayedClearing(Played, Cleanup):
@@ -226,17 +239,30 @@ class PlayedChecking(Played, DriftCheck):
 
 
 class PlayedWatch(ConsentWatch):
-    """Finds the grants that it is told of, by registration."""
+    """Finds the grants that it is told of, by registration, once Graph answers."""
 
-    def __init__(
-        self, services: Services, in_entra: Mapping[str, Granted | GraphError | None]
-    ) -> None:
+    def __init__(self, services: Services, in_entra: InEntra) -> None:
         super().__init__(services, every=3600)
         self.read: list[str] = []
         """The registrations whose grants were read, in order."""
+        self.answers = asyncio.Event()
+        self._asked = asyncio.Event()
         self._in_entra = in_entra
+
+    async def ask(self) -> asyncio.Task[None]:
+        """Begin a look, and return it once it waits for the answer or has nothing to ask."""
+        self.read.clear()
+        self.answers.clear()
+        self._asked.clear()
+        looking = asyncio.create_task(self.look())
+        asked = asyncio.create_task(self._asked.wait())
+        await asyncio.wait((looking, asked), return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        return looking
 
     async def _read(self, waiting: Sequence[Registration]) -> Mapping[str, Granted | GraphError]:
         self.read += [each.id for each in waiting]
         found = {each.id: self._in_entra[each.id] for each in waiting}
+        self._asked.set()
+        await self.answers.wait()
         return {id: it for id, it in found.items() if it is not None}

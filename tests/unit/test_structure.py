@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bot.runs.base import RunBase
 from bot.runs.cleanup import Cleanup
+from bot.runs.consent import ConsentCheck
 from bot.runs.drift_check import DriftCheck
 from bot.runs.provisioning import Planning, Provisioning
 from bot.worker.consent_watch import ConsentWatch
@@ -26,6 +27,7 @@ SCRIPTED = {
     scripted_runs.PlayedCarrying: Provisioning,
     scripted_runs.PlayedClearing: Cleanup,
     scripted_runs.PlayedChecking: DriftCheck,
+    scripted_runs.PlayedConsent: ConsentCheck,
     scripted_runs.PlayedWatch: ConsentWatch,
 }
 OWN = frozenset({"_fail", "_made", "_minted"})

@@ -5,13 +5,14 @@ from datetime import timedelta
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
 from graph.rights import ConsentMode
-from tests.reliability.state_machine.model import AWAITED, IN_ENTRA, Expected, Held
+from tests.reliability.state_machine.model import AWAITED, FOREIGN, IN_ENTRA, Expected, Held
 from tests.reliability.state_machine.play import Play
 from tests.support.scripted_runs import Ending
 from tests.support.secret_lives import SecretLife
 
 
 def end(play: Play, it: Expected, ending: Ending) -> None:
+    play.tell_entra()
     run = play.run_of(it)
     assert run.kind is it.run
     is_old_live = it.secret in (SecretLife.MASKED, SecretLife.UNMASKED, SecretLife.UNKNOWN)
@@ -20,6 +21,8 @@ def end(play: Play, it: Expected, ending: Ending) -> None:
     match run.kind:
         case RunKind.REGISTER if _awaits(play, it, ending):
             _waits(play, it)
+        case RunKind.REGISTER if _is_in_doubt(play, it):
+            failed(play, it)
         case RunKind.REGISTER:
             it.has_application |= ending is not Ending.FAILS_EARLY
             _made(play, it, ending in (Ending.WELL, Ending.REFUSED, Ending.FAILS_LAST))
@@ -65,9 +68,17 @@ def _planned(play: Play, it: Expected, ending: Ending) -> None:
 
 def _awaits(play: Play, it: Expected, ending: Ending) -> bool:
     """Whether an administrator has to consent before the run comes to where it ends so."""
-    if play.consent_mode is ConsentMode.AUTONOMOUS or it.consent.seen >= AWAITED:
+    if play.consent_mode is ConsentMode.AUTONOMOUS:
         return False
-    return it.has_application or ending is not Ending.FAILS_EARLY
+    if not it.consent.seen >= AWAITED:
+        return it.has_application or ending is not Ending.FAILS_EARLY
+    # A run looks once more before it makes a secret.
+    return not it.consent.is_unread and not it.consent.in_entra >= AWAITED
+
+
+def _is_in_doubt(play: Play, it: Expected) -> bool:
+    """Whether a run that looks once more finds nothing out, or more than was approved."""
+    return it in play.carried_on() and (it.consent.is_unread or FOREIGN in it.consent.in_entra)
 
 
 def _waits(play: Play, it: Expected) -> None:

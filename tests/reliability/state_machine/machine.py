@@ -13,7 +13,14 @@ from graph.rights import ConsentMode
 from tests.reliability.state_machine.audit import audit
 from tests.reliability.state_machine.cast import CAST
 from tests.reliability.state_machine.clicks import DONE, LOOKS, RARE, Act
-from tests.reliability.state_machine.consent import DEEDS, OFTEN, administer, look_at_grants
+from tests.reliability.state_machine.consent import (
+    DEEDS,
+    ILL_TIMED,
+    OFTEN,
+    administer,
+    begin_look,
+    end_look,
+)
 from tests.reliability.state_machine.endings import end
 from tests.reliability.state_machine.lifecycle import submit
 from tests.reliability.state_machine.model import ON_SCREEN, WAITING, Expected
@@ -92,8 +99,10 @@ class Bot(RuleBasedStateMachine):
         may_happen["a run is given up"] = int(any(it.run for it in play.known))
         may_happen["masks are laid"] = 3 * any(it.secret in ON_SCREEN for it in play.known)
         waiting = [it for it in play.known if it.status is WAITING]
-        may_happen["an administrator acts"] = 8 * bool(waiting)
-        may_happen["the grants are looked at"] = 6 * bool(waiting)
+        granted = waiting + play.carried_on()
+        may_happen["an administrator acts"] = 8 * bool(granted)
+        may_happen["the grants are looked at"] = 6 * (bool(waiting) and play.look is None)
+        may_happen["graph answers"] = 4 * (play.look is not None)
         weighted = [what for what, weight in may_happen.items() for _ in range(weight)]
         match data.draw(st.sampled_from(weighted), label="what"):
             case "asks":
@@ -117,12 +126,17 @@ class Bot(RuleBasedStateMachine):
             case "the scheduler looks":
                 look(play)
             case "an administrator acts":
-                deed = data.draw(st.sampled_from(OFTEN + list(DEEDS)))
-                administer(_any(data, waiting), deed)
+                it = _any(data, granted)
+                often = OFTEN if it.status is WAITING else ILL_TIMED
+                administer(it, data.draw(st.sampled_from(often + list(DEEDS))))
             case "the grants are looked at":
                 if data.draw(st.booleans()):  # else it is mostly too early
                     pass_time(play, data.draw(st.sampled_from(JUMPS[2:4])), looks=False)
-                look_at_grants(play)
+                begin_look(play)
+                if play.look is not None and data.draw(st.booleans()):
+                    end_look(play)
+            case "graph answers":
+                end_look(play)
             case "masks are laid":
                 lay_masks(play, takes=data.draw(st.booleans()))
             case "restarts":

@@ -8,6 +8,8 @@ from bot.approval import Role, Verb
 from bot.domain.approval_requests import RequestKind
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
+from graph.consent import Granted
+from graph.errors import GraphError, NotFound
 from graph.permissions import Kind, Permission, lookup
 from tests.reliability.state_machine.cast import Figure
 from tests.reliability.state_machine.policy import STRICT
@@ -76,6 +78,7 @@ GRANTED_BY: Mapping[str, Permission] = {
 }
 AWAITED = frozenset(GRANTED_BY)
 """The steps of a plan that an administrator takes, where the bot does not."""
+HARMLESS, FOREIGN = "openid", "Mail.Read"
 
 
 @dataclass
@@ -99,6 +102,20 @@ class Consent:
     calls: int = 0
     alarms: int = 0
     is_given: bool = False  # at some time all of them were there
+
+    @property
+    def found(self) -> Granted | GraphError | None:
+        """What a look finds now, or nothing if Graph does not answer."""
+        if self.is_unread:
+            return None
+        if self.is_lost:
+            return NotFound()
+        return Granted(
+            permissions=frozenset(GRANTED_BY[it] for it in AWAITED & self.in_entra),
+            steps=AWAITED & self.in_entra,
+            extras=(HARMLESS,) if HARMLESS in self.in_entra else (),
+            foreign=(f"{FOREIGN} was granted.",) if FOREIGN in self.in_entra else (),
+        )
 
 
 @dataclass

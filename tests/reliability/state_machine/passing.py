@@ -9,7 +9,7 @@ from bot.storage import message_queue, messages, timers
 from bot.storage.history import BOT
 from bot.storage.messages import MessageKind
 from tests.reliability.state_machine.audit import audit
-from tests.reliability.state_machine.consent import look_at_grants, remind
+from tests.reliability.state_machine.consent import end_look, look_at_grants, remind
 from tests.reliability.state_machine.endings import end, given_up
 from tests.reliability.state_machine.model import AT_REST, ON_SCREEN, WORKS, Expected
 from tests.reliability.state_machine.play import Play
@@ -33,6 +33,9 @@ def look(play: Play) -> None:
 
 def restart(play: Play) -> None:
     """Whatever the bot had only in mind is gone."""
+    if play.look is not None:
+        play.look.task.cancel()
+        play.look = None
     play.do(play.world.close())
     play.do(play.world.open())
     play.unanswered.clear()
@@ -64,6 +67,9 @@ def lay_masks(play: Play, *, takes: bool) -> None:
 def let_it_end(play: Play) -> None:
     for it in play.known:
         it.consent.is_unread = False  # an outage ends, too
+    if play.look is not None:
+        end_look(play)
+        audit(play)
     for _ in range(20):
         if all(_is_over(play, it) for it in play.known):
             return

@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from bot.domain.approval_requests import RequestKind
 from bot.domain.people import Person, Refusal
@@ -26,6 +26,23 @@ T = TypeVar("T")
 FAR = NOON + timedelta(days=9999)
 
 
+class Asked:
+    """A registration whose grants are being read, and what is found there."""
+
+    def __init__(self, it: Expected, version: int) -> None:
+        self.it = it
+        self.version = version
+        self.found = it.consent.found
+        self.look_at = it.consent.look_at
+
+
+class Look(NamedTuple):
+    """A look at grants that Graph has not answered yet."""
+
+    task: asyncio.Task[None]
+    asked: list[Asked]
+
+
 class Play:
     """One example: the bot's own parts over a file, and what must be true of them."""
 
@@ -40,6 +57,7 @@ class Play:
         self.unanswered: list[tuple[Expected, str, Person]] = []  # reveals on their way to Slack
         self.forms = itertools.count(1)
         self.audited = self.reopened = -1  # the database as it was then
+        self.look: Look | None = None
         self.is_late = False  # time has passed since the scheduler has looked
 
     def begin(self, empty: Path, *, needed: int, consent_mode: ConsentMode) -> None:
@@ -87,6 +105,17 @@ class Play:
 
     def run_of(self, it: Expected) -> runs.Run:
         return self.do(self.world.registrar_env.run_of(it.id))
+
+    def carried_on(self) -> list[Expected]:
+        """Return those whose run goes on after an administrator's consent."""
+        if self.consent_mode is ConsentMode.AUTONOMOUS:
+            return []
+        return [it for it in self.known if it.status is Status.APPROVED and it.has_application]
+
+    def tell_entra(self) -> None:
+        """Let the bot find in Entra what the model says."""
+        for it in self.known:
+            self.world.in_entra[it.id] = it.consent.found
 
     def in_time(self, it: Expected) -> bool:
         return it.until is None or self.clock.at < it.until

@@ -70,7 +70,7 @@ class World:
         )
         self.database = self.registrar_env.database
         self.registrar = self.registrar_env.registrar
-        self.runs = PlayedRuns(self.registrar_env.services)
+        self.runs = PlayedRuns(self.registrar_env.services, self.in_entra)
         self.consent_watch = PlayedWatch(self.registrar_env.services, self.in_entra)
         self.engine = ScriptedEngine()
         self.scheduler = self.registrar_env.scheduler(self.engine, died=self.runs.died)
