@@ -141,28 +141,30 @@ async def test_the_clients_side_and_a_wider_grant_are_limited_alike(
     assert (await bot.delete(f"/oauth2PermissionGrants/{grant['id']}")).status_code == 403
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"permissionType": "delegated"},
-        {"permissions": [role_id("Group.Read.All")]},
-        {"resourceApplication": "00000002-0000-0000-c000-000000000000"},
-        {"clientApplicationTenantIds": [ANOTHER_TENANT]},
-        {"clientApplicationIds": [ANOTHER_TENANT]},
-        {"clientApplicationPublisherIds": ["12345"]},
-        {"clientApplicationsFromVerifiedPublisherOnly": True},
-        {"permissionClassification": "low"},
-    ],
+UNMET: tuple[dict[str, Any], ...] = (
+    {"permissionType": "delegated"},
+    {"permissions": [role_id("Group.Read.All")]},
+    {"resourceApplication": "00000002-0000-0000-c000-000000000000"},
+    {"clientApplicationTenantIds": [ANOTHER_TENANT]},
+    {"clientApplicationIds": [ANOTHER_TENANT]},
+    {"clientApplicationPublisherIds": ["12345"]},
+    {"clientApplicationsFromVerifiedPublisherOnly": True},
+    {"permissionClassification": "low"},
 )
+
+
 async def test_every_condition_of_a_set_must_hold(
-    admin: Asking,
-    bot: Asking,
-    principal: dict[str, Any],
-    credential: Credential,
-    changes: dict[str, Any],
+    admin: Asking, bot: Asking, principal: dict[str, Any], credential: Credential
 ) -> None:
-    await role(admin, await policy(admin, condition(**changes)), credential)
-    assert (await bot.grant(principal, "User.Read.All")).status_code == 403
+    await role(admin, await policy(admin), credential)
+    includes = f"{POLICIES}/aad-setup/includes"
+    for changes in UNMET:
+        made = await admin.post(includes, condition(**changes))
+        assert made.status_code == 201, made.text
+        assert (await bot.grant(principal, "User.Read.All")).status_code == 403, changes
+        assert (await admin.delete(f"{includes}/{made.json()['id']}")).status_code == 204
+    await admin.post(includes, condition())
+    assert (await bot.grant(principal, "User.Read.All")).status_code == 201
 
 
 async def test_conditions_that_fit_or_are_left_out_hold(
@@ -218,41 +220,30 @@ async def test_a_role_makes_up_for_the_right_to_grant_and_for_no_other(
         assert (await other.post(path, body)).status_code == 403
 
 
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        (POLICIES, {"id": "microsoft-mine", "displayName": "x"}),
-        (POLICIES, {"id": "a b", "displayName": "x"}),
-        (POLICIES, {"displayName": "x"}),
-        (f"{POLICIES}/one/includes", {}),
-        (f"{POLICIES}/one/includes", {"permissionType": "everything"}),
-        (f"{POLICIES}/one/includes", condition(permissions=[])),
-        (f"{POLICIES}/one/includes", condition(permissions=["User.Read.All"])),
-        (f"{POLICIES}/one/includes", condition(resourceApplication="any")),
-        (f"{ROLES}/roleDefinitions", {"displayName": "x", "isEnabled": True}),
-        (
-            f"{ROLES}/roleDefinitions",
-            {
-                "displayName": "x",
-                "isEnabled": True,
-                "rolePermissions": [
-                    {
-                        "allowedResourceActions": [
-                            "microsoft.directory/servicePrincipals/"
-                            "managePermissionGrantsForAll.nothing"
-                        ]
-                    }
-                ],
-            },
-        ),
-        (f"{ROLES}/roleAssignments", {"principalId": ANOTHER_TENANT, "directoryScopeId": "/"}),
-    ],
+NOTHING = "microsoft.directory/servicePrincipals/managePermissionGrantsForAll.nothing"
+DEFINITION = {"displayName": "x", "isEnabled": True}
+REFUSED: tuple[tuple[str, dict[str, Any]], ...] = (
+    (POLICIES, {"id": "microsoft-mine", "displayName": "x"}),
+    (POLICIES, {"id": "a b", "displayName": "x"}),
+    (POLICIES, {"displayName": "x"}),
+    (f"{POLICIES}/one/includes", {}),
+    (f"{POLICIES}/one/includes", {"permissionType": "everything"}),
+    (f"{POLICIES}/one/includes", condition(permissions=[])),
+    (f"{POLICIES}/one/includes", condition(permissions=["User.Read.All"])),
+    (f"{POLICIES}/one/includes", condition(resourceApplication="any")),
+    (f"{ROLES}/roleDefinitions", DEFINITION),
+    (
+        f"{ROLES}/roleDefinitions",
+        {**DEFINITION, "rolePermissions": [{"allowedResourceActions": [NOTHING]}]},
+    ),
+    (f"{ROLES}/roleAssignments", {"principalId": ANOTHER_TENANT, "directoryScopeId": "/"}),
 )
-async def test_what_entra_would_not_take_is_refused(
-    admin: Asking, path: str, body: dict[str, Any]
-) -> None:
+
+
+async def test_what_entra_would_not_take_is_refused(admin: Asking) -> None:
     await policy(admin, id="one")
-    assert (await admin.post(path, body)).status_code == 400
+    for path, body in REFUSED:
+        assert (await admin.post(path, body)).status_code == 400, (path, body)
     taken = await admin.post(POLICIES, {"id": "one", "displayName": "x"})
     assert taken.status_code == 409
 

@@ -58,46 +58,44 @@ async def test_both_forms_give_a_token_with_the_identity_s_roles(
         assert {type(value) for value in told.values()} == {str}
 
 
-@pytest.mark.parametrize(
-    ("headers", "changes", "status", "words"),
-    [
-        ({}, {}, 400, "Required metadata header not specified"),
-        ({"Metadata": "false"}, {}, 400, "Required metadata header not specified"),
-        (METADATA | {"X-Forwarded-For": "10.0.0.1"}, {}, 400, "forwarded"),
-        (METADATA, {"api-version": ""}, 400, "api-version"),
-        (METADATA, {"api-version": "2019-08-01"}, 400, "api-version"),
-        (METADATA, {"resource": ""}, 400, "audience parameter"),
-        (METADATA, {"resource": "https://vault.example"}, 400, "AADSTS500011"),
-        (METADATA, {"client_id": "0f0f0f0f-0000-4000-8000-000000000000"}, 400, "not found"),
-        (METADATA, {"client_id": "a", "object_id": "b"}, 400, "one of the ids"),
-    ],
+NOBODY = {"client_id": "0f0f0f0f-0000-4000-8000-000000000000"}
+FORWARDED = METADATA | {"X-Forwarded-For": "10.0.0.1"}
+REFUSED: tuple[tuple[dict[str, str], dict[str, str], str], ...] = (
+    ({}, {}, "Required metadata header not specified"),
+    ({"Metadata": "false"}, {}, "Required metadata header not specified"),
+    (FORWARDED, {}, "forwarded"),
+    (METADATA, {"api-version": ""}, "api-version"),
+    (METADATA, {"api-version": "2019-08-01"}, "api-version"),
+    (METADATA, {"resource": ""}, "audience parameter"),
+    (METADATA, {"resource": "https://vault.example"}, "AADSTS500011"),
+    (METADATA, NOBODY, "not found"),
+    (METADATA, {"client_id": "a", "object_id": "b"}, "one of the ids"),
 )
-async def test_the_metadata_service_refuses(
-    machine: Machine, headers: dict[str, str], changes: dict[str, str], status: int, words: str
-) -> None:
-    answer = await ask(machine, IMDS, headers, **changes)
-    assert answer.status_code == status
-    assert words in answer.json()["error_description"]
 
 
-@pytest.mark.parametrize(
-    ("header", "changes", "status", "words"),
-    [
-        ("wrong", {}, 401, "Unauthorized"),
-        ("", {}, 401, "Unauthorized"),
-        (None, {"api-version": "2018-02-01"}, 400, "api-version"),
-        (None, {"resource": ""}, 400, "resource"),
-        (None, {"resource": "https://vault.example"}, 500, "AAD Token"),
-        (None, {"client_id": "0f0f0f0f-0000-4000-8000-000000000000"}, 400, "No User Assigned"),
-    ],
+async def test_the_metadata_service_refuses(machine: Machine) -> None:
+    for headers, changes, words in REFUSED:
+        answer = await ask(machine, IMDS, headers, **changes)
+        assert answer.status_code == 400, (headers, changes)
+        assert words in answer.json()["error_description"]
+
+
+REFUSED_BY_APP_SERVICE: tuple[tuple[str | None, dict[str, str], int, str], ...] = (
+    ("wrong", {}, 401, "Unauthorized"),
+    ("", {}, 401, "Unauthorized"),
+    (None, {"api-version": "2018-02-01"}, 400, "api-version"),
+    (None, {"resource": ""}, 400, "resource"),
+    (None, {"resource": "https://vault.example"}, 500, "AAD Token"),
+    (None, NOBODY, 400, "No User Assigned"),
 )
-async def test_app_service_refuses(
-    machine: Machine, header: str | None, changes: dict[str, str], status: int, words: str
-) -> None:
-    sent = {"X-IDENTITY-HEADER": machine.secret if header is None else header}
-    answer = await ask(machine, APP_SERVICE, sent, **changes)
-    assert answer.status_code == status
-    assert words in answer.json()["message"]
+
+
+async def test_app_service_refuses(machine: Machine) -> None:
+    for header, changes, status, words in REFUSED_BY_APP_SERVICE:
+        sent = {"X-IDENTITY-HEADER": machine.secret if header is None else header}
+        answer = await ask(machine, APP_SERVICE, sent, **changes)
+        assert answer.status_code == status, (header, changes)
+        assert words in answer.json()["message"]
 
 
 async def test_which_identity_answers_for_none_in_particular(tenant: Tenant) -> None:

@@ -158,101 +158,84 @@ async def test_consent_is_of_one_user_for_one_application(
     assert number_of(landing.answer["error_description"]) == 65001
 
 
-@pytest.mark.parametrize(
-    ("parameters", "number"),
-    [
-        ({"redirect_uri": f"{REDIRECT}/"}, 50011),
-        ({"redirect_uri": REDIRECT.upper()}, 50011),
-        ({"redirect_uri": None}, 900971),
-        ({"client_id": NOWHERE}, 700016),
-        ({"client_id": None}, 900144),
-    ],
+UNSAFE: tuple[tuple[dict[str, str | None], int], ...] = (
+    ({"redirect_uri": f"{REDIRECT}/"}, 50011),
+    ({"redirect_uri": REDIRECT.upper()}, 50011),
+    ({"redirect_uri": None}, 900971),
+    ({"client_id": NOWHERE}, 700016),
+    ({"client_id": None}, 900144),
 )
+
+
 async def test_what_makes_a_redirect_unsafe_is_told_on_entras_own_page(
-    tenant: Tenant,
-    people: ConsentClient,
-    ada: dict[str, Any],
-    parameters: dict[str, str | None],
-    number: int,
+    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
 ) -> None:
     flow = await asyncio.to_thread(people.flow)
-    landing = await tenant.sign_in_as(ada, changed(flow["auth_uri"], **parameters))
-    assert landing.url is None
-    assert number_of(str(landing.error)) == number
+    for parameters, number in UNSAFE:
+        landing = await tenant.sign_in_as(ada, changed(flow["auth_uri"], **parameters))
+        assert (landing.url, number_of(str(landing.error))) == (None, number), parameters
 
 
-@pytest.mark.parametrize("mode", ["query", "form_post"])
-@pytest.mark.parametrize(
-    ("parameters", "error", "number"),
-    [
-        ({"response_type": "id_token"}, "unsupported_response_type", 700054),
-        ({"response_type": None}, "invalid_request", 900144),
-        ({"response_mode": "fragment"}, "invalid_request", 90023),
-        ({"code_challenge": None}, "invalid_request", 50147),
-        ({"code_challenge_method": "plain"}, "invalid_request", 50149),
-        ({"code_challenge_method": None}, "invalid_request", 50149),
-        ({"code_challenge": "short"}, "invalid_request", 501491),
-        ({"prompt": "none"}, "login_required", 50058),
-        ({"prompt": "nonsense"}, "invalid_request", 90023),
-        ({"prompt": "consent"}, "consent_required", 65001),
-        ({"claims": "nonsense"}, "invalid_request", 9002313),
-        ({"claims": '{"id_token": {"acrs": {"value": "c0"}}}'}, "invalid_request", 9002313),
-        ({"scope": None}, "invalid_request", 900144),
-        ({"scope": "openid Nonsense.Read"}, "invalid_client", 650053),
-        ({"scope": "https://vault.example/.default"}, "invalid_resource", 500011),
-        ({"scope": f"{PUBLIC.graph}/.default User.Read"}, "invalid_scope", 70011),
-        ({"scope": "openid Group.Read.All"}, "consent_required", 65001),
-    ],
+REFUSED: tuple[tuple[dict[str, str | None], str, int], ...] = (
+    ({"response_type": "id_token"}, "unsupported_response_type", 700054),
+    ({"response_type": None}, "invalid_request", 900144),
+    ({"response_mode": "fragment"}, "invalid_request", 90023),
+    ({"code_challenge": None}, "invalid_request", 50147),
+    ({"code_challenge_method": "plain"}, "invalid_request", 50149),
+    ({"code_challenge_method": None}, "invalid_request", 50149),
+    ({"code_challenge": "short"}, "invalid_request", 501491),
+    ({"prompt": "none"}, "login_required", 50058),
+    ({"prompt": "nonsense"}, "invalid_request", 90023),
+    ({"prompt": "consent"}, "consent_required", 65001),
+    ({"claims": "nonsense"}, "invalid_request", 9002313),
+    ({"claims": '{"id_token": {"acrs": {"value": "c0"}}}'}, "invalid_request", 9002313),
+    ({"scope": None}, "invalid_request", 900144),
+    ({"scope": "openid Nonsense.Read"}, "invalid_client", 650053),
+    ({"scope": "https://vault.example/.default"}, "invalid_resource", 500011),
+    ({"scope": f"{PUBLIC.graph}/.default User.Read"}, "invalid_scope", 70011),
+    ({"scope": "openid Group.Read.All"}, "consent_required", 65001),
 )
+
+
 async def test_a_refusal_comes_back_with_the_state(
-    tenant: Tenant,
-    people: ConsentClient,
-    ada: dict[str, Any],
-    parameters: dict[str, str | None],
-    error: str,
-    number: int,
-    mode: str,
+    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
 ) -> None:
     flow = await asyncio.to_thread(people.flow)
-    url = changed(flow["auth_uri"], **{"response_mode": mode, **parameters})
-    landing = await tenant.sign_in_as(ada, url)
-    told = landing.answer
-    assert (told["error"], number_of(told["error_description"])) == (error, number)
-    assert told["state"] == flow["state"]
-    assert "code" not in told
+    for mode in ("query", "form_post"):
+        for parameters, error, number in REFUSED:
+            url = changed(flow["auth_uri"], **{"response_mode": mode, **parameters})
+            told = (await tenant.sign_in_as(ada, url)).answer
+            said = told["error"], number_of(told["error_description"])
+            assert said == (error, number), (mode, parameters)
+            assert told["state"] == flow["state"]
+            assert "code" not in told
 
 
-@pytest.mark.parametrize(
-    ("who", "options", "error", "number"),
-    [
-        (0, {"cancel": True}, "access_denied", None),
-        (0, {"blocked": "sign-in"}, "access_denied", 53003),
-        (1, {}, "access_denied", 50105),
-    ],
-)
 @pytest.mark.parametrize("on_page", [False, True])
 async def test_people_are_refused(
-    tenant: Tenant,
-    people: ConsentClient,
-    users: list[dict[str, Any]],
-    who: int,
-    options: dict[str, Any],
-    error: str,
-    number: int | None,
-    on_page: bool,
+    tenant: Tenant, people: ConsentClient, users: list[dict[str, Any]], on_page: bool
 ) -> None:
     tenant.add_consent_client(REDIRECT, assigned=users[1:])  # to another application
     flow = await asyncio.to_thread(people.flow)
-    landing = await tenant.sign_in_as(users[who], flow["auth_uri"], on_page=on_page, **options)
-    if number is None:
-        assert (landing.answer["error"], landing.answer["error_subcode"]) == (error, "cancel")
-    elif on_page:
-        assert (landing.url, number_of(str(landing.error))) == (None, number)
-    else:
-        assert landing.answer["error"] == error
-        assert number_of(landing.answer["error_description"]) == number
-        told = await asyncio.to_thread(people.redeem, flow, landing.answer)
-        assert told["error"] == error
+    blocked: dict[str, Any] = {"blocked": "sign-in"}
+    for user, options, number in ((users[0], blocked, 53003), (users[1], {}, 50105)):
+        landing = await tenant.sign_in_as(user, flow["auth_uri"], on_page=on_page, **options)
+        if on_page:
+            assert (landing.url, number_of(str(landing.error))) == (None, number)
+        else:
+            assert landing.answer["error"] == "access_denied"
+            assert number_of(landing.answer["error_description"]) == number
+            told = await asyncio.to_thread(people.redeem, flow, landing.answer)
+            assert told["error"] == "access_denied"
+
+
+async def test_who_cancels_comes_back_with_that_word(
+    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+) -> None:
+    flow = await asyncio.to_thread(people.flow)
+    landing = await tenant.sign_in_as(ada, flow["auth_uri"], cancel=True)
+    said = landing.answer["error"], landing.answer["error_subcode"]
+    assert said == ("access_denied", "cancel")
 
 
 async def test_a_disabled_user_cannot_sign_in(tenant: Tenant) -> None:
