@@ -19,8 +19,11 @@ MICROSOFTS = re.compile(
 
 
 def texts(path: Path) -> Iterator[str]:
-    """Yield the texts in a module's code, without docstrings."""
-    tree = ast.parse(path.read_text("utf-8"))
+    """Yield the texts in a module's code, without docstrings, if a host is anywhere in it."""
+    source = path.read_text("utf-8")
+    if not MICROSOFTS.search(source):  # to parse them all takes seconds
+        return
+    tree = ast.parse(source)
     told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and id(node) not in told and isinstance(node.value, str):
@@ -55,7 +58,7 @@ def test_the_page_for_consent_is_in_the_clouds_admin_centre_and_in_the_tenant(
 
 
 def test_each_cloud_is_known_by_its_name_and_has_addresses_of_its_own() -> None:
-    assert [each.name for each in CLOUDS.values()] == list(CLOUDS)
+    assert list(CLOUDS) == ["public", "usgov", "usgov-dod", "china"]
     assert len({(each.login, each.graph) for each in CLOUDS.values()}) == len(CLOUDS)
     assert {each.federated_audience.removeprefix("api://") for each in CLOUDS.values()} == {
         "AzureADTokenExchange",
