@@ -39,6 +39,7 @@ from graph.signin_errors import ApplicationDisabled, ResourceUnknown
 from tests.support.bot_credentials import Environ, identity, in_the_environment
 from tests.support.factories import form
 from tests.support.http_endpoint import HttpEndpoint
+from tests.support.marks import slow
 from tests.support.running_bot import Bot
 from tests.support.small_bot import served
 
@@ -74,7 +75,7 @@ async def refusal(stage: Stage, access: Settings) -> GraphError:
     return caught.value
 
 
-@pytest.mark.parametrize("status", [404, 410, 500, 503])
+@pytest.mark.parametrize("status", [404, *map(slow, (410, 500, 503))])
 async def test_an_endpoint_that_is_being_updated_is_waited_for(
     stage: Stage, own: Credential, machine: Machine, status: int
 ) -> None:
@@ -215,8 +216,8 @@ async def test_a_right_that_an_identity_lacks_is_given_by_other_means_than_admin
         ({"access_token": "", "expires_in": "3600"}, UnexpectedAnswer),
         ({"access_token": "a.b.c", "expires_in": "soon"}, UnexpectedAnswer),
         ({"access_token": "a.b.c", "expires_in": None}, UnexpectedAnswer),
-        ({"access_token": "a.b.c", "expires_in": "3600"}, Unavailable),
-        ([], IdentityUnavailable),
+        slow({"access_token": "a.b.c", "expires_in": "3600"}, Unavailable),
+        slow([], IdentityUnavailable),
         ("<html>", IdentityUnavailable),
     ],
 )

@@ -39,7 +39,13 @@ async def story(bot: Bot, stage: Stage) -> AsyncIterator[Story]:
         yield Story(stage)
 
 
-@pytest.mark.parametrize("rights", [(SEE,), ()], ids=["all scopes seen", "four rights"])
+@pytest.mark.parametrize(
+    "rights",
+    [
+        pytest.param((SEE,), id="all scopes seen"),
+        pytest.param((), id="four rights", marks=pytest.mark.slow),
+    ],
+)
 async def test_from_the_form_to_the_mask(bot: Bot, stage: Stage, rights: tuple[str, ...]) -> None:
     settings = environ(stage, *rights)
     async with bot(**settings) as running:
@@ -119,25 +125,30 @@ async def test_without_consent_in_a_week_it_fails_after_three_reminders(story: S
     await story.until(lambda: "no longer waits" in called(story))
 
 
+@pytest.mark.slow
 async def test_it_looks_once_a_minute_at_most_and_less_often_later(bot: Bot, stage: Stage) -> None:
     async with bot(**environ(stage, SEE), intervals=UNHURRIED) as running:
         story = Story(stage)
         await waiting(story)
-        counts = []
-        for _ in range(6):  # hours
+
+        async def in_an_hour() -> int:
             before = batches(story)
             for _ in range(120):
                 story.clock.move(timedelta(seconds=30))
                 await running.consent_watch.look()
-            counts.append(batches(story) - before)
-    assert counts[0] in range(15, 30)
-    assert counts[-1] == 4
+            return batches(story) - before
+
+        assert await in_an_hour() in range(15, 30)
+        story.clock.move(timedelta(hours=4))
+        await running.consent_watch.look()
+        assert await in_an_hour() == 4
 
 
+@pytest.mark.slow
 async def test_many_that_wait_are_looked_at_in_few_calls(bot: Bot, stage: Stage) -> None:
     async with bot(**environ(stage, SEE), intervals=UNHURRIED) as running:
         story = Story(stage)
-        for number in range(12):
+        for number in range(7):
             await waiting(story, name=f"app {number}")
         before = batches(story)
         story.clock.move(timedelta(minutes=2))
@@ -168,6 +179,7 @@ async def test_look_now_brings_the_look_forward(bot: Bot, stage: Stage) -> None:
         await story.until(lambda: "is ready" in card(story, id))
 
 
+@pytest.mark.slow
 async def test_a_bot_that_was_stopped_meanwhile_goes_on(bot: Bot, stage: Stage) -> None:
     settings, story = environ(stage, SEE), Story(stage)
     async with bot(**settings):
@@ -188,6 +200,7 @@ async def test_of_two_processes_one_looks(bot: Bot, stage: Stage) -> None:
         assert batches(story) - before == 1
 
 
+@pytest.mark.slow
 async def test_an_outage_is_waited_for_whatever_the_deadline_says(bot: Bot, stage: Stage) -> None:
     async with bot(**environ(stage, SEE), intervals=UNHURRIED) as running:
         story = Story(stage)
@@ -203,6 +216,7 @@ async def test_an_outage_is_waited_for_whatever_the_deadline_says(bot: Bot, stag
         await story.until(lambda: "is ready" in card(story, id))
 
 
+@pytest.mark.slow
 async def test_an_application_that_is_deleted_meanwhile_is_not_waited_for(
     bot: Bot, stage: Stage
 ) -> None:
@@ -217,15 +231,16 @@ async def test_an_application_that_is_deleted_meanwhile_is_not_waited_for(
         await story.until(lambda: "was deleted in Entra" in story.direct("rosa"))
 
 
-@pytest.mark.parametrize("seconds", [0, 5])
-async def test_grants_that_replicate_slowly_are_waited_for(story: Story, seconds: float) -> None:
-    story.tenant.faults.lag = seconds
-    story.tenant.faults.role_lag = seconds
+@pytest.mark.slow
+async def test_grants_that_replicate_slowly_are_waited_for(story: Story) -> None:
+    story.tenant.faults.lag = 5
+    story.tenant.faults.role_lag = 5
     id = await waiting(story)
     story.tenant.grant_admin_consent(app_id(story))
     await looked(story, id, "is ready")
 
 
+@pytest.mark.slow
 async def test_consent_that_is_withdrawn_later_is_told(story: Story) -> None:
     id = await waiting(story)
     story.tenant.grant_admin_consent(app_id(story))
@@ -236,6 +251,7 @@ async def test_consent_that_is_withdrawn_later_is_told(story: Story) -> None:
     await story.until(lambda: "No longer granted: Directory.Read.All" in story.direct("rosa"))
 
 
+@pytest.mark.slow
 async def test_a_handover_while_it_waits_changes_who_gets_the_values(story: Story) -> None:
     id = await waiting(story)
     story.workspace.add_person("hedy", "Hedy")

@@ -10,6 +10,7 @@ from bot.playground.stage import Stage
 from bot.playground.tenant import Credential
 from tests.support.database import changed
 from tests.support.drift_story import by_hand
+from tests.support.marks import slow
 from tests.support.portal_story import (
     SEE,
     UNHURRIED,
@@ -50,6 +51,7 @@ async def test_what_the_next_consent_would_grant_beyond_the_plan_stops_it(story:
     assert no_secret(story)
 
 
+@pytest.mark.slow
 async def test_a_credential_that_somebody_adds_stops_it(story: Story) -> None:
     id = await waiting(story)
     async with by_hand(story) as hand:
@@ -58,6 +60,7 @@ async def test_a_credential_that_somebody_adds_stops_it(story: Story) -> None:
     await story.until(lambda: "was changed in Entra" in called(story))
 
 
+@pytest.mark.slow
 async def test_who_only_signs_in_does_not_stop_it(story: Story) -> None:
     id = await waiting(story)
     user = story.tenant.people.users[0]["id"]
@@ -68,6 +71,7 @@ async def test_who_only_signs_in_does_not_stop_it(story: Story) -> None:
     await looked(story, id, "is ready")
 
 
+@pytest.mark.slow
 async def test_a_secret_is_made_only_after_a_fresh_look(story: Story, stage: Stage) -> None:
     """Consent that was withdrawn after a later step has failed is asked for again."""
     id = await waiting(story)
@@ -113,7 +117,7 @@ async def test_a_forged_client_id_gets_no_link(bot: Bot, stage: Stage) -> None:
         assert await running.registrar.queries.consent_page(found) == ""
 
 
-@pytest.mark.parametrize("column", ["plan", "form"])
+@pytest.mark.parametrize("column", ["plan", slow("form")])
 async def test_one_that_cannot_be_read_keeps_no_other_waiting(
     bot: Bot, stage: Stage, column: str
 ) -> None:
@@ -128,6 +132,7 @@ async def test_one_that_cannot_be_read_keeps_no_other_waiting(
         await story.until(lambda: "is ready" in card(story, id))
 
 
+@pytest.mark.slow
 async def test_a_right_that_is_lost_meanwhile_is_said_and_ends_the_wait(
     bot: Bot, stage: Stage
 ) -> None:
@@ -143,6 +148,7 @@ async def test_a_right_that_is_lost_meanwhile_is_said_and_ends_the_wait(
         await looked(story, id, "was undone", step=timedelta(days=7))
 
 
+@pytest.mark.slow
 async def test_after_a_restore_a_rotation_takes_no_consent(bot: Bot, stage: Stage) -> None:
     settings = environ(stage, SEE)
     async with bot(**settings):

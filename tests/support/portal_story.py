@@ -45,6 +45,7 @@ async def looked(
     story: Story, id: str, words: str, *, step: timedelta = timedelta(minutes=1)
 ) -> None:
     """Let time pass until looks at the grants have brought the card to these words."""
+    story.clock.move(step)  # nothing is due before
     await eventually(story, lambda: words in card(story, id), step=step)
 
 
