@@ -10,7 +10,7 @@ import pytest
 from bot.playground.stage import Stage
 from bot.playground.tenant.faults import When
 from tests.support.crash_checks import ROLES, SCOPES, holds
-from tests.support.crash_process import NONCE, TAKEN, Commit, Death, told
+from tests.support.crash_process import NONCE, Commit, Death, told
 from tests.support.crash_runner import living
 from tests.support.crash_story import LATER, CrashStory
 from tests.support.portal_bot import portal_settings
@@ -21,11 +21,8 @@ SIDES: tuple[Literal["before", "after"], ...] = ("before", "after")
 BEGINNINGS = [Death(when="before", at=AWAITED), Death(when="after", at=AWAITED)]
 LOOKS = [
     Death(when="before", at=Commit("a claim", "UPDATE dues SET at=")),
-    Death(when="after", at=Commit("a claim", "UPDATE dues SET at=")),
     Death(when="before", at=GIVEN),
     Death(when="after", at=GIVEN),
-    Death(when="before", at=TAKEN),
-    Death(when="after", at=TAKEN),
     Death(when="before", at=NONCE),
 ]
 HELD: tuple[When, ...] = ("before_effect", "after_effect")
