@@ -1,7 +1,9 @@
 """`aad-setup doctor` and `doctor --live` for CONSENT_MODE=limited: is the bot limited, and how?"""
 
 import asyncio
+import shutil
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from graph.permissions import Kind, lookup
 from graph.probe import FORBIDDEN
 from tests.support import doctor_cli
 from tests.support.cli import PROGRAM, begun, ended
+from tests.support.database import changed
 from tests.support.doctor_cli import Told
 from tests.support.limited_consent import (
     CATALOGUE,
@@ -24,19 +27,20 @@ from tests.support.limited_consent import (
     replace_includes,
     role_administrator,
 )
-from tests.support.running_bot import Bot
 
 OTHER = lookup("Group.Read.All", Kind.ROLE)
 READERS = ("Policy.Read.PermissionGrant", "RoleManagement.Read.Directory")
 
 
 @pytest.fixture
-async def settings(stage: Stage, bot: Bot) -> dict[str, str]:
-    """The settings of a bot that has been started once."""
-    settings = await limited_bot(stage.tenant)
-    async with bot(**settings):
-        pass
-    return settings
+async def settings(stage: Stage, empty_databases: Path) -> dict[str, str]:
+    """The settings of a bot that has given itself an id, which its start does first."""
+    shutil.copytree(empty_databases, stage.folder, dirs_exist_ok=True)
+    now = stage.clock.now().isoformat()
+    columns = "id, only, created_at, searched_at"
+    statement = f"INSERT INTO installation ({columns}) VALUES ('aaaabbbbcccc', true, ?, ?)"
+    await changed(stage, statement, now, now)
+    return await limited_bot(stage.tenant)
 
 
 def credential(settings: dict[str, str]) -> Credential:
