@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from bot.domain.catalogue import Profile
 from bot.domain.forms import option_text
 from bot.domain.registration import Form
-from graph.consent_policy import POLICY_ID
+from graph.consent_policy import POLICY_ID, ROLE_NAME
 from graph.permissions import explain_retired
 from graph.plan import Plan, PlanRequest
 from graph.rights import ConsentMode
@@ -146,11 +146,15 @@ def _consent(plan: Plan, pen: Pen, *, is_decided: bool) -> str:
 
 
 def consenters(plan: Plan) -> str:
-    """Return the directory roles that may consent to these permissions of Microsoft Graph.
+    """Return who may consent to these permissions of Microsoft Graph. The custom role is the one of
+    `aad-setup consent-policy`.
 
     learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent
     """
-    roles = "a Privileged Role Administrator or a Global Administrator"
+    roles = (
+        "a Privileged Role Administrator, a Global Administrator or a holder of the custom role"
+        f" “{ROLE_NAME}”"
+    )
     if not plan.roles:
         return f"an Application Administrator, a Cloud Application Administrator, {roles}"
     return roles

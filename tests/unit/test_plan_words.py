@@ -71,7 +71,7 @@ def test_how_consent_is_given_and_by_whom_it_can_be_is_said_in_each_mode(
 ) -> None:
     graph_roles = words(plan(consent_mode=str(mode), roles=(ROLE,)), PLAIN_PEN)
     assert how in graph_roles
-    assert "a Privileged Role Administrator or a Global Administrator" in graph_roles
+    assert "a Privileged Role Administrator, a Global Administrator" in graph_roles
     assert "Application Administrator" not in graph_roles
     scopes_only = words(plan(consent_mode=str(mode), roles=(), scopes=(SCOPE,)), PLAIN_PEN)
     assert "an Application Administrator, a Cloud Application Administrator" in scopes_only
