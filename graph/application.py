@@ -22,7 +22,7 @@ from graph.errors import (
 )
 from graph.permissions import MICROSOFT_GRAPH, Permission
 from graph.removal import delete, is_gone
-from graph.step_context import Facts, Step, StepContext
+from graph.step_context import Facts, GrantContext, Step, StepContext
 
 CREATE = {"Prefer": "create-if-missing"}
 _MADE = {"id": identifier, "appId": identifier}
@@ -153,7 +153,7 @@ async def _find_unrecorded(context: StepContext) -> Facts | None:
     return known
 
 
-async def check_is_ours(context: StepContext) -> None:
+async def check_is_ours(context: GrantContext) -> None:
     """Check that the stored ids are of objects of this registration before they are changed: with
     access to the database any id can be stored. An id that Entra does not know passes.
 
@@ -165,7 +165,7 @@ async def check_is_ours(context: StepContext) -> None:
     await _check_stored(context, "service_principal", "/servicePrincipals", {"appId": app_id})
 
 
-async def _check_stored(context: StepContext, step: str, collection: str, wanted: Json) -> None:
+async def _check_stored(context: GrantContext, step: str, collection: str, wanted: Json) -> None:
     if step not in context.facts:
         return
     path = f"{collection}/{context.fact(step, 'object_id')}"

@@ -6,6 +6,7 @@ too: what it asks for is what the administrator will grant.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +15,7 @@ from graph.calls import Answer, Call, Json, identifier, selection
 from graph.client import Client
 from graph.drift import objects, permissions
 from graph.drift import snapshot as parts
-from graph.drift.permissions import PORTAL_EXTRAS, Expected, Loss
+from graph.drift.permissions import PORTAL_EXTRAS, Expected, Leftover, Loss
 from graph.drift.snapshot import Snapshot
 from graph.errors import Forbidden, GraphError, NotOurs
 from graph.grants import SCOPES_STEP, role_step
@@ -23,6 +24,7 @@ from graph.plan import Plan
 from graph.rights import may_see_scopes
 from graph.tenant_cache import TenantCache
 
+UNSEEN = "The bot may not see delegated grants."
 READS = 3
 MOST_AT_ONCE = 20 // READS
 """How many registrations one `$batch` covers."""
@@ -48,6 +50,8 @@ class Awaited:
     app_id: str
     principal_id: str
     plan: Plan
+    closing: AbstractSet[str] = frozenset()
+    """Key ids of secrets of earlier runs that Entra may still hold."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +88,7 @@ async def look(
     for each in awaited:
         try:
             if each.plan.scopes and not sees_scopes:
-                raise Forbidden(sentence="The bot may not see delegated grants.")
+                raise Forbidden(sentence=UNSEEN)
             read = {
                 part: await _read(graph, call, part, answers[f"{each.registration}:{part}"])
                 for part, call in calls[each.registration].items()
@@ -117,10 +121,9 @@ async def _compared(
     if made != (awaited.app_id, plan.key):
         raise NotOurs(call="GET /applications/…", sentence=CHANGED, advice=NOTHING_DONE)
     sees_scopes = parts.SCOPES in read
-    delegated = {"value": list(_for_all(plan, read.get(parts.SCOPES, {"value": []})))}
-    seen = {**read, parts.SCOPES: delegated}
-    names = await permissions.names(Snapshot(parts=seen), tenant_cache)
-    expected = Expected(plan=plan, secrets={}, now=now, names=names)
+    delegated = read.get(parts.SCOPES, {"value": []})
+    names = await permissions.names(Snapshot(parts=read), tenant_cache)
+    expected = Expected(plan=plan, secrets={}, now=now, closing=awaited.closing, names=names)
     differences = [
         *permissions.roles(expected, read[parts.ROLES]),
         *permissions.scopes(expected, delegated),
@@ -136,7 +139,7 @@ async def _compared(
         permissions=held,
         steps=frozenset(steps),
         extras=tuple(sorted(granted & PORTAL_EXTRAS.keys() - {it.name for it in plan.scopes})),
-        foreign=tuple(str(each) for each in differences if not isinstance(each, Loss)),
+        foreign=tuple(str(each) for each in differences if not isinstance(each, Loss | Leftover)),
         sees_scopes=sees_scopes,
     )
 
@@ -147,11 +150,3 @@ def _held(plan: Plan, assigned: Json, delegated: Json) -> Iterator[Permission]:
     names = permissions.scopes_for_all(plan, delegated["value"])
     yield from (each for each in plan.roles if each.id in ids)
     yield from (each for each in plan.scopes if each.name in names)
-
-
-def _for_all(plan: Plan, grants: Json) -> Iterator[Json]:
-    """Yield the delegated grants without those by which one person has only signed in."""
-    for each in grants["value"]:
-        is_of_one = each["consentType"] != "AllPrincipals" and permissions.is_graph(plan, each)
-        if not is_of_one or not set((each["scope"] or "").split()) <= PORTAL_EXTRAS.keys():
-            yield each

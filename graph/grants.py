@@ -10,6 +10,7 @@ has collided is tried again under a lock. A grant that is there already is a suc
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -62,14 +63,14 @@ async def _within_policy(grant: Act, context: StepContext) -> Facts:
         ) from None
 
 
-async def grant_for(context: GrantContext) -> None:
-    """Make the grants that the facts do not know, with the token of the context's client.
+async def grant_for(context: GrantContext, missing: AbstractSet[Permission]) -> None:
+    """Make these grants of the plan, with the token of the context's client.
 
     Raises the first GraphError once all have ended.
     """
-    plan, known = context.plan, context.facts
-    todo = [_grant_role(each, context) for each in plan.roles if role_step(each) not in known]
-    if plan.scopes and SCOPES_STEP not in known:
+    plan = context.plan
+    todo = [_grant_role(each, context) for each in plan.roles if each in missing]
+    if missing & set(plan.scopes):
         todo.append(_grant_scopes(context))
     for ended in await asyncio.gather(*todo, return_exceptions=True):
         if isinstance(ended, BaseException):

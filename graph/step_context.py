@@ -74,6 +74,7 @@ class GrantContext:
     plan: Plan
     facts: FactsByStep
     clock: Clock
+    bot_client_id: str
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     """Held by writes that have collided with another write to the same object."""
 
@@ -137,7 +138,6 @@ class StepContext(GrantContext):
 
     journal: Journal
     sign_in: SignIn
-    bot_client_id: str
     approved_by: str = ""
     """For people who read the application's notes in Entra."""
     secret_until: datetime | None = None

@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
 from bot.approval.rules import EITHER
-from bot.domain.events import Event
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
 from bot.registrar.access import Access
@@ -90,11 +89,8 @@ class Queries:
             return ""
         try:
             async with self.access.services.database.reading() as tx:
-                entries = await audit.checked(tx, registration)
+                await audit.check_waits(tx, registration)
         except Refusal:
-            return ""
-        signed = [it.details.get("app_id") for it in entries if it.what == Event.CONSENT_AWAITED]
-        if signed[-1:] != [registration.app_id]:
             return ""
         settings = self.access.services.settings
         return settings.cloud.permissions_page(settings.tenant_id, registration.app_id)

@@ -5,7 +5,7 @@ Each of these is a transaction; what they say to Entra in between is in bot/serv
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from bot.domain.events import Event
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Consent, Registration, Status
 from bot.registrar.access import Access
-from bot.runs.consent import is_whole, note, seen
+from bot.runs.consent import awaited_steps, note, seen
 from bot.settings.consent_client import ApproverSignIns
 from bot.storage import audit, consents, history, registrations, sign_ins
 from bot.storage.sign_ins import SignInAttempt, digest
@@ -85,7 +85,7 @@ class SignIns:
             registration = await self.access.loaded(tx, attempt.registration)
         if registration.status is not Status.WAITING_FOR_CONSENT:
             raise Refusal(f"{registration.id} does not wait for consent any more.")
-        plan = Plan.from_json(dict(registration.plan or {}))
+        plan = _plan_of(registration)
         return Offer(attempt=attempt, registration=registration, plan=plan)
 
     async def bind(self, attempt: SignInAttempt, begun: Begun, *, cookie: str) -> None:
@@ -139,25 +139,40 @@ class SignIns:
             await history.write(tx, registration.id, Event.SIGNED_IN, by=by, now=now, **told)
         return registration
 
+    async def refused(self, id: str, unapproved: Sequence[str]) -> None:
+        """Let the card say what is in Entra and was not approved."""
+        async with self.access.services.writing() as tx:
+            current = await registrations.locked(tx, id)
+            if current is not None and current.status is Status.WAITING_FOR_CONSENT:
+                before = current.consent or Consent(at=self.access.now())
+                after = replace(before, foreign=tuple(unapproved))
+                await registrations.set_consent(tx, id, after)
+
     async def granted(
-        self, registration: Registration, found: Granted, *, by: Person, account: str
+        self, registration: Registration, *, by: Person, account: str, is_new: bool
     ) -> Status:
-        """Note what was found or granted, and return where the registration stands with that.
+        """Note that all is granted, and return where the registration stands with that. `is_new` if
+        the approver has granted any of it.
 
         Grants that come after something else has ended its waiting change nothing.
         """
         settings = self.access.services.settings.approver_sign_ins
         context = (settings.consent_client.auth_context if settings else None) or ""
-        id, now = registration.id, self.access.now()
+        id, now, plan = registration.id, self.access.now(), _plan_of(registration)
+        found = Granted(
+            permissions=frozenset((*plan.roles, *plan.scopes)),
+            steps=frozenset(awaited_steps(registration)),
+        )
         async with self.access.services.writing() as tx:
             current = await registrations.locked(tx, id)
             if current is not None and current.status is Status.WAITING_FOR_CONSENT:
                 known = seen(current.consent or Consent(at=now), found, now)
-                after = replace(known, by=by.user_id, account=account, context=context)
-                await note(tx, current, after, found, now=now)
-                if is_whole(current, found) and current.run is None:
+                if is_new:
+                    known = replace(known, by=by.user_id, account=account, context=context)
+                await note(tx, current, known, found, now=now)
+                if current.run is None:
                     await consents.go_on(tx, id, now=now, by=by)
-            current = await registrations.get(tx, registration.id)
+            current = await registrations.get(tx, id)
         assert current is not None
         return current.status
 
@@ -182,7 +197,8 @@ class SignIns:
             raise Refusal(f"The plan of {id} holds a permission that is not allowed.")
         if by.user_id not in settings.identities:
             raise Refusal(self._no_identity())
-        await audit.check_votes(tx, registration, None, approvals)
+        await audit.check_approved(tx, registration, None, approvals)
+        await audit.check_waits(tx, registration)
         return settings
 
     def _usable(self, attempt: SignInAttempt | None) -> SignInAttempt:
@@ -209,3 +225,7 @@ def check_browser(attempt: SignInAttempt, cookies: Mapping[str, str]) -> None:
     """Raise Refusal unless the browser with these cookies has begun the sign-in, or nobody has."""
     if attempt.browser not in (None, digest(cookies.get(cookie_of(attempt), ""))):
         raise Refusal(OTHER_BROWSER)
+
+
+def _plan_of(registration: Registration) -> Plan:
+    return Plan.from_json(dict(registration.plan or {}))

@@ -3,8 +3,9 @@ just before it makes a secret.
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,19 +13,24 @@ from bot.domain.events import Event
 from bot.domain.registration import Consent, Registration, RunOutcome
 from bot.domain.runs import Failure
 from bot.runs.base import RunBase, StepFailed, failing
-from bot.storage import consents, history, registrations, runs
+from bot.runs.drift_check import compare
+from bot.services import Services
+from bot.storage import consents, history, registrations, runs, secrets
 from bot.storage.runs import Run
-from graph.consent import Awaited, Granted, look
-from graph.drift import look as compare
-from graph.errors import GraphError, NotThereYet
+from graph.consent import Awaited, Granted
+from graph.drift import Drift
+from graph.errors import Forbidden, GraphError, NotThereYet
 from graph.plan import Plan
-from graph.step_context import StepContext
+from graph.retry import REPLICATION_TIME
+from graph.step_context import GrantContext, StepContext
 from graph.steps import stages
 
 TITLE = "Look at the consent"
+MORE = "There is more in Entra than was approved."
+REMOVE = "Remove it in the Entra admin centre and press Retry, or press Undo."
 
 
-def awaited_of(registration: Registration) -> Awaited:
+def awaited_of(registration: Registration, closing: AbstractSet[str] = frozenset()) -> Awaited:
     """Return what is looked at for a registration that waits."""
     application = registration.facts["application"]
     return Awaited(
@@ -33,6 +39,7 @@ def awaited_of(registration: Registration) -> Awaited:
         app_id=str(application["app_id"]),
         principal_id=str(registration.facts["service_principal"]["object_id"]),
         plan=Plan.from_json(dict(registration.plan or {})),
+        closing=closing,
     )
 
 
@@ -88,72 +95,76 @@ async def note(
             await runs.note_granted(tx, id, name, now if name in steps else None)
 
 
+async def settled(
+    services: Services,
+    context: GrantContext,
+    id: str,
+    *,
+    within: timedelta = REPLICATION_TIME,
+    is_to_be_granted: bool = False,
+) -> Drift:
+    """Compare until replication no longer explains what is there and not approved, or what is not
+    granted although it is to be. Raises GraphError.
+    """
+    drift = Drift()
+
+    def is_as_approved() -> bool:
+        return not drift.unapproved and not (is_to_be_granted and drift.ungranted)
+
+    async def once() -> None:
+        nonlocal drift
+        drift = Drift()
+        seen = await compare(services, context, id)
+        if not seen.sees_grants:
+            raise Forbidden(sentence="The bot may not see what was granted.")
+        drift = seen
+        if not is_as_approved():
+            raise NotThereYet(call="GET /applications/…")
+
+    try:
+        await context.retry_while_young(once, created_at=context.written(), within=within)
+    except NotThereYet:
+        if is_as_approved():  # it could not even be read
+            raise
+    return drift
+
+
 class ConsentCheck(RunBase):
     """Looks once more whether all is granted that was approved, and nothing else."""
 
-    async def is_given(self, run: Run, context: StepContext, steps: Sequence[str]) -> bool:
+    async def check_or_wait(self, run: Run, context: StepContext, steps: Sequence[str]) -> bool:
         """Whether an administrator has taken these steps. If not, the registration waits for that.
 
-        What storage knows of it may be days old, or written by others. Raises StepFailed if more
-        was granted or changed than was approved.
+        What storage knows of it may be days old, or written by others. Once the run has asked for
+        its secret, it has looked. Raises StepFailed if there is more than was approved.
         """
-        known = all(name in context.facts for name in steps)
-        if not known or not await self._is_granted(run, context, steps):
-            await self._wait(run)
-            return False
-        await self._check_nothing_else(run, context)
-        return True
+        async with self._database.reading() as tx:
+            has_looked = await secrets.attempts(tx, run.id) > 0
+        if has_looked:
+            return True
+        if all(name in context.facts for name in steps) and await self._is_given(run, context):
+            return True
+        await self._wait(run)
+        return False
 
-    async def _is_granted(self, run: Run, context: StepContext, steps: Sequence[str]) -> bool:
-        """Look until replication no longer explains what is missing."""
-        awaited = awaited_of(await self._registration(run))
-
-        async def once() -> None:
-            found = await look(
-                context.graph,
-                [awaited],
-                tenant_cache=self._tenant.tenant_cache,
-                now=self._clock.now(),
-            )
-            granted = found[awaited.registration]
-            if not isinstance(granted, Granted):
-                raise granted
-            if not set(steps) <= granted.steps:
-                raise NotThereYet(call="GET …/appRoleAssignments")
-
+    async def _is_given(self, run: Run, context: StepContext) -> bool:
+        """Look until replication no longer explains what is missing, or there and not approved."""
         with failing(TITLE):
-            try:
-                await context.retry_until_replicated(once)
-            except NotThereYet:
-                return False
-        return True
+            drift = await settled(self._services, context, run.registration, is_to_be_granted=True)
+        if drift.unapproved:
+            await self._alarm(run, drift.unapproved)
+        return not drift.ungranted
 
-    async def _check_nothing_else(self, run: Run, context: StepContext) -> None:
-        """Compare the application as a check does. Raises StepFailed, and alarms the approvers."""
-        foreign: tuple[str, ...] = ()
-
-        async def once() -> None:
-            nonlocal foreign
-            cache = self._tenant.tenant_cache
-            foreign = (await compare(context, tenant_cache=cache, secrets={})).alarming
-            if foreign:  # unless a replica has not heard of our own writes
-                raise NotThereYet(call="GET /applications/…")
-
-        with failing(TITLE):
-            try:
-                await context.retry_until_replicated(once)
-                return
-            except NotThereYet as error:
-                if not foreign:
-                    raise
-                sentence = " ".join(["There is more in Entra than was approved.", *foreign])
-                advice = "Remove it in the Entra admin centre and press Retry, or press Undo."
-                code = error.code
+    async def _alarm(self, run: Run, unapproved: Sequence[str]) -> None:
+        """Alarm the approvers. Raises StepFailed."""
         async with self._services.writing() as tx:
             channel, now = self._services.settings.approval_channel, self._clock.now()
             await registrations.bump_version(tx, run.registration)
-            await consents.alarm(tx, run.registration, foreign, now=now, approval_channel=channel)
-        raise StepFailed(code, Failure(step=TITLE, sentence=sentence, advice=advice))
+            await consents.alarm(
+                tx, run.registration, unapproved, now=now, approval_channel=channel
+            )
+        sentence = " ".join([MORE, *unapproved])
+        raise StepFailed("ConsentForeign", Failure(step=TITLE, sentence=sentence, advice=REMOVE))
 
     async def _wait(self, run: Run) -> None:
         """End the run until an administrator has granted the permissions."""

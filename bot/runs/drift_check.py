@@ -9,6 +9,7 @@ from bot.domain.events import Event, Subject
 from bot.domain.lifetimes import CHECK_EVERY, CHECK_RETRY
 from bot.domain.registration import Check, Registration, RunOutcome
 from bot.runs.base import RunBase
+from bot.services import Services
 from bot.storage import history, messages, registrations, runs, secrets, timers
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
@@ -16,11 +17,24 @@ from bot.storage.timers import TimerKind
 from graph.drift import Drift, look
 from graph.errors import GraphError, NotThereYet
 from graph.retry import REPLICATION_TIME
+from graph.step_context import GrantContext
 
 log = structlog.get_logger()
 
 TOLD = ("differences", "alarming", "tolerated", "unseen")
 """The fields that a check keeps of the comparison."""
+
+
+async def compare(services: Services, context: GrantContext, id: str) -> Drift:
+    """Compare everything that a registration has in the tenant. Raises GraphError."""
+    async with services.database.reading() as tx:
+        live, closing = await secrets.live(tx, id), await secrets.closing(tx, id)
+    return await look(
+        context,
+        tenant_cache=services.tenant.tenant_cache,
+        closing=closing,
+        secrets={each.key_id: each.expires_at for each in live if each.key_id and each.expires_at},
+    )
 
 
 class DriftCheck(RunBase):
@@ -51,17 +65,8 @@ class DriftCheck(RunBase):
         await self._could_not(run, "bug", f"The bot itself broke down: bug {bug}.")
 
     async def _look(self, run: Run, registration: Registration) -> Drift:
-        async with self._database.reading() as tx:
-            live = await secrets.live(tx, run.registration)
-            closing = await secrets.closing(tx, run.registration)
-        return await look(
-            self._step_context(run, registration),
-            tenant_cache=self._tenant.tenant_cache,
-            closing=closing,
-            secrets={
-                each.key_id: each.expires_at for each in live if each.key_id and each.expires_at
-            },
-        )
+        context = self._step_context(run, registration)
+        return await compare(self._services, context, run.registration)
 
     async def _settled_at(self, registration: Registration) -> datetime:
         """From when on a difference is one, and not our own write on its way to a replica."""

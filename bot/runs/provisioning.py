@@ -75,7 +75,7 @@ class Provisioning(RunBase):
             awaited = [each.name for each in stage if each.is_awaited]
             if awaited and run.kind is not RunKind.REGISTER:
                 continue  # a new secret changes no grant; the checks compare what there is
-            if awaited and not await self._consent.is_given(run, context, awaited):
+            if awaited and not await self._consent.check_or_wait(run, context, awaited):
                 return
             found = await self._stage(run, stage, context)
             context = replace(context, facts={**context.facts, **found})

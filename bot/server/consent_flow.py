@@ -7,7 +7,9 @@ one finishes, and grants that were made already are found by the watch or by tha
 import asyncio
 import secrets
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import structlog
 
@@ -16,18 +18,21 @@ from bot.domain.registration import Registration, Status
 from bot.planning.plans import consenters
 from bot.registrar import Registrar
 from bot.registrar.sign_ins import AGAIN, Offer, check_browser, cookie_of
-from bot.runs.consent import awaited_of, awaited_steps
+from bot.runs.consent import settled
 from bot.services import Services
+from graph.application import check_is_ours
 from graph.approver_sign_in import ApproverSignIn, SignedIn
-from graph.consent import Granted, look
 from graph.errors import Forbidden, GraphError
 from graph.grants import grant_for
+from graph.permissions import Permission
 from graph.plan import Plan
 from graph.step_context import GrantContext
 from handlers.slack.users import Users
 
 log = structlog.get_logger()
 
+LAG = timedelta(seconds=20)
+"""For so long it may be a replica that lags if there is more than was approved."""
 GRANT_SECONDS = 40.0
 """Real seconds for looking and granting: most proxies wait a minute for an answer."""
 
@@ -85,22 +90,34 @@ class ConsentFlow:
         person = await self.users.look_up(attempt.user_id)
         account = signed_in.name
         registration = await sign_ins.signed_in(attempt, by=person, account=account)
-        found = await self._grant(registration, signed_in)
-        status = await sign_ins.granted(registration, found, by=person, account=account)
-        return _outcome(registration, found, status)
+        is_new = await self._grant(registration, signed_in)
+        status = await sign_ins.granted(registration, by=person, account=account, is_new=is_new)
+        return _outcome(registration, status)
 
-    async def _grant(self, registration: Registration, signed_in: SignedIn) -> Granted:
-        """Make the grants that are missing, unless somebody has granted more than was approved.
-
-        Raises Refusal.
+    async def _grant(self, registration: Registration, signed_in: SignedIn) -> bool:
+        """Make the grants that are missing, unless there is more than was approved. Return whether
+        any was missing. Raises Refusal.
         """
-        plan = Plan.from_json(dict(registration.plan or {}))
+        services = self.services
+        context = GrantContext(
+            graph=services.tenant.graph,
+            plan=Plan.from_json(dict(registration.plan or {})),
+            facts=registration.facts,
+            clock=services.clock,
+            bot_client_id=services.settings.client_id,
+        )
         try:
             async with asyncio.timeout(self.grant_seconds):
-                found = await self._look(registration)
-                if found.foreign:
-                    return found
-                await self._grant_missing(registration, plan, signed_in, found)
+                await check_is_ours(context)
+                before = await settled(services, context, registration.id, within=LAG)
+                if before.unapproved:
+                    await self.registrar.sign_ins.refused(registration.id, before.unapproved)
+                    raise Refusal(
+                        f"There is more in Entra than was approved, so nothing was granted for"
+                        f" {registration.id}: {' '.join(before.unapproved)} {AGAIN}"
+                    )
+                if before.ungranted:
+                    await self._grant_missing(context, signed_in, before.ungranted)
         except TimeoutError:
             raise Refusal(
                 f"Entra has not granted it within {self.grant_seconds:.0f} seconds. The bot finds"
@@ -108,34 +125,17 @@ class ConsentFlow:
             ) from None
         except GraphError as error:
             raise _refused(error, registration.id) from None
-        granted, steps = (*plan.roles, *plan.scopes), awaited_steps(registration)
-        return replace(found, permissions=frozenset(granted), steps=frozenset(steps))
-
-    async def _look(self, registration: Registration) -> Granted:
-        """Return what is granted already, as the bot itself sees it. Raises GraphError."""
-        id, tenant, now = registration.id, self.services.tenant, self.services.clock.now()
-        awaited = [awaited_of(registration)]
-        found = await look(tenant.graph, awaited, tenant_cache=tenant.tenant_cache, now=now)
-        seen = found[id]
-        if isinstance(seen, GraphError):
-            raise seen
-        return seen
+        return bool(before.ungranted)
 
     async def _grant_missing(
-        self, registration: Registration, plan: Plan, signed_in: SignedIn, found: Granted
+        self, context: GrantContext, signed_in: SignedIn, missing: AbstractSet[Permission]
     ) -> None:
-        """Make the other grants with the approver's token. Raises Refusal and GraphError."""
-        made = {"service_principal": registration.facts["service_principal"]}
-        context = GrantContext(
-            graph=self.services.tenant.graph.with_token(signed_in.token),
-            plan=plan,
-            facts={**made, **{step: {} for step in found.steps}},
-            clock=self.services.clock,
-        )
+        """Make these grants with the approver's token. Raises Refusal and GraphError."""
+        plan, graph = context.plan, context.graph.with_token(signed_in.token)
         try:
-            await grant_for(context)
+            await grant_for(replace(context, graph=graph), missing)
         except Forbidden as error:
-            log.info("approver may not grant", registration=registration.id, code=error.code)
+            log.info("approver may not grant", registration=plan.registration, code=error.code)
             raise Refusal(
                 f"Entra did not let {signed_in.name} grant this. It takes {consenters(plan)}. If"
                 f" that role was activated just now, wait some minutes. {AGAIN}"
@@ -165,16 +165,12 @@ def _refused(error: GraphError, id: str) -> Refusal:
     return Refusal(" ".join(filter(None, (error.sentence, error.advice, traced, AGAIN))))
 
 
-def _outcome(registration: Registration, found: Granted, status: Status) -> str:
-    """Say what came of it. Raises Refusal if nothing was granted."""
+def _outcome(registration: Registration, status: Status) -> str:
     id = registration.id
-    if found.foreign:
-        raise Refusal(
-            f"There is more in Entra than was approved, so nothing was granted for {id}."
-            f" Its card says what: {' '.join(found.foreign)}"
-        )
     if status is Status.APPROVED:
         return (
             f"The permissions of {id} are granted. The bot goes on; its card shows how far it is."
         )
+    if status is Status.WAITING_FOR_CONSENT:
+        return f"The permissions of {id} are granted. The bot goes on within some minutes."
     return f"The permissions are granted, but {id} does not wait for them any more: it is {status}."

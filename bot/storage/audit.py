@@ -137,6 +137,14 @@ async def approved_until(
     return made_at + lifetime if made_at else None
 
 
+async def check_waits(tx: AsyncConnection, registration: Registration) -> None:
+    """Raise Refusal unless history says that this very application waits for consent."""
+    entries = await checked(tx, registration)
+    awaited = [it.details.get("app_id") for it in entries if it.what == Event.CONSENT_AWAITED]
+    if awaited[-1:] != [registration.app_id]:
+        _refuse(registration.id, ["another application would be granted than the one that waits."])
+
+
 async def findings(tx: AsyncConnection, id: str) -> Sequence[str]:
     """Return the differences, as sentences that follow the registration's id."""
     registration, stored = await registrations.get(tx, id), await _read(tx, id)

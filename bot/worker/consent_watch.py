@@ -8,7 +8,7 @@ and a thing that was not approved are believed at the second look.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
@@ -18,12 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.lifetimes import CONSENT_LONGEST_PAUSE, CONSENT_PAUSE, CONSENT_TTL
 from bot.domain.registration import Consent, Registration, Status
 from bot.domain.runs import Failure
-from bot.runs.consent import awaited_of, is_whole, note, seen
+from bot.runs.consent import MORE, REMOVE, awaited_of, is_whole, note, seen
 from bot.services import Services
-from bot.storage import consents, registrations, timers
+from bot.storage import consents, registrations, secrets, timers
 from bot.storage.timers import Timer
 from bot.worker.loops import Loop, report_bug, run_guarded
-from graph.consent import MOST_AT_ONCE, Granted, look
+from graph.consent import MOST_AT_ONCE, Awaited, Granted, look
 from graph.errors import GraphError, NotFound, NotOurs
 from graph.retry import REPLICATION_TIME
 
@@ -36,6 +36,8 @@ LOOK_SECONDS = 20.0
 UNREADABLE = CONSENT_LONGEST_PAUSE
 """How long a row that cannot be read is left alone."""
 STEP = "Admin consent"
+GIVEN_UP = timedelta(days=1)
+"""So long after its deadline a wait ends even if its grants, or its own rows, cannot be read."""
 THEN = "It is being undone; after that, Ask again asks for a new approval."
 
 
@@ -59,7 +61,7 @@ GONE = Ending(
     "ConsentGone",
     Failure(
         step=STEP,
-        sentence="The application was deleted in Entra while it waited for consent.",
+        sentence="The application or its service principal was deleted in Entra while it waited.",
         advice=THEN,
     ),
 )
@@ -67,11 +69,15 @@ FOREIGN = Ending(
     "ConsentForeign",
     Failure(
         step=STEP,
-        sentence="There is more in Entra than was approved.",
-        advice="Remove it in the Entra admin centre and press Retry, or press Undo.",
+        sentence=MORE,
+        advice=REMOVE,
     ),
     may_be_retried=True,
 )
+
+
+Waiting = tuple[Timer, Registration, Awaited]
+"""A registration that waits, with the timer of this look."""
 
 
 class ConsentWatch:
@@ -88,13 +94,13 @@ class ConsentWatch:
         if self._services.entra.missing is not None:
             return
         due = await self._claimed()
-        waiting: dict[str, tuple[Timer, Registration]] = {}
+        waiting: dict[str, Waiting] = {}
         for timer in due:
             await self._guarded(timer, partial(self._load, timer, waiting))
         if not waiting:
             return
-        found = await self._read([registration for _, registration in waiting.values()])
-        for id, (timer, registration) in waiting.items():
+        found = await self._read([awaited for _, _, awaited in waiting.values()])
+        for id, (timer, registration, _) in waiting.items():
             await self._guarded(timer, partial(self._judge, timer, registration, found.get(id)))
         if len(due) == MOST_AT_ONCE:
             self.loop.look_now()
@@ -126,19 +132,28 @@ class ConsentWatch:
                 replace(each, at=until) for each in due if await timers.claim(tx, each, until=until)
             ]
 
-    async def _load(self, timer: Timer, waiting: dict[str, tuple[Timer, Registration]]) -> None:
+    async def _load(self, timer: Timer, waiting: dict[str, Waiting]) -> None:
         """Read a registration that waits. The timer of one that does not has lost its point."""
         async with self._database.reading() as tx:
             registration = await registrations.get(tx, timer.registration)
+            closing = await secrets.closing(tx, timer.registration)
         if registration is not None and registration.status is Status.WAITING_FOR_CONSENT:
-            awaited_of(registration)  # which raises if it cannot be read
-            waiting[registration.id] = timer, registration
+            if registration.deadline and registration.deadline + GIVEN_UP <= self._clock.now():
+                await self._give_up(registration)
+                return
+            waiting[registration.id] = timer, registration, awaited_of(registration, closing)
             return
         async with self._database.transaction() as tx:
             await timers.delete(tx, timer.id)
 
-    async def _read(self, waiting: Sequence[Registration]) -> Mapping[str, Granted | GraphError]:
-        tenant, awaited = self._services.tenant, [awaited_of(each) for each in waiting]
+    async def _give_up(self, registration: Registration) -> None:
+        async with self._services.writing() as tx:
+            current = await registrations.locked(tx, registration.id)
+            if current is not None and current.status is Status.WAITING_FOR_CONSENT:
+                await self._end(tx, current, TOO_LATE, Consent(at=self._clock.now()))
+
+    async def _read(self, awaited: Sequence[Awaited]) -> Mapping[str, Granted | GraphError]:
+        tenant = self._services.tenant
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 return await look(

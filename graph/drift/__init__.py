@@ -15,9 +15,10 @@ from datetime import datetime
 from graph.calls import Json
 from graph.drift import objects, permissions
 from graph.drift import snapshot as parts
-from graph.drift.permissions import PORTAL_EXTRAS, Expected, Loss
+from graph.drift.permissions import PORTAL_EXTRAS, Expected, Leftover, Loss, Ungranted
 from graph.drift.snapshot import Snapshot
-from graph.step_context import StepContext
+from graph.permissions import Permission
+from graph.step_context import GrantContext
 from graph.tenant_cache import TenantCache
 
 __all__ = ["PORTAL_EXTRAS", "Drift", "Expected", "compare", "look"]
@@ -30,15 +31,27 @@ class Drift:
     differences: tuple[str, ...] = ()
     tolerated: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
+    sees_grants: bool = True
+    """Whether the bot could read all that the permissions of the plan are compared with."""
 
     @property
     def alarming(self) -> tuple[str, ...]:
         """The differences that may be an attack: more access than approved, or a disguise."""
         return tuple(each for each in self.differences if not isinstance(each, Loss))
 
+    @property
+    def unapproved(self) -> tuple[str, ...]:
+        """The alarming ones without secrets that a lost answer may have left."""
+        return tuple(each for each in self.alarming if not isinstance(each, Leftover))
+
+    @property
+    def ungranted(self) -> frozenset[Permission]:
+        """The permissions of the plan that are not granted, as far as the bot may see that."""
+        return frozenset(it.permission for it in self.differences if isinstance(it, Ungranted))
+
 
 async def look(
-    context: StepContext,
+    context: GrantContext,
     *,
     tenant_cache: TenantCache,
     secrets: Mapping[str, datetime],
@@ -61,7 +74,7 @@ async def look(
 
 def compare(expected: Expected, seen: Snapshot) -> Drift:
     """Return every difference. Pure."""
-    differences = [*objects.gone(seen), *objects.remade(seen)]
+    differences, plan = [*objects.gone(seen), *objects.remade(seen)], expected.plan
     # With the service principal go its delegated grants, whose list is then empty.
     read = seen.parts.keys() - ({parts.SCOPES} if parts.PRINCIPAL in seen.gone else set())
     for part, check in _CHECKS:
@@ -72,8 +85,9 @@ def compare(expected: Expected, seen: Snapshot) -> Drift:
     waiting = objects.waiting(expected, seen.parts.get(parts.APPLICATION))
     return Drift(
         differences=tuple(differences),
-        tolerated=(*permissions.tolerated(expected.plan, seen), *waiting),
+        tolerated=(*permissions.tolerated(plan, seen), *waiting),
         unseen=tuple(_unseen(seen)),
+        sees_grants=not seen.refused & {parts.ROLES, *([parts.SCOPES] if plan.scopes else [])},
     )
 
 

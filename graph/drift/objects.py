@@ -6,7 +6,7 @@ from datetime import datetime
 from graph.application import LONGEST_NOTES
 from graph.calls import Json
 from graph.drift import snapshot as parts
-from graph.drift.permissions import Expected, Loss
+from graph.drift.permissions import Expected, Leftover, Loss
 from graph.drift.snapshot import Snapshot
 from graph.plan import Plan
 from graph.secret import mark
@@ -147,7 +147,9 @@ def secrets(expected: Expected, application: Json) -> Iterator[str]:
 def _foreign_secret(expected: Expected, secret: Json) -> str:
     details = f"{_named(secret)}, key id {secret['keyId']}{_ending(secret, expected.now)}"
     if mark(expected.plan.registration) in (secret.get("displayName") or ""):
-        return f"A secret carries this registration's id and is not known: a leftover{details}."
+        return Leftover(
+            f"A secret carries this registration's id and is not known: a leftover{details}."
+        )
     return f"A secret was added by hand{details}."
 
 

@@ -15,7 +15,7 @@ from graph.calls import Answer, Call, Json, Shape, filled, identifier, moment, s
 from graph.client import Client
 from graph.errors import Forbidden, GraphError, NotFound
 from graph.rights import may_see_scopes
-from graph.step_context import StepContext
+from graph.step_context import GrantContext
 
 APPLICATION, PRINCIPAL = "application", "service principal"
 OWNERS, PRINCIPAL_OWNERS = "owners", "service principal's owners"
@@ -117,7 +117,7 @@ class Snapshot:
         return self.parts[name]["value"] if name in self.parts else None
 
 
-def reads(context: StepContext) -> dict[str, Call]:
+def reads(context: GrantContext) -> dict[str, Call]:
     """Return everything to look at. None of it needs a right that the bot's other work does not."""
     # Owners without `$select`: their type, directoryObject, declares no displayName.
     application = f"/applications/{context.fact('application', 'object_id')}"
@@ -154,7 +154,7 @@ def grants_of(principal_id: str) -> dict[str, Call]:
     }
 
 
-async def read(context: StepContext) -> Snapshot:
+async def read(context: GrantContext) -> Snapshot:
     """Look at everything. Raises GraphError, Forbidden if the bot may see nothing at all."""
     sees_scopes = await context.graph.may(may_see_scopes)
     calls = reads(context)
@@ -197,7 +197,7 @@ def _believe(answers: Mapping[str, Answer | GraphError]) -> None:
             raise lost
 
 
-def _remade(context: StepContext, answers: Mapping[str, Answer | GraphError]) -> str | None:
+def _remade(context: GrantContext, answers: Mapping[str, Answer | GraphError]) -> str | None:
     """Return the id of the service principal that stands where ours is gone, if there is one."""
     ours, standing = answers[PRINCIPAL], answers[STANDING]
     if not isinstance(ours, NotFound) or not isinstance(standing, Answer):
@@ -217,7 +217,7 @@ async def whole(graph: Client, call: Call, answer: Answer, shape: Shape = None) 
     return {"value": [each async for each in graph.pages(call.path, of=of, query=call.query)]}
 
 
-async def _deleted_at(context: StepContext, gone: set[str]) -> dict[str, str]:
+async def _deleted_at(context: GrantContext, gone: set[str]) -> dict[str, str]:
     """Look into the bin, where Entra keeps deleted objects for 30 days."""
     if not gone:
         return {}

@@ -513,3 +513,18 @@ async def test_more_than_was_approved_stops_it_before_anything_is_granted(
     assert (page.status, "more in Entra than was approved" in page.text) == (403, True)
     assert not grants(story)
     await story.until(lambda: "Mail.Read" in card(story, id))
+
+
+async def test_a_forged_service_principal_is_granted_nothing(
+    world: SigningIn, story: Story
+) -> None:
+    """Whoever can change the bot's database gets no grant for an application of their own."""
+    id = await waiting(story)
+    story.tenant.add_administrator(["User.Read.All"])
+    theirs = story.tenant.assignments[-1]["principalId"]
+    ours = story.tenant.service_principals[-1]["id"]
+    forge = "UPDATE steps SET facts = replace(facts, ?, ?) WHERE name = 'service_principal'"
+    await changed(story.stage, forge, ours, theirs)
+    page = await signed_in(world, story, id)
+    assert (page.status, "was changed" in page.text) == (403, True)
+    assert not grants(story)

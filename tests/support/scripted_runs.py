@@ -26,7 +26,7 @@ from bot.runs.provisioning import Planning, Provisioning
 from bot.services import Services
 from bot.storage.runs import Run
 from bot.worker.consent_watch import ConsentWatch
-from graph.consent import Granted
+from graph.consent import Awaited, Granted
 from graph.drift import Drift
 from graph.errors import GraphError
 from graph.permissions import Kind, lookup
@@ -34,6 +34,7 @@ from graph.plan import FactsByStep, Plan
 from graph.preflight import Refused
 from graph.step_context import Facts as Learnt
 from graph.step_context import Step, StepContext
+from graph.steps import stages
 from tests.support.factories import CLIENT_ID
 from tests.support.graph_fakes import plan
 
@@ -192,16 +193,16 @@ class PlayedConsent(ConsentCheck):
         super().__init__(services)
         self._in_entra = in_entra
 
-    async def _is_granted(self, run: Run, context: StepContext, steps: Sequence[str]) -> bool:
+    async def _is_given(self, run: Run, context: StepContext) -> bool:
         found = self._in_entra[run.registration]
         if found is None:
             raise StepFailed("outage", NO)
-        return isinstance(found, Granted) and found.steps >= set(steps)
-
-    async def _check_nothing_else(self, run: Run, context: StepContext) -> None:
-        found = self._in_entra[run.registration]
-        if isinstance(found, Granted) and found.foreign:
+        awaited = {it.name for stage in stages(context.plan) for it in stage if it.is_awaited}
+        if not isinstance(found, Granted) or not found.steps >= awaited:
+            return False
+        if found.foreign:
             raise StepFailed("foreign", NO)
+        return True
 
 
 class PlayedClearing(Played, Cleanup):
@@ -260,9 +261,10 @@ class PlayedWatch(ConsentWatch):
         asked.cancel()
         return looking
 
-    async def _read(self, waiting: Sequence[Registration]) -> Mapping[str, Granted | GraphError]:
-        self.read += [each.id for each in waiting]
-        found = {each.id: self._in_entra[each.id] for each in waiting}
+    async def _read(self, awaited: Sequence[Awaited]) -> Mapping[str, Granted | GraphError]:
+        ids = [each.registration for each in awaited]
+        self.read += ids
+        found = {id: self._in_entra[id] for id in ids}
         self._asked.set()
         await self.answers.wait()
         return {id: it for id, it in found.items() if it is not None}

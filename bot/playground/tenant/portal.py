@@ -34,7 +34,8 @@ def grant_admin_consent(directory: Directory, app_id: str) -> None:
     roles = [each["value"] for each in permissions.app_roles() if each["id"] in ids]
     scopes = [each["value"] for each in permissions.scopes() if each["id"] in ids]
     for grant in _of(directory, app_id, Kind.GRANT, "clientId"):
-        directory.store.remove(Kind.GRANT, grant["id"])
+        if grant["consentType"] == "AllPrincipals":
+            directory.store.remove(Kind.GRANT, grant["id"])
     give(directory, app_id, roles=roles, scopes=dict.fromkeys((*scopes, *SIGN_IN_SCOPES)))
 
 

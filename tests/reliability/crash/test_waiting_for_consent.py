@@ -68,6 +68,22 @@ async def test_a_kill_at_a_commit_of_a_look(story: CrashStory, death: Death) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("when", HELD)
+async def test_a_kill_while_the_secret_is_made(story: CrashStory, when: When) -> None:
+    """Its own secret is nothing that somebody has added."""
+    await _waits(story)
+    await story.lives.kill()
+    held = story.tenant.faults.hold("POST", r"/addPassword$", when=when)
+    _consent(story)
+    await story.lives.begin(later=LATER)
+    await story.kill_at(held)
+    await story.lives.begin(later=LATER)
+    await story.approve_it()
+    await story.take_it()
+    await holds(story, cards=2)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("when", SIDES)
 async def test_a_kill_where_a_part_was_granted(
     story: CrashStory, when: Literal["before", "after"]
