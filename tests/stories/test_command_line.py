@@ -84,7 +84,7 @@ def same(transcript: str) -> list[str]:
     text = re.sub(r"plan [0-9a-f]{16}", "plan …", text)
     text = re.sub(r"\d{4}-\d\d-\d\d( \d\d:\d\d UTC)?", "DATE", text)
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "GUID", text)
-    text = re.sub(r"^( +)\S{3}8Q~\S+$", r"\1SECRET", text, flags=re.M)
+    text = re.sub(r"^( +)\S{3}(8Q~\S+|•+)$", r"\1SECRET", text, flags=re.M)
     text = re.sub(r"steps done (in|after) \d+ (s|min|h)$", "steps done", text, flags=re.M)
     before, _, rest = text.partition("the card keeps up")
     call, _, after = rest.partition("▶ The bot calls")[2].partition("▶ The administrator presses")
