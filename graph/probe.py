@@ -7,11 +7,17 @@ like every other orphan.
 
 import asyncio
 from collections.abc import Coroutine, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from graph.application import APPLICATION, SERVICE_PRINCIPAL
+from graph.application import (
+    APPLICATION,
+    SERVICE_PRINCIPAL,
+    remove_from_tenant,
+    unregister,
+)
 from graph.clock import Clock
 from graph.connection import Connection
 from graph.errors import GraphError, PolicyForbids
@@ -141,7 +147,7 @@ async def prove(context: StepContext, permissions: Iterable[Permission]) -> list
         here = replace(context, facts=made)
         return [await _tried(here, each) for each in permissions]
     finally:
-        await _remove(replace(context, facts=made))
+        await _to_its_end(_remove(replace(context, facts=made)))
 
 
 async def _make(context: StepContext, made: dict[str, Facts]) -> None:
@@ -162,22 +168,25 @@ async def _tried(context: StepContext, permission: Permission) -> Trial:
 
 
 async def _remove(context: StepContext) -> None:
+    with suppress(GraphError):  # the application takes it along
+        await remove_from_tenant(context)
     try:
-        for step in (SERVICE_PRINCIPAL, APPLICATION):
-            if step.undo is not None:
-                await step.undo(context)
+        await unregister(context)
     except GraphError as error:
         raise ProbeLeft(context.plan.key, error) from None
 
 
 async def _to_its_end(doing: Coroutine[Any, Any, None]) -> None:
-    """Do it to its end even if this is cancelled.
+    """Do it to its end however often this is cancelled, and raise its error rather than that.
 
     For a quarter of an hour nobody knows whether a call that was broken off has made something.
     """
-    task = asyncio.create_task(doing)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.gather(task, return_exceptions=True)
-        raise
+    task, is_cancelled = asyncio.create_task(doing), False
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            is_cancelled = True
+    task.result()
+    if is_cancelled:
+        raise asyncio.CancelledError

@@ -1,13 +1,14 @@
 """Commands of the operator: the doctor, the audit of the signed history, and a restore."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import typer
 
 from bot import logs
-from bot.cli.process import FAILED, environment, in_sentences, keep_private, refuse
+from bot.cli.process import FAILED, STOPS, environment, in_sentences, keep_private, refuse
 from bot.doctor import examine
 from bot.doctor.database import verify
 from bot.doctor.findings import Finding, Mark
@@ -24,7 +25,7 @@ def doctor(*, orphans: bool, live: bool) -> None:
         refuse(["Say --orphans or --live, one of the two."])
     logs.set_up("ERROR")
     look = prove_limits if live else find_orphans if orphans else examine
-    _print(look(environment(), SystemClock()))
+    _print(look(environment(), SystemClock()), stops=(*STOPS, signal.SIGHUP) if live else ())
 
 
 def verify_history(id: str) -> None:
@@ -34,13 +35,23 @@ def verify_history(id: str) -> None:
         _print(verify(settings, id))
 
 
-def _print(findings: AsyncIterator[Finding]) -> None:
-    """Print each finding as it comes; end with a status that says whether something is wrong."""
-    if not asyncio.run(_is_well(findings)):
+def _print(findings: AsyncIterator[Finding], *, stops: Iterable[signal.Signals] = ()) -> None:
+    """Print each finding as it comes; end with a status that says whether something is wrong.
+
+    The signals in `stops` let the look put in order what it has begun, however often they come.
+    """
+    try:
+        is_well = asyncio.run(_is_well(findings, stops))
+    except asyncio.CancelledError:
+        raise typer.Abort from None
+    if not is_well:
         raise typer.Exit(FAILED)
 
 
-async def _is_well(findings: AsyncIterator[Finding]) -> bool:
+async def _is_well(findings: AsyncIterator[Finding], stops: Iterable[signal.Signals]) -> bool:
+    if task := asyncio.current_task():
+        for number in stops:
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     marks = []
     async for finding in findings:
         typer.echo(str(finding))

@@ -1,7 +1,7 @@
 """`aad-setup doctor --live`: prove in the tenant that Entra limits what the bot grants."""
 
 import secrets
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 from bot.checks import unlimiting_rights
 from bot.doctor.database import current
@@ -28,17 +28,19 @@ LIST_ORPHANS = "`aad-setup doctor --orphans` lists it: delete it in the Entra ad
 
 
 async def prove_limits(environ: Mapping[str, str], clock: Clock) -> AsyncIterator[Finding]:
-    """Yield for each kind of permission whether an allowed and a forbidden grant are judged right.
+    """Yield whether allowed and forbidden grants of each kind are judged right.
 
-    They are tried on a probe application, which is removed whatever happens.
+    They are tried on a probe application, whose key is yielded first, and which is removed whatever
+    happens, cancellation included.
     """
     try:
         settings, catalogue = Settings.read(environ), read_catalogue(reserved=RESERVED)
         async for finding in _prove(settings, clock, permissions_of(catalogue)):
             yield finding
     except (SettingsError, CatalogueError) as error:
+        of = "Settings" if isinstance(error, SettingsError) else "Catalogue"
         for problem in error.problems:
-            yield wrong(f"Settings: {problem}")
+            yield wrong(f"{of}: {problem}")
     except Unknown as error:
         yield error.finding
 
@@ -49,12 +51,12 @@ async def _prove(
     if settings.consent_mode != ConsentMode.LIMITED:
         mode = settings.consent_mode
         yield wrong(
-            f"Nothing to prove: CONSENT_MODE is {mode}, and only limited is limited by Entra."
+            f"Nothing to prove: `--live` is only for CONSENT_MODE=limited, and it is {mode}."
         )
         return
     async with current(settings) as (_, installation):
         pass
-    tried = list(_trials(allowed))
+    tried = trials(allowed)
     try:
         async with connected(settings, clock) as tenant:
             if wide := unlimiting_rights(settings, await tenant.graph.roles()):
@@ -68,25 +70,27 @@ async def _prove(
                 installation=installation,
                 nonce=secrets.token_hex(KEY_BYTES),
             )
-            trials = await prove(context, tried)
+            yield well(f"Probe: {context.plan.key} is made now, and then removed.")
+            outcomes = await prove(context, tried)
     except GraphError as error:
         yield await why_silent(settings, error)
     except ProbeLeft as left:
         yield wrong(f"The probe {left.key} was not removed. {left.error.sentence}", LIST_ORPHANS)
     else:
-        for trial in trials:
+        for trial in outcomes:
             yield _judged(trial)
         yield well("The probe application was removed.")
 
 
-def _trials(allowed: Iterable[Permission]) -> Iterator[Permission]:
-    """Yield a forbidden and an allowed permission of each kind that the profiles ask for."""
+def trials(allowed: Iterable[Permission]) -> list[Permission]:
+    """Return an allowed permission of each kind that the profiles ask for, then the forbidden ones.
+
+    In this order, because before Entra has heard of the role it refuses everything.
+    """
     first: dict[Kind, Permission] = {}
     for permission in allowed:
         first.setdefault(permission.kind, permission)
-    for kind, permission in first.items():
-        yield FORBIDDEN[kind]
-        yield permission
+    return [*first.values(), *FORBIDDEN.values()]
 
 
 def _judged(trial: Trial) -> Finding:

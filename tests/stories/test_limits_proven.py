@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.doctor.live import trials
 from bot.playground.stage import Stage
 from bot.playground.tenant import Credential
 from bot.playground.tenant.faults import Hold
@@ -166,11 +167,13 @@ async def test_the_proof_grants_one_is_refused_one_of_each_kind_and_leaves_nothi
 ) -> None:
     told = await doctor(stage, settings, "--live")
     assert told.status == 0, told.text
+    [key] = [each["uniqueName"] for each in stage.tenant.deleted if "uniqueName" in each]
     assert told.text.splitlines() == [
-        "✔ Consent: Entra refused the grant of Application.Read.All (application), as it should.",
+        f"✔ Probe: {key} is made now, and then removed.",
         "✔ Consent: Entra allowed the grant of Directory.Read.All (application), as it should.",
-        "✔ Consent: Entra refused the grant of Application.Read.All (delegated), as it should.",
         "✔ Consent: Entra allowed the grant of User.Read.All (delegated), as it should.",
+        "✔ Consent: Entra refused the grant of Application.Read.All (application), as it should.",
+        "✔ Consent: Entra refused the grant of Application.Read.All (delegated), as it should.",
         "✔ The probe application was removed.",
     ]
     tried = [it for it in stage.tenant.calls("POST") if "appRole" in it.path]
@@ -201,9 +204,12 @@ async def test_the_probe_is_removed_after_an_error_and_one_that_stays_is_an_orph
     assert told.status == 1
     assert failing.times == 0
     nothing_is_left(stage)
-    stage.tenant.faults.fail(
-        "DELETE", "/applications/", status=403, code="Authorization_RequestDenied", times=4
-    )
+    code = "Authorization_RequestDenied"
+    stage.tenant.faults.fail("DELETE", "/servicePrincipals/", status=403, code=code, times=2)
+    told = await doctor(stage, settings, "--live")
+    assert told.status == 0, told.text
+    nothing_is_left(stage)
+    stage.tenant.faults.fail("DELETE", "/applications/", status=403, code=code, times=4)
     told = await doctor(stage, settings, "--live")
     [line] = told.wrong
     assert "was not removed" in line
@@ -217,11 +223,16 @@ async def test_the_probe_is_removed_after_an_error_and_one_that_stays_is_an_orph
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", ["/applications", "/servicePrincipals", "appRoleAssignedTo"])
-async def test_the_probe_is_removed_after_ctrl_c(
-    stage: Stage, settings: dict[str, str], path: str
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(("PATCH", "/applications"), ("PATCH", "/servicePrincipals")),
+        *(("POST", "appRoleAssignedTo"), ("DELETE", "/servicePrincipals")),
+    ],
+)
+async def test_the_probe_is_removed_however_often_the_command_is_stopped(
+    stage: Stage, settings: dict[str, str], method: str, path: str
 ) -> None:
-    method = "POST" if path.startswith("app") else "PATCH"
     await interrupted(stage, settings, stage.tenant.faults.hold(method, path))
     nothing_is_left(stage)
     assert stage.tenant.deleted
@@ -238,12 +249,13 @@ async def test_after_ctrl_c_nothing_is_looked_for_that_was_never_made(
 
 
 async def interrupted(stage: Stage, settings: dict[str, str], held: Hold) -> None:
-    """Press Ctrl-C while a call of the proof is under way, and wait for its end."""
+    """Ask in every way to stop while a call of the proof is under way, and wait for the end."""
     environ = {"PYTHONUTF8": "1", **stage.environ(**settings)}
     process = await begun(*PROGRAM, "doctor", "--live", environ=environ, folder=stage.folder)
     async with asyncio.timeout(60):
         await held.reached.wait()
-    process.send_signal(signal.SIGINT)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        process.send_signal(number)
     held.release()
     told = await ended(process)
     assert told.status != 0
@@ -253,7 +265,7 @@ async def interrupted(stage: Stage, settings: dict[str, str], held: Hold) -> Non
 async def test_there_is_nothing_to_prove_in_another_mode(stage: Stage) -> None:
     told = await doctor_cli.call(stage, "--live")
     assert told.status == 1
-    assert "CONSENT_MODE is autonomous" in told.text
+    assert "only for CONSENT_MODE=limited" in told.text
     assert (await doctor_cli.call(stage, "--live", "--orphans")).status == 2
 
 
@@ -264,3 +276,7 @@ def test_what_the_proof_must_be_refused_is_outside_every_catalogue() -> None:
     assert FORBIDDEN[Kind.ROLE].id == role_id("Application.Read.All")
     [scope] = [it for it in scopes() if it["value"] == "Application.Read.All"]
     assert FORBIDDEN[Kind.SCOPE].id == scope["id"]
+
+
+def test_forbidden_grants_of_both_kinds_are_tried_whatever_the_profiles_have_and_last() -> None:
+    assert trials([OTHER, OTHER]) == [OTHER, *FORBIDDEN.values()]
