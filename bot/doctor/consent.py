@@ -12,7 +12,7 @@ from graph.connection import Connection
 from graph.consent_limits import held_roles, policy_differences, role_differences
 from graph.consent_policy import APPLICATION_UPDATE, POLICY_ID
 from graph.errors import Forbidden
-from graph.rights import ConsentMode, excess, missing, too_wide, unread
+from graph.rights import ConsentMode, Right, excess, missing, rights, too_wide, unread
 
 SET_UP = "Set it up as `aad-setup consent-policy` prints it."
 PROVE = "`aad-setup doctor --live` proves that Entra obeys it."
@@ -34,6 +34,9 @@ def check_rights(
         *(doubt(f"Rights: {each}", remove_it) for each in needless),
     ]
     yield from must_change
+    for right in _stood_in_for(mode, held, catalogue):
+        said = f"Rights: {right.name} is not held. One that is too much stands in for it."
+        yield doubt(said, f"Before that one goes: {grant_it}")
     for right in unread(mode, held):
         said = f"Rights: {right.name} (optional) is missing. It is needed to {right.needed_to}."
         yield doubt(said, grant_it)
@@ -105,8 +108,19 @@ def _compared(name: str, differences: list[str], as_it_is: str) -> Iterator[Find
 def _refused(mode: ConsentMode, held: frozenset[str], catalogue: Catalogue) -> Iterator[str]:
     """Yield the rights that only profiles with delegated permissions lack, with these profiles."""
     always = missing(mode, held, scopes=())
-    profiles = [each for each in catalogue.values() if each.scopes]
-    named = ", ".join(each.id for each in profiles)
-    for right in missing(mode, held, scopes=tuple(it for each in profiles for it in each.scopes)):
+    named = ", ".join(each.id for each in catalogue.values() if each.scopes)
+    for right in missing(mode, held, scopes=_scopes(catalogue)):
         if right not in always:
             yield f"{right.name} is missing for CONSENT_MODE={mode}: plans are refused for {named}."
+
+
+def _stood_in_for(mode: ConsentMode, held: frozenset[str], catalogue: Catalogue) -> Iterator[Right]:
+    """Yield the rights that will be missing once those that are too many are gone."""
+    already = missing(mode, held, scopes=_scopes(catalogue))
+    for right in missing(mode, held & rights(mode), scopes=_scopes(catalogue)):
+        if right not in already:
+            yield right
+
+
+def _scopes(catalogue: Catalogue) -> tuple[str, ...]:
+    return tuple(scope for profile in catalogue.values() for scope in profile.scopes)

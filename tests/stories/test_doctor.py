@@ -227,6 +227,17 @@ async def test_what_is_only_doubtful_needs_no_mending(stage: Stage) -> None:
         assert any(doubt in line for line in told.doubts), told.text
 
 
+async def test_what_must_be_granted_before_a_right_that_is_too_much_goes_is_named(
+    stage: Stage,
+) -> None:
+    told = await call(stage, CONSENT_MODE="portal")
+    assert any("DelegatedPermissionGrant.Read.All is not held" in it for it in told.doubts)
+    stage.tenant.allow(stage.tenant.administrator, "DelegatedPermissionGrant.Read.All")
+    told = await call(stage, CONSENT_MODE="portal")
+    assert any("DelegatedPermissionGrant.ReadWrite.All" in it for it in told.doubts)
+    assert not any("is not held" in it for it in told.doubts), told.text
+
+
 async def test_a_profile_s_secret_that_the_tenant_shortens_is_named(stage: Stage) -> None:
     stage.tenant.set_policy(longest_secret=timedelta(days=91))
     found = await marked(stage, Mark.DOUBT)
