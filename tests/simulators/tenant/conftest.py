@@ -20,7 +20,8 @@ def clock() -> MovableClock:
 
 @pytest.fixture
 async def tenant(clock: MovableClock, cloud: Cloud, ca: trustme.CA) -> AsyncIterator[Tenant]:
-    async with running(clock=clock, cloud=cloud, ca=ca) as tenant:
+    """A small one: to make the usual 2000 people takes longer than most tests here."""
+    async with running(clock=clock, cloud=cloud, ca=ca, users=60, groups=8) as tenant:
         yield tenant
 
 

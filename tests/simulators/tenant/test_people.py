@@ -1,13 +1,22 @@
 """The directory: what a sync with few rights sees, page by page."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import pytest
 import trustme
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant, running
 from tests.support.graph_caller import EVENTUAL, Asking, code_of, connector
+
+
+@pytest.fixture
+async def tenant(clock: MovableClock, ca: trustme.CA) -> AsyncIterator[Tenant]:
+    """One as large as the playground's, which has several pages of everything."""
+    async with running(clock=clock, ca=ca) as tenant:
+        yield tenant
 
 
 async def pages(graph: Asking, path: str) -> list[dict[str, Any]]:
