@@ -188,6 +188,8 @@ def rights(
 def consent_policy() -> None:
     """Print the calls that set up CONSENT_MODE=limited. It calls nothing.
 
+    It needs ENTRA_TENANT_ID, ENTRA_CLIENT_ID and ENTRA_CLOUD, and no credential.
+
     They make an app consent policy with the permissions of the profiles, and a directory role for
     the bot that is bound to it: for Microsoft Graph PowerShell, and for az rest. After profiles
     have changed, the calls at the end replace what the policy includes.

@@ -32,7 +32,7 @@ from bot.worker.loops import run_guarded
 from bot.worker.outages import Outage
 from graph.client import TokenSource
 from graph.connection import own_credential_ends, stage_of
-from graph.credentials import Certificate, ManagedIdentity
+from graph.credentials import Certificate, FederatedToken, ManagedIdentity
 from graph.errors import GraphError, NoAnswer, Throttled, Unavailable, Unreachable
 from graph.http import shown
 from graph.rights import ConsentMode, missing, too_wide
@@ -257,7 +257,7 @@ LOCAL = ("localhost", "127.0.0.1", "::1")
 def exposures(settings: Settings, environ: Mapping[str, str], folder: Path) -> Iterator[str]:
     """Yield a sentence with advice for each. `folder` is where `.env` is looked for."""
     credential = settings.credential
-    keys = [credential.path] if isinstance(credential, Certificate) else []
+    keys = [credential.path] if isinstance(credential, Certificate | FederatedToken) else []
     for path in (folder / ".env", *keys, *_database_files(settings.database_url)):
         if _is_open(path):
             yield f"{path.name} can be read by others on this machine: chmod 600 it."

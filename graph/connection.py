@@ -152,14 +152,14 @@ async def own_credential_ends(graph: Client, access: Access) -> datetime | None:
     """
     match access.credential:
         case str() as secret:
-            return await _secret_ends(graph, access.client_id, secret)
+            return await secret_ends(graph, access.client_id, secret)
         case Certificate() as certificate:
             return await _certificate_ends(graph, access.client_id, certificate.read())
         case _:
             return None
 
 
-async def _secret_ends(graph: Client, client_id: str, secret: str) -> datetime | None:
+async def secret_ends(graph: Client, client_id: str, secret: str) -> datetime | None:
     """Return the end that Entra tells.
 
     Graph shows only the first three characters of a secret, so of several that begin alike the one

@@ -141,7 +141,8 @@ class SignIn:
         A machine is asked for its identity, not for this one of this tenant.
         """
         is_own = token.app_id.lower() in ("", client_id)
-        if not is_own or not self._authority.endswith(token.tenant_id.lower()):
+        is_here = bool(token.tenant_id) and self._authority.endswith(token.tenant_id.lower())
+        if not is_own or not is_here:
             raise IdentityDiffers(call=CALL)
 
 

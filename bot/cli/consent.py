@@ -27,7 +27,7 @@ def consent_policy() -> None:
     """Print the calls that make the policy and the role of CONSENT_MODE=limited, in both forms."""
     with in_sentences():
         catalogue = read_catalogue(reserved=RESERVED)
-        access = read_access(environment())
+        access = read_access(environment(), signs_in=False)
     script = ConsentScript(
         permissions=permissions_of(catalogue),
         tenant_id=access.tenant_id,

@@ -1,20 +1,28 @@
 """Checks of the consent client, at which approvers sign in: with CONSENT_MODE=signed-in only."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
 
 from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.settings.consent_client import ApproverSignIns
-from graph.connection import Connection
+from graph.calls import Json
+from graph.connection import Connection, secret_ends, stage_of
 from graph.errors import NotFound, SignInFailed
 
 NAME = "Consent client"
 SETUP = "SETUP.md, Sign-in of approvers, says how it is set up."
-_APPLICATION = {"web": {"redirectUris": [str]}}
+_PLATFORM = {"redirectUris": [str]}
+_APPLICATION = {
+    "web": _PLATFORM,
+    "spa?": _PLATFORM,
+    "publicClient?": _PLATFORM,
+    "isFallbackPublicClient?": bool,
+}
 _PRINCIPAL = {"appRoleAssignmentRequired": bool}
 
 
 async def check_consent_client(
-    settings: ApproverSignIns | None, tenant: Connection
+    settings: ApproverSignIns | None, tenant: Connection, now: datetime
 ) -> AsyncIterator[Finding]:
     """Yield whether approvers could sign in there, and whether others could, too.
 
@@ -38,7 +46,25 @@ async def check_consent_client(
     if token.roles:
         said = f"{NAME}: its secret alone can use {', '.join(sorted(token.roles))}."
         yield doubt(said, "Remove its application permissions.")
-    if client.redirect_uri not in application["web"]["redirectUris"]:
-        yield wrong(f"{NAME}: it lacks the redirect URI {client.redirect_uri}.", SETUP)
+    for problem in _ways_out(application, client.redirect_uri):
+        yield wrong(f"{NAME}: {problem}", SETUP)
     if not principal["appRoleAssignmentRequired"]:
-        yield doubt(f"{NAME}: everybody in the tenant can sign in there.", SETUP)
+        advice = "Set “Assignment required?” to “Yes” (Enterprise applications, Properties)."
+        yield doubt(f"{NAME}: everybody in the tenant can sign in there.", advice)
+    end = await secret_ends(tenant.graph, client.client_id, client.client_secret)
+    if end is not None and stage_of(end, now):
+        advice = "Create another one in Entra, set it and restart the bot."
+        yield doubt(f"{NAME}: CONSENT_CLIENT_SECRET ends on {end.date()}.", advice)
+
+
+def _ways_out(application: Json, redirect_uri: str) -> Iterator[str]:
+    """Yield where else than to the bot a sign-in could lead, and if it does not lead there."""
+    web = application["web"]["redirectUris"]
+    other = [application.get(name) or {"redirectUris": []} for name in ("spa", "publicClient")]
+    if redirect_uri not in web:
+        yield f"it lacks the redirect URI {redirect_uri} of the platform Web."
+    extra = [uri for uri in web if uri != redirect_uri]
+    for uri in (*extra, *(uri for each in other for uri in each["redirectUris"])):
+        yield f"it must not have the redirect URI {uri} (of any platform)."
+    if application.get("isFallbackPublicClient"):
+        yield "it allows public client flows, which take no secret."

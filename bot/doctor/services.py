@@ -52,7 +52,8 @@ async def check_entra(settings: Settings, clock: Clock, catalogue: Catalogue) ->
             found += await _own_credential(settings, tenant, clock)
             found += _quota(organization)
             found += await check_limits(settings, tenant, catalogue, held)
-            async for finding in check_consent_client(settings.approver_sign_ins, tenant):
+            signs_in, now = settings.approver_sign_ins, clock.now()
+            async for finding in check_consent_client(signs_in, tenant, now):
                 found.append(finding)
             found += _policy(await tenant.tenant_cache.policy(), clock, catalogue)
     except (GraphError, TimeoutError) as error:

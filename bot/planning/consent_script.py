@@ -7,6 +7,7 @@ import json
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from graph.calls import Json
 from graph.clouds import PUBLIC
@@ -33,6 +34,14 @@ _ENVIRONMENTS = {
     "china": "China",
 }
 """What Microsoft Graph PowerShell calls the clouds."""
+_AZ_CLOUDS = {
+    "usgov": "AzureUSGovernment",
+    "usgov-dod": "AzureUSGovernment",
+    "china": "AzureChinaCloud",
+}
+"""What az calls those that it does not begin with."""
+_AZ_OTHER_GRAPH = frozenset({"usgov-dod"})
+"""Where az knows another address of Microsoft Graph, and so must be told for what its token is."""
 
 WHO = "As a Privileged Role Administrator, in a tenant with Entra ID P1"
 ONCE = "Once: the policy, what it includes, the role, and the role for the bot"
@@ -61,6 +70,7 @@ def powershell(script: ConsentScript) -> Iterator[str]:
     includes = [_cmdlet(each) for each in script.condition_sets]
     yield f"# {WHO}."
     where = f"-Environment {_ENVIRONMENTS[script.cloud]} -TenantId {script.tenant_id}"
+    yield "# Once on this machine: Install-Module Microsoft.Graph"
     yield f"Connect-MgGraph {where} -Scopes {', '.join(SET_UP_RIGHTS)}"
     yield f"# {ONCE}."
     yield (
@@ -91,27 +101,33 @@ def powershell(script: ConsentScript) -> Iterator[str]:
 
 def az_rest(script: ConsentScript) -> tuple[list[str], list[str]]:
     """Return the lines for `az rest` in a POSIX shell: those for once, and those for later."""
-    graph = f"{script.graph_url.rstrip('/')}/v1.0"
-    includes = [_az("POST", graph + INCLUDES, body=_quoted(each)) for each in script.condition_sets]
+    host = script.graph_url.rstrip("/")
+    graph = f"{host}/v1.0"
+    az = partial(_az, resource=host if script.cloud in _AZ_OTHER_GRAPH else "")
+    includes = [az("POST", graph + INCLUDES, body=_quoted(each)) for each in script.condition_sets]
     bot = f"{graph}/servicePrincipals(appId='{script.client_id}')"
     held = json.dumps(role_assignment("$BOT", "$ROLE")).replace('"', '\\"')
     once = [
-        _az("POST", graph + POLICIES, body=_quoted(policy())),
+        az("POST", graph + POLICIES, body=_quoted(policy())),
         *includes,
-        f"ROLE=$({_az('POST', graph + ROLE_DEFINITIONS, body=_quoted(role()), ids='id')})",
-        f"BOT=$({_az('GET', bot, ids='id')})",
-        _az("POST", graph + ROLE_ASSIGNMENTS, body=f'"{held}"'),
+        f"ROLE=$({az('POST', graph + ROLE_DEFINITIONS, body=_quoted(role()), ids='id')})",
+        f"BOT=$({az('GET', bot, ids='id')})",
+        az("POST", graph + ROLE_ASSIGNMENTS, body=f'"{held}"'),
     ]
-    listed = _az("GET", graph + INCLUDES, ids="value[].id")
-    removed = _az("DELETE", f"{graph}{INCLUDES}/$SET")
+    listed = az("GET", graph + INCLUDES, ids="value[].id")
+    removed = az("DELETE", f"{graph}{INCLUDES}/$SET")
     return once, [f"for SET in $({listed}); do {removed}; done", *includes]
 
 
 def az_lines(script: ConsentScript) -> Iterator[str]:
     """Yield the lines for `az rest`, with what they are for."""
     once, again = az_rest(script)
-    yield f"# {WHO}: az login --tenant {script.tenant_id}"
-    yield f"# The sign-in of az needs {', '.join(SET_UP_RIGHTS)}: refused (403), use PowerShell."
+    yield f"# {WHO}:"
+    if name := _AZ_CLOUDS.get(script.cloud):
+        yield f"# az cloud set --name {name}"
+    yield f"# az login --tenant {script.tenant_id}"
+    yield "# If a call is refused with 403, use PowerShell: az's token may lack one of"
+    yield f"# {', '.join(SET_UP_RIGHTS)}."
     yield f"# {ONCE}."
     yield from once
     yield f"# {AGAIN}."
@@ -132,9 +148,11 @@ def _array(texts: Iterable[str]) -> str:
     return "@({})".format(", ".join(f'"{each}"' for each in texts))
 
 
-def _az(method: str, url: str, *, body: str = "", ids: str = "") -> str:
+def _az(method: str, url: str, *, resource: str, body: str = "", ids: str = "") -> str:
     """Return a call; `ids` is the query whose results it prints. The shell fills in `$NAME`s."""
     call = f'az rest --method {method} --url "{url}"'
+    if resource:
+        call += f" --resource {resource}"
     if body:
         call += f" --body {body}"
     return f"{call} --query {shlex.quote(ids)} --output tsv" if ids else call

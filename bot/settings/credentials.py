@@ -20,8 +20,11 @@ PASSWORD = "ENTRA_CERTIFICATE_PASSWORD"
 File = TypeVar("File", Certificate, FederatedToken)
 
 
-def read_credential(reader: Reader, client_id: str) -> Credential:
-    """Return what the bot signs in with, read once to see that it can be used."""
+def read_credential(reader: Reader, client_id: str, *, is_needed: bool = True) -> Credential:
+    """Return what the bot signs in with, read once to see that it can be used.
+
+    Where none is needed and none is set, it is an empty secret.
+    """
     names = (SECRET, CERTIFICATE, FEDERATED, MANAGED)
     chosen = {name: value for name in names if (value := reader.text(name))}
     password = reader.text(PASSWORD)
@@ -41,10 +44,11 @@ def read_credential(reader: Reader, client_id: str) -> Credential:
             return _managed_identity(reader, identity.lower(), client_id)
         case {"ENTRA_CLIENT_SECRET": secret}:
             return secret
-    reader.problem(
-        f"{SECRET} is missing: set it to the bot's own client secret, or set {CERTIFICATE},"
-        f" {FEDERATED} or {MANAGED} instead."
-    )
+    if is_needed:
+        reader.problem(
+            f"{SECRET} is missing: set it to the bot's own client secret, or set {CERTIFICATE},"
+            f" {FEDERATED} or {MANAGED} instead."
+        )
     return ""
 
 

@@ -110,10 +110,13 @@ class Settings(Access):
         return settings
 
 
-def read_access(environ: Mapping[str, str]) -> Access:
-    """Return the settings for Entra alone. Raises SettingsError with every problem."""
+def read_access(environ: Mapping[str, str], *, signs_in: bool = True) -> Access:
+    """Return the settings for Entra alone. Raises SettingsError with every problem.
+
+    Whoever does not sign in needs no credential.
+    """
     reader = Reader(environ)
-    access = Access(**_entra(reader))
+    access = Access(**_entra(reader, signs_in=signs_in))
     _refuse_problems(reader)
     return access
 
@@ -161,7 +164,7 @@ def _limits(reader: Reader) -> dict[str, Any]:
     }
 
 
-def _entra(reader: Reader) -> dict[str, Any]:
+def _entra(reader: Reader, *, signs_in: bool = True) -> dict[str, Any]:
     """Return the fields of Access."""
     tenant, application = "a directory (tenant) id", "an application (client) id"
     # In the lower case in which Entra writes them.
@@ -170,7 +173,7 @@ def _entra(reader: Reader) -> dict[str, Any]:
     return {
         "tenant_id": tenant_id,
         "client_id": client_id,
-        "credential": read_credential(reader, client_id),
+        "credential": read_credential(reader, client_id, is_needed=signs_in),
         **_cloud(reader),
         "ca_bundle": reader.value(
             "CA_BUNDLE",

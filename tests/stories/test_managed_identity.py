@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
 
+import jwt
 import pytest
 import structlog.testing
 from aiohttp import web
@@ -15,6 +16,8 @@ from bot.domain.catalogue import read_catalogue
 from bot.planning.preview import preview
 from bot.playground.stage import Stage
 from bot.playground.tenant import Credential, Machine
+from bot.playground.tenant.calls import Answer
+from bot.playground.tenant.faults import Fault
 from bot.playground.tenant.replicas import Kind
 from bot.settings.settings import Settings
 from graph.clouds import PUBLIC
@@ -122,6 +125,14 @@ async def test_another_identity_or_tenant_than_the_settings_name_is_not_used(
     settings = access(stage, own)
     elsewhere = replace(settings, authority=f"{stage.tenant.url}/{OTHER}")
     assert type(await refusal(stage, elsewhere)) is IdentityDiffers
+    claims = {"exp": 4_000_000_000, "appid": own.client_id}
+    token = jwt.encode(claims, "any key, for nobody checks it here")
+    body = {"access_token": token, "expires_in": "3600", "token_type": "Bearer", "resource": "x"}
+    answer = Answer(status=200, body=body)
+    stage.tenant.faults.failures.append(
+        Fault(method="GET", path="metadata", answer=answer, times=1, when="before_effect")
+    )
+    assert type(await refusal(stage, settings)) is IdentityDiffers
 
 
 async def test_a_disabled_identity_is_told_in_entras_words(

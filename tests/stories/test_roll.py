@@ -1,6 +1,7 @@
 """Who can approve, when the bot's own credential ends, what is exposed: by doctor and start."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from bot.doctor.findings import Mark
 from bot.playground.stage import Stage
 from bot.settings.settings import Settings
 from graph.connection import connected, own_credential_ends
+from graph.credentials import FederatedToken
 from tests.support.bot_credentials import settings_of
 from tests.support.credentials import certificate, pem, private, rsa_key
 from tests.support.http_endpoint import HttpEndpoint
@@ -181,13 +183,15 @@ async def test_the_end_that_entra_tells_counts_for_the_certificate_that_is_used(
         assert await own_credential_ends(tenant.graph, settings) == own.not_valid_after_utc
 
 
-def test_a_certificate_that_others_can_read_is_named(tmp_path: Path) -> None:
+def test_a_certificate_or_token_that_others_can_read_is_named(tmp_path: Path) -> None:
     file = private(tmp_path / "bot.pem", pem(rsa_key()))
     settings = Settings.read(GOOD | {"ENTRA_CLIENT_SECRET": "", "ENTRA_CERTIFICATE": str(file)})
     assert list(exposures(settings, {}, tmp_path)) == []
     file.chmod(0o644)
     [said] = exposures(settings, {}, tmp_path)
     assert said.startswith("bot.pem can be read by others")
+    settings = replace(settings, credential=FederatedToken(path=file))
+    assert [said] == list(exposures(settings, {}, tmp_path))
 
 
 def found(url: str, folder: Path, **environment: str) -> list[str]:

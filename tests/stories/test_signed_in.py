@@ -22,6 +22,7 @@ from bot.playground.tenant.tenant import PORTAL
 from bot.server.consent_flow import consent_flow_of
 from graph.clouds import CLOUDS
 from tests.support.database import changed
+from tests.support.graph_caller import asking
 from tests.support.marks import slow
 from tests.support.running_bot import Bot
 from tests.support.signing_in import (
@@ -283,8 +284,9 @@ async def test_the_doctor_looks_at_the_consent_client(stage: Stage, world: Signi
     assert well.startswith(Mark.WELL)
     [secret] = await told(CONSENT_CLIENT_SECRET="wrong")
     assert secret.startswith(Mark.WRONG)
-    [_, redirect] = await told(PUBLIC_URL="https://other.example.com")
-    assert "https://other.example.com/consent/callback" in redirect
+    [_, redirect, other] = await told(PUBLIC_URL="https://other.example.com")
+    assert "lacks the redirect URI https://other.example.com/consent/callback" in redirect
+    assert f"must not have the redirect URI {CALLBACK}" in other
     loose = stage.tenant.add_consent_client(CALLBACK)
     stage.tenant.allow(loose, "Mail.Read")
     [_, rights, everybody] = await told(
@@ -292,6 +294,22 @@ async def test_the_doctor_looks_at_the_consent_client(stage: Stage, world: Signi
     )
     assert "Mail.Read" in rights
     assert "everybody" in everybody
+    stage.clock.move(timedelta(days=700))
+    [_, ends] = await told()
+    assert ends.startswith(f"{Mark.DOUBT} Consent client: CONSENT_CLIENT_SECRET ends on")
+    elsewhere = "https://elsewhere.example/"
+    changes = {
+        "isFallbackPublicClient": True,
+        **{name: {"redirectUris": [elsewhere + name]} for name in ("spa", "publicClient")},
+    }
+    stage.tenant.allow(stage.tenant.administrator, "Application.ReadWrite.All")
+    async with asking(stage.tenant, stage.tenant.administrator) as admin:
+        path = f"/applications(appId='{world.environ['CONSENT_CLIENT_ID']}')"
+        assert (await admin.patch(path, changes)).status_code == 204
+    [_, *ways, _] = await told()
+    assert all(each.startswith(Mark.WRONG) for each in ways)
+    for each, words in zip(ways, ("/spa", "/publicClient", "public client flows"), strict=True):
+        assert words in each
 
 
 @pytest.mark.slow
