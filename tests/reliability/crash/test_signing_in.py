@@ -20,7 +20,7 @@ from tests.support.signing_in import (
 )
 from tests.support.story import Story
 
-USED = Commit("sign-in used", "UPDATE sign_ins SET flow=")
+USED = Commit("sign-in used", r"UPDATE sign_ins SET flow=\S+ used_at=")
 GIVEN = told("consent given")
 DEATHS = (
     Death(when="after", at=USED),
