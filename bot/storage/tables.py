@@ -271,6 +271,7 @@ sign_ins = sa.Table(
     sa.Column("flow", sa.LargeBinary),  # sealed state, verifier and nonce; gone once it is used
     sa.Column("expires_at", Moment, nullable=False, index=True),
     sa.Column("used_at", Moment),
+    sa.Index("sign_ins_by_registration", "registration"),
 )
 
 accepted_signatures = sa.Table(

@@ -23,4 +23,5 @@ def upgrade() -> None:
         sa.Column("flow", sa.LargeBinary),
         sa.Column("expires_at", Moment(), nullable=False, index=True),
         sa.Column("used_at", Moment()),
+        sa.Index("sign_ins_by_registration", "registration"),
     )
