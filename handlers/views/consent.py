@@ -86,13 +86,17 @@ def _task(registration: Registration, page: str) -> Iterator[Block]:
         )
         return
     by = consenters(plan)
-    portal = (
-        f"opens <{page}|API permissions> of this application in the Entra admin centre, checks that"
-        " exactly these are listed there, and presses *Grant admin consent*:"
+    page_in_entra = f"<{page}|API permissions> of this application in the Entra admin centre"
+    how = (
+        f"{by[0].upper()}{by[1:]} opens {page_in_entra}, checks that exactly these are listed"
+        " there, and presses *Grant admin consent*:"
     )
-    how = f"{by[0].upper()}{by[1:]} {portal}"
     if plan.consent_mode == ConsentMode.SIGNED_IN:
-        how = f"An approver of this plan who is {by} presses *Sign in and grant*. Or {by} {portal}"
+        how = (
+            f"This takes {by}. An approver of this plan presses *Sign in and grant*. Others open"
+            f" {page_in_entra}, check that exactly these are listed there, and press *Grant admin"
+            " consent*:"
+        )
     yield ui.section(how)
     granted = registration.consent.granted if registration.consent else ()
     states = {True: ":white_check_mark: granted", False: "not granted yet"}
