@@ -13,7 +13,7 @@ proves it in a tenant.
 from collections.abc import Iterable
 
 from graph.calls import Json
-from graph.permissions import MICROSOFT_GRAPH, Kind, Permission
+from graph.permissions import KIND_WORDS, MICROSOFT_GRAPH, Permission
 
 POLICY_ID = "aad-setup"
 ROLE_NAME = "aad-setup consent"
@@ -38,8 +38,6 @@ SET_UP_RIGHTS = (
 )
 """What whoever makes them needs, once."""
 
-_TYPES = {Kind.ROLE: "application", Kind.SCOPE: "delegated"}
-
 
 def policy() -> Json:
     description = "The permissions that aad-setup may grant: those of its catalogue."
@@ -56,7 +54,7 @@ def condition_sets(permissions: Iterable[Permission], tenant_id: str) -> list[Js
             "permissions": sorted(each.id for each in wanted if each.kind is kind),
             "clientApplicationTenantIds": [tenant_id],
         }
-        for kind, type in _TYPES.items()
+        for kind, type in KIND_WORDS.items()
         if any(each.kind is kind for each in wanted)
     ]
 

@@ -140,6 +140,7 @@ async def test_an_undo_leaves_no_grant_and_asks_for_none_to_be_removed(story: St
     nothing_is_left(story)
 
 
+@pytest.mark.slow
 async def test_a_secret_is_rotated_checked_and_everything_revoked(story: Story) -> None:
     id = await story.ready()
     await seen(story, id)

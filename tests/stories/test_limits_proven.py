@@ -149,6 +149,7 @@ async def test_a_policy_that_is_not_there_is_named(stage: Stage, settings: dict[
     assert any("“aad-setup” is not there" in line for line in told.wrong), told.text
 
 
+@pytest.mark.slow
 async def test_beside_a_wider_right_doctor_refuses_the_mode_and_proves_nothing(
     stage: Stage, settings: dict[str, str]
 ) -> None:

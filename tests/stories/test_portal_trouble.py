@@ -87,6 +87,7 @@ async def test_a_secret_is_made_only_after_a_fresh_look(story: Story, stage: Sta
     await looked(story, id, "is ready")
 
 
+@pytest.mark.slow
 async def test_a_forged_consent_is_looked_at(bot: Bot, stage: Stage) -> None:
     async with bot(**environ(stage, SEE), intervals=UNHURRIED):
         story = Story(stage)

@@ -395,6 +395,7 @@ async def test_an_approval_that_was_voided_meanwhile_grants_nothing(
     assert WAITS in card(story, id)
 
 
+@pytest.mark.slow
 async def test_after_a_restart_a_sign_in_goes_on_unless_its_approver_is_none_any_more(
     bot: Bot, stage: Stage, world: SigningIn
 ) -> None:
