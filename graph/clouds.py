@@ -1,4 +1,4 @@
-"""The national clouds: Microsoft's hosts and names in each of them. They stand nowhere else.
+"""The national clouds: Microsoft's hosts and names in each of them, as the bot needs them.
 
 learn.microsoft.com/graph/deployments, learn.microsoft.com/entra/identity-platform/authentication-
 national-cloud
@@ -19,12 +19,8 @@ class Cloud:
     graph: str
     """Microsoft Graph's address, which is also its name in scopes and the audience of tokens."""
     admin_centre: str
-    issuer: str
-    """The issuer of access tokens, without the tenant: another host than the sign-in's."""
     federated_audience: str
     """The audience of a token of another issuer that is exchanged here."""
-    initial_domain: str
-    """Follows the name in each tenant's first domain."""
 
     def permissions_page(self, tenant_id: str, app_id: str) -> str:
         """Return the link to an application's page *API permissions*, with its consent button.
@@ -46,18 +42,14 @@ PUBLIC = Cloud(
     login="https://login.microsoftonline.com",
     graph="https://graph.microsoft.com",
     admin_centre="https://entra.microsoft.com",
-    issuer="https://sts.windows.net",
     federated_audience="api://AzureADTokenExchange",
-    initial_domain="onmicrosoft.com",
 )
 _USGOV = Cloud(
     name="usgov",
     login="https://login.microsoftonline.us",
     graph="https://graph.microsoft.us",
     admin_centre="https://entra.microsoft.us",
-    issuer="https://sts.windows.net",
     federated_audience="api://AzureADTokenExchangeUSGov",
-    initial_domain="onmicrosoft.us",
 )
 _DOD = replace(_USGOV, name="usgov-dod", graph="https://dod-graph.microsoft.us")
 _CHINA = Cloud(
@@ -65,9 +57,7 @@ _CHINA = Cloud(
     login="https://login.partner.microsoftonline.cn",
     graph="https://microsoftgraph.chinacloudapi.cn",
     admin_centre="https://entra.microsoftonline.cn",
-    issuer="https://sts.chinacloudapi.cn",
     federated_audience="api://AzureADTokenExchangeChina",
-    initial_domain="partner.onmschina.cn",
 )
 
 CLOUDS: Mapping[str, Cloud] = MappingProxyType(

@@ -12,6 +12,7 @@ from bot.domain.catalogue import Catalogue, read_catalogue
 from bot.planning.preview import preview
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
+from bot.playground.tenant.cloud_names import CLOUD_NAMES
 from bot.settings.settings import read_access
 from graph.clouds import CLOUDS, PUBLIC, Cloud
 from tests.support.bot_credentials import SUBJECT, settings_of
@@ -58,7 +59,7 @@ async def test_from_the_form_to_the_masked_secret_in_each_cloud(
     assert not stage.workspace.complaints
     claims = jwt.decode(token.access, options={"verify_signature": False})
     assert claims["aud"] == cloud.graph
-    assert claims["iss"] == f"{cloud.issuer}/{stage.tenant.id}/"
+    assert claims["iss"] == f"{CLOUD_NAMES[cloud.name].issuer}/{stage.tenant.id}/"
     forms = [call.body for call in stage.tenant.log if call.kind == "token"]
     scopes = {form["scope"] for form in forms if isinstance(form, dict)}
     assert scopes == {f"{cloud.graph}/.default"}

@@ -13,6 +13,7 @@ import trustme
 from aiohttp import web
 
 from bot.playground.guard import guard
+from bot.playground.tenant.cloud_names import CLOUD_NAMES
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.faults import Faults
 from bot.playground.tenant.front import Front
@@ -77,7 +78,7 @@ def _directory(clock: Clock, cloud: Cloud, *, seed: int, users: int, groups: int
     # Not for secrets of anybody: a tenant has to be the same for the same seed.
     random = Random(seed)  # noqa: S311
     faults = Faults(random=random)
-    initial_domain = f"{FIRST_NAME}.{cloud.initial_domain}"
+    initial_domain = f"{FIRST_NAME}.{CLOUD_NAMES[cloud.name].initial_domain}"
     return Directory(
         id=new_id(random),
         name="Northwind Traders",

@@ -17,6 +17,7 @@ from jwt.algorithms import RSAAlgorithm
 
 from bot.playground.tenant.built_in_roles import held_by
 from bot.playground.tenant.calls import Caller
+from bot.playground.tenant.cloud_names import CLOUD_NAMES
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.errors import GraphFailure, unauthenticated
 
@@ -74,7 +75,7 @@ def issue(
 
 
 def issuer(directory: Directory) -> str:
-    return f"{directory.cloud.issuer}/{directory.id}/"
+    return f"{CLOUD_NAMES[directory.cloud.name].issuer}/{directory.id}/"
 
 
 def caller_of(directory: Directory, authorization: str | None, *, audience: str) -> Caller:

@@ -12,6 +12,7 @@ import pytest
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Credential, Tenant, tokens
+from bot.playground.tenant.cloud_names import CLOUD_NAMES
 from graph.clouds import CLOUDS, Cloud
 from tests.support.graph_caller import Asking, client, code_of, sign_in
 
@@ -58,7 +59,7 @@ async def test_the_published_key_verifies_a_token(tenant: Tenant) -> None:
 async def test_a_tenant_knows_its_own_clouds_graph_and_issues_its_tokens(
     cloud: Cloud, tenant: Tenant
 ) -> None:
-    assert tenant.initial_domain.endswith(f".{cloud.initial_domain}")
+    assert tenant.initial_domain.endswith(f".{CLOUD_NAMES[cloud.name].initial_domain}")
     async with client(tenant) as http:
         for each in CLOUDS.values():
             scope = f"{each.graph}/.default"
@@ -70,7 +71,7 @@ async def test_a_tenant_knows_its_own_clouds_graph_and_issues_its_tokens(
                 assert answer.json()["error_uri"] == f"{cloud.login}/error?code=500011"
     claims = jwt.decode(token, options={"verify_signature": False})
     assert claims["aud"] == cloud.graph
-    assert claims["iss"] == f"{cloud.issuer}/{tenant.id}/"
+    assert claims["iss"] == f"{CLOUD_NAMES[cloud.name].issuer}/{tenant.id}/"
 
 
 @pytest.mark.parametrize(
