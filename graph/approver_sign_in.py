@@ -24,10 +24,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-import jwt
-
 from graph.calls import Json, filled, misfit
-from graph.client import Token
+from graph.client import Token, claims_of
 from graph.clock import Clock
 from graph.clouds import Cloud
 from graph.connection import Access
@@ -143,7 +141,7 @@ class ApproverSignIn:
         if "error" in form:
             raise refusal_of(form, self.access.cloud)
         answer = await asyncio.to_thread(self._redeem, flow, form)
-        claims = _claims(answer["id_token"]) or {}
+        claims = claims_of(answer["id_token"]) or {}
         self._check(claims, object_id)
         granted = {each.rpartition("/")[2] for each in answer["scope"].split()}
         if lacking := sorted({*SCOPES} - granted):
@@ -235,17 +233,8 @@ def _advise_approver(error: GraphError) -> None:
         error.advice = RENEW
 
 
-def _claims(token: object) -> Json | None:
-    """Return the claims of an ID token, or None if it is none. Its signature is not looked at."""
-    try:
-        claims: Json = jwt.decode(str(token), options={"verify_signature": False})
-    except (jwt.InvalidTokenError, RecursionError):
-        return None
-    return claims
-
-
 def _id_token(value: object) -> bool:
-    return filled(value) and _claims(value) is not None
+    return filled(value) and claims_of(str(value)) is not None
 
 
 def _name_of(claims: Json) -> str:

@@ -84,13 +84,21 @@ class OneToken:
         return stale
 
 
-def read_token(access: str) -> Token | None:
-    """Return a token's claims without checking its signature, or None if they cannot be read."""
+def claims_of(token: str) -> Json | None:
+    """Return what a token says, without checking who signed it, or None if it is no token."""
     try:
-        claims = jwt.decode(access, options={"verify_signature": False})
+        claims: Json = jwt.decode(token, options={"verify_signature": False})
     except (jwt.InvalidTokenError, RecursionError):
         return None
-    if misfit(claims, {"exp": int | float, "roles?": [str], "tid?": str, "appid?": str}):
+    return claims
+
+
+def read_token(access: str) -> Token | None:
+    """Return a token's claims without checking its signature, or None if they cannot be read."""
+    claims = claims_of(access)
+    if claims is None or misfit(
+        claims, {"exp": int | float, "roles?": [str], "tid?": str, "appid?": str}
+    ):
         return None
     try:
         expires_at = datetime.fromtimestamp(claims["exp"], UTC)

@@ -9,9 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import jwt
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -19,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.hazmat.primitives.serialization.pkcs12 import load_key_and_certificates
 
+from graph.client import claims_of
 from graph.errors import SignInFailed
 
 MOST_BYTES = 2**20
@@ -87,14 +86,14 @@ class FederatedToken:
     def read(self) -> str:
         """Read the file as it is now. Raises CredentialUnusable."""
         text = _content(self.path, "ENTRA_FEDERATED_TOKEN_FILE").decode(errors="replace").strip()
-        if _claims(text) is None:
+        if claims_of(text) is None:
             sentence = "ENTRA_FEDERATED_TOKEN_FILE must name a file that holds one signed token."
             raise CredentialUnusable(sentence=sentence)
         return text
 
     def audiences(self) -> frozenset[str]:
         """Return for whom the token says that it is. Raises CredentialUnusable."""
-        said = (_claims(self.read()) or {}).get("aud")
+        said = (claims_of(self.read()) or {}).get("aud")
         return frozenset([said] if isinstance(said, str) else said or ())
 
 
@@ -187,12 +186,3 @@ def _belongs(certificate: x509.Certificate, key: RSAPrivateKey) -> bool:
 
 def _bytes(password: str | None) -> bytes | None:
     return None if password is None else password.encode()
-
-
-def _claims(token: str) -> dict[str, Any] | None:
-    """Return what a token says, without checking who signed it, or None if it is no token."""
-    try:
-        claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
-    except (jwt.InvalidTokenError, RecursionError):
-        return None
-    return claims
