@@ -39,7 +39,6 @@ def restart(play: Play) -> None:
     play.do(play.world.close())
     play.do(play.world.open())
     play.unanswered.clear()
-    play.reopened = play.audited
 
 
 def give_up(play: Play, it: Expected) -> None:

@@ -56,7 +56,8 @@ class Play:
         self.newest: dict[str, str] = {}  # by registration: the secret that it is about
         self.unanswered: list[tuple[Expected, str, Person]] = []  # reveals on their way to Slack
         self.forms = itertools.count(1)
-        self.audited = self.reopened = -1  # the database as it was then
+        self.audited = -1  # the database as it was then
+        self.has_restarted = False  # and nothing has been tried since
         self.look: Look | None = None
         self.is_late = False  # time has passed since the scheduler has looked
 
