@@ -89,6 +89,8 @@ async def note(
     await registrations.set_consent(tx, id, after)
     if lost := sorted(set(after.withdrawn) - set(before.withdrawn if before else ())):
         await history.write(tx, id, Event.CONSENT_WITHDRAWN, now=now, permissions=lost)
+    if found is None:
+        return
     steps = found.steps if isinstance(found, Granted) and not found.foreign else frozenset()
     for name in awaited_steps(registration):
         if (name in steps) != (name in registration.facts):

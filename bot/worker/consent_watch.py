@@ -57,6 +57,15 @@ TOO_LATE = Ending(
         advice=THEN,
     ),
 )
+UNSEEN = Ending(
+    "ConsentUnseen",
+    Failure(
+        step=STEP,
+        sentence="For a day after the deadline the bot could not see whether an administrator had"
+        " consented.",
+        advice=THEN,
+    ),
+)
 GONE = Ending(
     "ConsentGone",
     Failure(
@@ -96,7 +105,8 @@ class ConsentWatch:
         due = await self._claimed()
         waiting: dict[str, Waiting] = {}
         for timer in due:
-            await self._guarded(timer, partial(self._load, timer, waiting))
+            if not await self._guarded(timer, partial(self._load, timer, waiting)):
+                await self._guarded(timer, partial(self._give_up, timer.registration))
         if not waiting:
             return
         found = await self._read([awaited for _, _, awaited in waiting.values()])
@@ -105,10 +115,14 @@ class ConsentWatch:
         if len(due) == MOST_AT_ONCE:
             self.loop.look_now()
 
-    async def _guarded(self, timer: Timer, act: Callable[[], Awaitable[None]]) -> None:
-        """Do it for one registration; what fails is put off, and delays nothing else."""
-        if await run_guarded(f"consent of {timer.registration}", act):
-            await self._postpone(timer.id)
+    async def _guarded(self, timer: Timer, act: Callable[[], Awaitable[None]]) -> bool:
+        """Do it for one registration, and return whether it was done. What fails is put off, and
+        delays nothing else.
+        """
+        if await run_guarded(f"consent of {timer.registration}", act) is None:
+            return True
+        await self._postpone(timer.id)
+        return False
 
     async def _postpone(self, timer: str) -> None:
         async with self._database.transaction() as tx:
@@ -138,19 +152,19 @@ class ConsentWatch:
             registration = await registrations.get(tx, timer.registration)
             closing = await secrets.closing(tx, timer.registration)
         if registration is not None and registration.status is Status.WAITING_FOR_CONSENT:
-            if registration.deadline and registration.deadline + GIVEN_UP <= self._clock.now():
-                await self._give_up(registration)
-                return
             waiting[registration.id] = timer, registration, awaited_of(registration, closing)
             return
         async with self._database.transaction() as tx:
             await timers.delete(tx, timer.id)
 
-    async def _give_up(self, registration: Registration) -> None:
+    async def _give_up(self, id: str) -> None:
+        """End a wait whose rows cannot be read, once it is long over."""
+        now = self._clock.now()
         async with self._services.writing() as tx:
-            current = await registrations.locked(tx, registration.id)
-            if current is not None and current.status is Status.WAITING_FOR_CONSENT:
-                await self._end(tx, current, TOO_LATE, Consent(at=self._clock.now()))
+            current = await registrations.locked(tx, id)
+            is_waiting = current is not None and current.status is Status.WAITING_FOR_CONSENT
+            if current is not None and is_waiting and _is_long_over(current, now):
+                await self._end(tx, current, UNSEEN, Consent(at=now))
 
     async def _read(self, awaited: Sequence[Awaited]) -> Mapping[str, Granted | GraphError]:
         tenant = self._services.tenant
@@ -228,7 +242,7 @@ def _ending(
     is_late = registration.deadline is not None and registration.deadline <= now
     match found:
         case None:  # an outage, which is waited for
-            return None
+            return UNSEEN if _is_long_over(registration, now) else None
         case Granted() if found.foreign:
             return FOREIGN if before.foreign else None
         case Granted():
@@ -241,6 +255,10 @@ def _ending(
         case _ if is_late:
             return Ending(found.code, Failure(step=STEP, sentence=found.sentence, advice=THEN))
     return None
+
+
+def _is_long_over(registration: Registration, now: datetime) -> bool:
+    return registration.deadline is not None and registration.deadline + GIVEN_UP <= now
 
 
 def _is_settled(registration: Registration, now: datetime) -> bool:

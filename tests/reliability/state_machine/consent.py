@@ -22,6 +22,8 @@ from tests.reliability.state_machine.play import Asked, Look, Play
 MINUTE, EVER_AGO = timedelta(minutes=1), timedelta(days=-9999)
 SETTLED = timedelta(minutes=15)
 """For so long Entra may not know what was made."""
+GIVEN_UP = timedelta(days=1)
+"""For so long after its end a wait bears an outage."""
 REMINDERS = [timedelta(days=days) for days in (1, 3, 6)]
 
 
@@ -143,7 +145,9 @@ def _looked(play: Play, asked: Asked) -> None:
     now, consent = play.clock.at, it.consent
     is_late = it.until is not None and it.until <= now
     is_settled = consent.made_at is not None and consent.made_at + SETTLED <= now
-    if isinstance(found, NotFound):
+    if found is None and it.until is not None and it.until + GIVEN_UP <= now:
+        _fails(play, it, may_be_retried=False)
+    elif isinstance(found, NotFound):
         if is_late or (is_settled and consent.is_missing):
             _fails(play, it, may_be_retried=False)
         consent.seen, consent.is_missing = set(), True
@@ -154,7 +158,7 @@ def _looked(play: Play, asked: Asked) -> None:
             consent.alarms += 1
             _fails(play, it, may_be_retried=True)
         elif not found.foreign and found.steps == AWAITED:
-            consent.is_given = True
+            consent.is_given, it.approved_at = True, now  # an administrator has decided, too
             it.status, it.run, it.until = Status.APPROVED, RunKind.REGISTER, None
         elif not found.foreign and is_late:
             _fails(play, it, may_be_retried=False)
