@@ -30,6 +30,15 @@ SEARCHING_OFTEN = """if True:
     serve()
 """
 """A bot that looks five times a second, and not once a minute, whether a search is due."""
+BLOCKED = """if True:
+    import time
+    from bot.cli.serving import serve
+    from bot.worker import engine
+    engine._use_wal = lambda url: time.sleep(600)
+    serve()
+"""
+"""A bot whose loop is blocked when it opens the engine's file, as by a lock, but for as long as the
+test needs: SQLite waits five seconds, and a stalled machine takes longer to notice."""
 SLOW_SECONDS = 3.0
 SWEPT = timedelta(minutes=16)
 LATER = timedelta(minutes=2)
@@ -192,21 +201,19 @@ async def test_a_stop_while_slack_keeps_a_click_waiting_is_obeyed_at_once(
 async def test_a_stop_is_obeyed_at_once_while_the_loop_is_blocked(
     stage: Stage, door: HttpEndpoint
 ) -> None:
-    """Somebody has locked the engine's file, and the engine waits for it without the loop."""
-    file = stage.folder / "aad-setup-engine.db"
-    with closing(sqlite3.connect(file, isolation_level=None)) as locked:
-        locked.execute("BEGIN EXCLUSIVE")
-        async with starting(stage.environ(**door.watched()), stage.folder) as bot:
-            await bot.listens(door)
-            await _is_blocked(door)
-            assert await bot.stop() < STOP_SECONDS
+    environ, program = stage.environ(**door.watched()), (sys.executable, "-c", BLOCKED)
+    async with starting(environ, stage.folder, program) as bot:
+        await bot.listens(door)
+        await _is_blocked(door)
+        assert await bot.stop() < STOP_SECONDS
 
 
 async def _is_blocked(door: HttpEndpoint) -> None:
     """Wait until nobody answers any more."""
-    while True:
-        try:
-            async with asyncio.timeout(0.5):
-                await door.ask("/healthz")
-        except TimeoutError:
-            return
+    async with asyncio.timeout(SECONDS):
+        while True:
+            try:
+                async with asyncio.timeout(0.5):
+                    await door.ask("/healthz")
+            except TimeoutError:
+                return
