@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / ".ci" / "run"
+LACKING = "nodejs npm chromium fonts-dejavu-core fonts-noto-color-emoji curl"
 BARE = """
 ls() { return 1; }
 command() { return 1; }
@@ -20,9 +21,9 @@ apt-get() { echo "apt-get $*" >&2; }
     ("environment", "installed"),
     [
         ({}, None),
-        ({"CI": "true"}, "postgresql nodejs npm curl"),
-        ({"CI": "true", "TEST_DATABASE_URL": ""}, "postgresql nodejs npm curl"),
-        ({"CI": "true", "TEST_DATABASE_URL": "postgresql://elsewhere/"}, "nodejs npm curl"),
+        ({"CI": "true"}, f"postgresql {LACKING}"),
+        ({"CI": "true", "TEST_DATABASE_URL": ""}, f"postgresql {LACKING}"),
+        ({"CI": "true", "TEST_DATABASE_URL": "postgresql://elsewhere/"}, LACKING),
     ],
 )
 def test_only_what_is_lacking_is_installed(

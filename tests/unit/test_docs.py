@@ -150,7 +150,7 @@ def test_every_setting_that_a_document_names_is_one() -> None:
     guides = [text for name, text in DOCUMENTS.items() if name != "CHANGELOG.md"]
     named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)[=`]", "\n".join(guides)))
     in_code = set(re.findall(r"`([A-Z_]+)`", DOCUMENTS["ARCHITECTURE.md"]))
-    of_tests = {"TEST_DATABASE_URL", "PYTEST_DEBUG_TEMPROOT", "BOLT_JS", "AZURE_CLI"}
+    of_tests = {"TEST_DATABASE_URL", "PYTEST_DEBUG_TEMPROOT", "BOLT_JS", "AZURE_CLI", "AXE_CORE"}
     assert named - in_code - of_tests - {"POSTGRES_PASSWORD"} <= settings_read()
 
 
