@@ -112,3 +112,8 @@ class Call:
     body: object = field(repr=False)
     error_code: str | None
     request_id: str
+    user_agent: str = ""
+    """How the caller's program names itself: the only thing that tells two programs apart which
+    sign in as the same application."""
+    seconds: float = 0.0
+    """Real time from the request to its answer, without what `hold` adds after the effect."""

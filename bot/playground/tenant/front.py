@@ -3,9 +3,10 @@
 import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import format_datetime
+from time import perf_counter
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -51,6 +52,7 @@ class Exchange:
     kind: Traffic
     caller: str | None = None
     body: object = None
+    began: float = field(default_factory=perf_counter)
 
     @property
     def method(self) -> str:
@@ -59,6 +61,14 @@ class Exchange:
     @property
     def path(self) -> str:
         return self.http.path
+
+    @property
+    def user_agent(self) -> str:
+        return self.http.headers.get("User-Agent", "")
+
+    @property
+    def seconds(self) -> float:
+        return perf_counter() - self.began
 
     @property
     def address(self) -> str:
@@ -219,10 +229,10 @@ class Front:
     def _carry_out(self, exchange: Exchange, caller: Caller, incoming: Incoming) -> Answer:
         whole = _with_body(incoming, exchange.body)
         if (whole.method, whole.address) == ("POST", "/$batch"):
-            return batch.carry_out(self._directory, whole, self._one_of_batch(caller))
+            return batch.carry_out(self._directory, whole, self._one_of_batch(exchange, caller))
         return dispatch(self._directory, caller, whole)
 
-    def _one_of_batch(self, caller: Caller) -> Callable[[Incoming], Answer]:
+    def _one_of_batch(self, exchange: Exchange, caller: Caller) -> Callable[[Incoming], Answer]:
         def one(inner: Incoming) -> Answer:
             path = VERSION + inner.address.partition("?")[0]
             answer = self._inner_answer(caller, inner, path)
@@ -235,6 +245,8 @@ class Front:
                 caller=caller.app_id,
                 answer=answer,
                 request_id=inner.request_id,
+                user_agent=exchange.user_agent,
+                seconds=exchange.seconds,
             )
             return answer
 
@@ -262,6 +274,8 @@ class Front:
             caller=exchange.caller,
             answer=answer,
             request_id=exchange.request_id,
+            user_agent=exchange.user_agent,
+            seconds=exchange.seconds,
         )
 
 

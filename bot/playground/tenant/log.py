@@ -35,6 +35,8 @@ class Log:
         caller: str | None,
         answer: Answer | None,
         request_id: str,
+        user_agent: str = "",
+        seconds: float = 0.0,
     ) -> None:
         """Remember a call; `answer=None` for one whose connection was cut."""
         call = Call(
@@ -48,6 +50,8 @@ class Log:
             body=masked(body),
             error_code=answer.error_code if answer else None,
             request_id=request_id,
+            user_agent=user_agent,
+            seconds=seconds,
         )
         self.calls.append(call)
 

@@ -27,6 +27,7 @@ from bot.playground.tenant.replicas import Kind
 from bot.playground.tenant.tenant import AUTONOMOUS, Tenant
 from graph.clock import Clock
 
+_LONGEST = ("longest_secret", "longest_certificate")
 _SPANS = ("secret_lag", "role_lag", "audit_lag", "latency")
 
 
@@ -45,6 +46,7 @@ class Sim:
             web.post("/sim/faults", self.set_faults),
             web.delete("/sim/faults", self.clear_faults),
             web.post(r"/sim/holds/{number:\d+}/{decision:release|drop}", self.decide),
+            web.get("/sim/policy", self.policy),
             web.post("/sim/policy", self.set_policy),
             web.post("/sim/administrators", self.add_administrator),
             web.post("/sim/credentials", self.add_credential),
@@ -99,10 +101,17 @@ class Sim:
         decide()
         return _answer({})
 
+    async def policy(self, _: web.Request) -> web.Response:
+        shown = dataclasses.asdict(self._tenant.policy)
+        for name in _LONGEST:
+            longest = shown.pop(name)
+            shown[f"{name}_days"] = longest and longest.days
+        return _answer(shown)
+
     async def set_policy(self, request: web.Request) -> web.Response:
         wanted = await _body(request)
         with _told():
-            for name in ("longest_secret", "longest_certificate"):
+            for name in _LONGEST:
                 if (days := wanted.pop(f"{name}_days", None)) is not None:
                     wanted[name] = timedelta(days=days)
             self._tenant.set_policy(**wanted)
@@ -119,6 +128,9 @@ class Sim:
 
     async def consent(self, request: web.Request) -> web.Response:
         wanted = await _body(request)
+        if self._tenant.faults.failure("POST", request.path, "before_effect"):
+            # The portal tells no code: nothing but this, in red.
+            raise web.HTTPForbidden(text="Insufficient privileges to grant admin consent.")
         with _told():
             self._tenant.grant_admin_consent(str(wanted["app_id"]))
         return _answer({})

@@ -98,6 +98,10 @@ class Tenant:
         return self._directory.faults
 
     @property
+    def policy(self) -> AppManagementPolicy:
+        return self._directory.policy
+
+    @property
     def log(self) -> list[Call]:
         return self._log.calls
 

@@ -39,6 +39,27 @@ async def test_the_log_can_be_asked_for_one_kind_of_call(graph: Asking) -> None:
     assert [call["status"] for call in calls] == [201]
 
 
+async def test_the_log_tells_programs_apart_that_are_the_same_application(graph: Asking) -> None:
+    await graph.get("/organization", headers={"User-Agent": "somebody/1"})
+    await graph.post("/$batch", {"requests": [{"id": "1", "method": "GET", "url": "/groups"}]})
+    seen = [call for call in graph.tenant.log if call.kind in ("graph", "batched")]
+    assert [call.user_agent.partition("/")[0] for call in seen] == [
+        "somebody",
+        *["python-httpx"] * 2,
+    ]
+    assert all(call.seconds > 0 for call in seen)
+
+
+async def test_consent_is_refused_by_a_fault_and_then_grants_nothing(graph: Asking) -> None:
+    application = await graph.application()
+    await graph.principal(application["appId"])
+    await sim(graph, "faults", {"fail": [{"method": "POST", "path": "/sim/consent"}]})
+    refused = await sim(graph, "consent", {"app_id": application["appId"]})
+    assert (refused.status_code, graph.tenant.grants) == (403, [])
+    assert (await sim(graph, "consent", {"app_id": application["appId"]})).status_code == 200
+    assert graph.tenant.grants
+
+
 async def test_faults_can_be_set_shown_and_cleared(tenant: Tenant, graph: Asking) -> None:
     wanted = {
         "lag": {"application": [5, 60]},
@@ -99,6 +120,9 @@ async def test_a_policy_and_an_administrator_can_be_made(tenant: Tenant, graph: 
     async with asking(tenant, Credential(**made.json())) as other:
         policy = (await other.get("/policies/defaultAppManagementPolicy")).json()
     assert policy["isEnabled"] is True
+    shown = (await sim(graph, "policy")).json()
+    assert (shown["secrets_banned"], shown["longest_secret_days"]) == (False, 90)
+    assert shown["longest_certificate_days"] is None
     wrong = await sim(graph, "administrators", {"rights": ["Policy.Nonsense"]})
     assert wrong.status_code == 400
 
