@@ -14,7 +14,7 @@ from bot.playground.tenant import pages, scopes, sign_in
 from bot.playground.tenant.calls import Answer
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.errors import SignInFailure
-from bot.playground.tenant.logins import Asked
+from bot.playground.tenant.logins import AskedByBrowser
 from bot.playground.tenant.pages import Return
 from bot.playground.tenant.replicas import Kind, Moment
 
@@ -31,7 +31,7 @@ def ask(directory: Directory, query: Mapping[str, str], moment: Moment, trace: s
 
     Raises `SignInFailure` for what is not told there.
     """
-    application = _application(directory, query, moment)
+    application = application_of(directory, query, moment)
     redirect_uri = _redirect_uri(application, query.get("redirect_uri"))
     mode = query.get("response_mode") or "query"
     back = Return(
@@ -48,7 +48,10 @@ def ask(directory: Directory, query: Mapping[str, str], moment: Moment, trace: s
     return pages.sign_in(directory, context, hint=query.get("login_hint", ""))
 
 
-def _application(directory: Directory, query: Mapping[str, str], moment: Moment) -> dict[str, Any]:
+def application_of(
+    directory: Directory, query: Mapping[str, str], moment: Moment
+) -> dict[str, Any]:
+    """Return the application that is to be signed in to. Raises `SignInFailure`."""
     client_id = required(query, "client_id")
     principal = sign_in.principal_of(directory, client_id, moment)
     if not principal["accountEnabled"]:
@@ -75,7 +78,9 @@ def _redirect_uri(application: Mapping[str, Any], wanted: str | None) -> str:
     return wanted
 
 
-def _asked(directory: Directory, query: Mapping[str, str], back: Return, mode: str) -> Asked:
+def _asked(
+    directory: Directory, query: Mapping[str, str], back: Return, mode: str
+) -> AskedByBrowser:
     if (kind := required(query, "response_type")) != "code":
         message = f"response_type '{kind}' is not enabled for the application."
         raise SignInFailure(400, "unsupported_response_type", 700054, message)
@@ -83,9 +88,9 @@ def _asked(directory: Directory, query: Mapping[str, str], back: Return, mode: s
         raise _unsupported("response_mode", mode)
     challenge = _challenge(query)
     spelled = scopes.read(directory, query.get("scope"))
-    acrs = _contexts(query.get("claims"))
+    acrs = contexts(query.get("claims"))
     _check_prompt(query)
-    return Asked(
+    return AskedByBrowser(
         client_id=query["client_id"],
         redirect_uri=back.redirect_uri,
         response_mode=back.mode,
@@ -138,7 +143,7 @@ def _check_prompt(query: Mapping[str, str]) -> None:
         raise SignInFailure(400, "consent_required", 65001, message)
 
 
-def _contexts(claims: str | None) -> tuple[str, ...]:
+def contexts(claims: str | None) -> tuple[str, ...]:
     """Return the authentication contexts that the ID token is to name.
 
     `{"id_token": {"acrs": {"essential": true, "value": "c1"}}}`, or `values` with a list.

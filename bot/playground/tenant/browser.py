@@ -18,7 +18,9 @@ class Landing:
     """Where the sign-in has led the browser, which has not gone there yet."""
 
     url: str | None
-    """The redirect URI, for `query` with the answer in it; None on an error page of Entra's own."""
+    """The redirect URI, for `query` with the answer in it; None on a page of Entra's own: after an
+    error, or once a code for a device was entered.
+    """
     form: Mapping[str, str] | None = field(default=None, repr=False)
     """The fields to POST to `url`, for `form_post`; None where `url` is to be opened with GET."""
     error: str | None = None
@@ -42,8 +44,10 @@ async def sign_in(
     blocked: Blocked | None,
     acrs: Iterable[str],
     on_page: bool,
+    user_code: str,
 ) -> Landing:
-    """Open an authorization request, and send the sign-in page back filled in.
+    """Open an authorization request, or the page for the codes of devices, and send each page back
+    filled in.
 
     `hosts`: the names of the tenant's host, each with the one at which it is reached. ValueError
     for an address elsewhere.
@@ -54,12 +58,12 @@ async def sign_in(
     url = urlunsplit(parts._replace(netloc=hosts[parts.netloc]))
     context = ssl.create_default_context(cafile=str(ca_file))
     filled = {"login": login, "decision": decision, "blocked": blocked or ""}
-    filled |= {"acrs": " ".join(acrs), "on_page": "yes" if on_page else ""}
+    filled |= {"acrs": " ".join(acrs), "on_page": "yes" if on_page else "", "otc": user_code}
     async with httpx.AsyncClient(verify=context, trust_env=False) as http:
         page = await http.get(url)
-        if page.status_code == httpx.codes.OK:
+        for field_name in ("otc", "ctx"):
             read = _Page(page.text)
-            if "ctx" in read.fields:
+            if page.status_code == httpx.codes.OK and field_name in read.fields:
                 target = urljoin(url, read.action)
                 page = await http.post(target, data={**read.fields, **filled})
     return _landing(page)
@@ -70,6 +74,8 @@ def _landing(page: httpx.Response) -> Landing:
         return Landing(url=page.headers["Location"])
     read = _Page(page.text)
     if page.status_code == httpx.codes.OK:
+        if not read.action:
+            return Landing(url=None)
         return Landing(url=read.action, form=read.fields)
     return Landing(url=None, error=read.error or f"HTTP {page.status_code}")
 

@@ -15,7 +15,7 @@ from bot.playground.tenant import scopes, user_tokens
 from bot.playground.tenant.calls import Answer
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.errors import SignInFailure
-from bot.playground.tenant.logins import CODE_LIFE, Code
+from bot.playground.tenant.logins import CODE_LIFE, Code, Login
 from bot.playground.tenant.replicas import Moment
 from bot.playground.tenant.tokens import LIFE
 
@@ -43,10 +43,24 @@ def redeem(
     code = _take(directory, client["appId"], form)
     _check_request(code, form)
     spelled = _scopes(directory, code, form.get("scope"))
-    user = _user(directory, code)
-    if code.is_blocked:
+    return tokens_for(directory, client, code.login, spelled, form, moment, proof=proof)
+
+
+def tokens_for(
+    directory: Directory,
+    client: Mapping[str, Any],
+    login: Login,
+    spelled: tuple[str, ...],
+    form: Mapping[str, str],
+    moment: Moment,
+    *,
+    proof: str,
+) -> Answer:
+    """Answer with the tokens of a person who has signed in; raise `SignInFailure`."""
+    user = _user(directory, login)
+    if login.is_blocked:
         raise blocked(error="interaction_required")
-    names = _consented(directory, code, spelled, moment)
+    names = _consented(directory, login, spelled, moment)
     access = user_tokens.access_token(
         directory,
         user,
@@ -59,7 +73,7 @@ def redeem(
     body["scope"] = " ".join(_told(directory, spelled, names))
     body["access_token"] = access
     if "openid" in names:
-        body["id_token"] = user_tokens.id_token(directory, user, code, scopes=names)
+        body["id_token"] = user_tokens.id_token(directory, user, login, scopes=names)
     if "offline_access" in names:
         body["refresh_token"] = _refresh_token(directory)
     if form.get("client_info") == "1":
@@ -140,19 +154,19 @@ def _scopes(directory: Directory, code: Code, text: str | None) -> tuple[str, ..
     return spelled
 
 
-def _user(directory: Directory, code: Code) -> dict[str, Any]:
+def _user(directory: Directory, login: Login) -> dict[str, Any]:
     users = directory.people.users
-    user = next((user for user in users if user["id"] == code.user_id), None)
+    user = next((user for user in users if user["id"] == login.user_id), None)
     if user is None or not user["accountEnabled"]:
         raise disabled()
     return user
 
 
 def _consented(
-    directory: Directory, code: Code, spelled: tuple[str, ...], moment: Moment
+    directory: Directory, login: Login, spelled: tuple[str, ...], moment: Moment
 ) -> frozenset[str]:
     try:
-        return scopes.granted(directory, code.asked.client_id, code.user_id, spelled, moment)
+        return scopes.granted(directory, login.asked.client_id, login.user_id, spelled, moment)
     except SignInFailure as failure:
         # The token endpoint's own word for it.
         failure.error = "invalid_grant"

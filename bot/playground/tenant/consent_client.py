@@ -27,6 +27,7 @@ def set_up(
     *,
     assigned: Iterable[User] | None,
     scopes: Iterable[str],
+    public_flows: bool,
 ) -> None:
     """Make an application a client for these users, or for all of them, effective at once."""
     store = directory.store
@@ -37,7 +38,8 @@ def set_up(
     assert client is not None
     web = {**application["web"], "redirectUris": [redirect_uri]}
     name = {"displayName": "aad-setup consent"}
-    store.plant(Kind.APPLICATION, application["id"], {**application, **name, "web": web})
+    changed = {"web": web, "isFallbackPublicClient": public_flows}
+    store.plant(Kind.APPLICATION, application["id"], {**application, **name, **changed})
     client = {
         **client,
         **name,

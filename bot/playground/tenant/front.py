@@ -14,6 +14,7 @@ from aiohttp import web
 from bot.playground.tenant import (
     authorize,
     batch,
+    device_login,
     login,
     pages,
     resource_manager,
@@ -35,10 +36,12 @@ from bot.playground.tenant.errors import GraphFailure, SignInFailure, bad_reques
 from bot.playground.tenant.log import Log
 
 _SIGN_IN = re.compile(
-    r"/(?P<tenant>[^/]+)/(?P<what>oauth2/v2\.0/token|discovery/v2\.0/keys"
+    r"/(?P<tenant>[^/]+)/(?P<what>oauth2/v2\.0/(?:token|devicecode)|discovery/v2\.0/keys"
     r"|v2\.0/\.well-known/openid-configuration)"
 )
-_BROWSER = re.compile(r"/(?P<tenant>[^/]+)/(?P<what>oauth2/v2\.0/authorize|login)")
+_BROWSER = re.compile(
+    r"/(?P<tenant>[^/]+)/(?P<what>oauth2/v2\.0/authorize|oauth2/deviceauth|login)"
+)
 _JSON = "application/json;odata.metadata=minimal;odata.streaming=true;charset=utf-8"
 
 
@@ -162,7 +165,7 @@ class Front:
                 return sign_in.keys(self._directory, tenant)
             if exchange.kind == "discovery":
                 return sign_in.discovery(self._directory, tenant)
-            return self._token(exchange, tenant)
+            return self._token(exchange, tenant, what)
         except SignInFailure as failure:
             return self._no_token(exchange, failure)
 
@@ -170,10 +173,15 @@ class Front:
         """Answer a person's browser, with pages."""
         now, trace = moment(self._directory), exchange.request_id
         try:
-            _check_method(exchange.method, "POST" if what == "login" else "GET")
+            is_form = what == "login" or (what.endswith("deviceauth") and exchange.method == "POST")
+            _check_method(exchange.method, "POST" if is_form else "GET")
             sign_in.check_tenant(self._directory, tenant)
             if what == "login":
                 return login.decide(self._directory, _form(exchange), now, trace)
+            if what.endswith("deviceauth"):
+                if is_form:
+                    return device_login.enter(self._directory, _form(exchange))
+                return pages.code_entry(self._directory)
             query = exchange.http.query
             exchange.caller = query.get("client_id")
             if len(set(query)) != len(query):
@@ -183,9 +191,12 @@ class Front:
         except SignInFailure as failure:
             return pages.failed(self._directory, failure, trace)
 
-    def _token(self, exchange: Exchange, tenant: str) -> Answer:
+    def _token(self, exchange: Exchange, tenant: str, what: str) -> Answer:
         form = _form(exchange)
         exchange.body, exchange.caller = form, form.get("client_id")
+        if what.endswith("devicecode"):
+            sign_in.check_tenant(self._directory, tenant)
+            return device_login.ask(self._directory, form, moment(self._directory))
         return sign_in.token(self._directory, tenant, form, moment(self._directory))
 
     def _no_token(self, exchange: Exchange, failure: SignInFailure) -> Answer:
@@ -299,7 +310,7 @@ def _kind_of(path: str) -> Traffic:
     found = _SIGN_IN.fullmatch(path)
     if found is None:
         return "graph"
-    return "token" if found["what"].endswith("token") else "discovery"
+    return "token" if found["what"].startswith("oauth2") else "discovery"
 
 
 def _with_body(incoming: Incoming, body: object) -> Incoming:

@@ -12,6 +12,7 @@ _SECRET_NAMES = {
     "secretText",
     "refresh_token",
     "code",
+    "device_code",
     "code_verifier",
 }
 MASK = "***"

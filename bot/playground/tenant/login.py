@@ -1,4 +1,7 @@
-"""What becomes of a sign-in once a person has decided: a code for the application, or a refusal."""
+"""What becomes of a sign-in once a person has decided: a code for the application, or a refusal.
+
+A device learns it at its next request for the token.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +11,7 @@ from bot.playground.tenant.authorize import required
 from bot.playground.tenant.calls import Answer
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.errors import SignInFailure
-from bot.playground.tenant.logins import Asked, Code
+from bot.playground.tenant.logins import Asked, Code, DeviceCode, Login
 from bot.playground.tenant.pages import Return
 from bot.playground.tenant.replicas import Kind, Moment
 
@@ -22,6 +25,8 @@ def decide(directory: Directory, form: Mapping[str, str], moment: Moment, trace:
     if asked is None:
         message = "Invalid Request: The request tokens do not match the user context."
         raise SignInFailure(400, "invalid_request", 165000, message)
+    if isinstance(asked, DeviceCode):
+        return _decide_for_device(directory, asked, form, moment)
     back = Return(redirect_uri=asked.redirect_uri, mode=asked.response_mode, state=asked.state)
     if form.get("decision") == "cancel":
         return pages.answered(back, {"error": "access_denied", "error_subcode": "cancel"})
@@ -32,18 +37,34 @@ def decide(directory: Directory, form: Mapping[str, str], moment: Moment, trace:
         if form.get("on_page"):
             raise
         return pages.refused(directory, back, failure, trace)
-    satisfied = form.get("acrs", "").split()
-    code = Code(
-        asked=asked,
-        user_id=user["id"],
-        acrs=tuple(each for each in asked.acrs if each in satisfied),
-        is_blocked=form.get("blocked") == pages.THERE,
-        issued_at=directory.now(),
-    )
+    code = Code(asked=asked, login=_login(asked, user, form), issued_at=directory.now())
     fields = {"code": codes.mint(directory, code), "session_state": directory.new_id()}
     if asked.has_client_info:
         fields["client_info"] = user_tokens.client_info(directory, user)
     return pages.answered(back, fields)
+
+
+def _decide_for_device(
+    directory: Directory, code: DeviceCode, form: Mapping[str, str], moment: Moment
+) -> Answer:
+    """Answer a person who has entered a code; refusals are told them, not the device."""
+    if form.get("decision") == "cancel":
+        code.is_declined = True
+        return pages.told("You have cancelled the sign-in on your device.")
+    user = _user(directory, required(form, "login"))
+    _check_access(directory, code.asked, user, form, moment)
+    code.login = _login(code.asked, user, form)
+    return pages.told("You have signed in on your device. You may now close this window.")
+
+
+def _login(asked: Asked, user: Mapping[str, Any], form: Mapping[str, str]) -> Login:
+    satisfied = form.get("acrs", "").split()
+    return Login(
+        asked=asked,
+        user_id=user["id"],
+        acrs=tuple(each for each in asked.acrs if each in satisfied),
+        is_blocked=form.get("blocked") == pages.THERE,
+    )
 
 
 def _user(directory: Directory, login: str) -> dict[str, Any]:

@@ -44,6 +44,21 @@ def sign_in(directory: Directory, context: str, *, hint: str) -> Answer:
     )
 
 
+def code_entry(directory: Directory) -> Answer:
+    """Show the page on which people enter the code that their device shows."""
+    return _page(
+        "Enter code",
+        f'<form method="post" action="/{directory.id}/oauth2/deviceauth">'
+        "<p>Do not enter codes from sources you do not trust.</p>"
+        '<p><label>Code <input name="otc"></label></p><button>Next</button></form>',
+    )
+
+
+def told(sentence: str) -> Answer:
+    """End a sign-in that leads nowhere: a device asks for what came of it."""
+    return _page(sentence, "")
+
+
 def failed(directory: Directory, failure: SignInFailure, trace: str) -> Answer:
     """Tell an error on the service's own page, from which no way leads back."""
     description = _description(directory, failure, trace)["error_description"]

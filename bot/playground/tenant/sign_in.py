@@ -1,14 +1,15 @@
 """The token endpoint and its discovery document.
 
-Client credentials and authorization codes, with a secret or a signed assertion; errors with the
-numbers and statuses of learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes.
+Client credentials and authorization codes, with a secret or a signed assertion, and codes of
+devices with neither; errors with the numbers and statuses of
+learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from bot.playground.tenant import assertions, codes, resource_manager, tokens
+from bot.playground.tenant import assertions, codes, device_codes, resource_manager, tokens
 from bot.playground.tenant.calls import Answer
 from bot.playground.tenant.checks import is_guid
 from bot.playground.tenant.directory import Directory
@@ -18,6 +19,12 @@ from bot.playground.tenant.replicas import Kind, Moment
 from graph.clouds import Cloud
 
 _DEFAULT = "/.default"
+_REDEEMING = {codes.GRANT: codes.redeem, device_codes.GRANT: device_codes.redeem}
+_PARAMETERS = {
+    codes.GRANT: codes.PARAMETERS,
+    device_codes.GRANT: device_codes.PARAMETERS,
+}
+"""What a request must hold besides the client, by grant; `scope` for all others."""
 _ANY_TENANT = frozenset({"common", "organizations"})
 """Clients ask there before they know whose account it will be, as `az logout` does."""
 
@@ -56,26 +63,33 @@ def token(directory: Directory, tenant: str, form: Mapping[str, str], moment: Mo
     """Answer a client's request for a token; raise `SignInFailure`."""
     check_tenant(directory, tenant)
     app_id = _client(form)
-    is_code = form["grant_type"] == codes.GRANT
-    audience = directory.cloud.graph if is_code else _audience(directory, form.get("scope"))
+    redeem = _REDEEMING.get(form["grant_type"])
+    audience = directory.cloud.graph if redeem else _audience(directory, form.get("scope"))
     principal = principal_of(directory, app_id, moment)
-    if form.get("client_assertion"):
-        proof = tokens.ASSERTION
-        assertions.check(directory, app_id, form, moment)
-    else:
-        proof = tokens.SECRET
-        _check_secret(directory, app_id, form["client_secret"], moment)
+    proof = _proved(directory, app_id, form, moment)
     if not principal["accountEnabled"]:
         message = f"Application '{app_id}' is disabled."
         raise SignInFailure(400, "unauthorized_client", 7000112, message)
-    if is_code:
-        return codes.redeem(directory, principal, form, moment, proof=proof)
+    if redeem:
+        return redeem(directory, principal, form, moment, proof=proof)
     is_for_graph = audience == directory.cloud.graph
     roles = roles_of(directory, principal["id"], moment) if is_for_graph else []
     access = tokens.issue(directory, principal, audience=audience, roles=roles, proof=proof)
     life = int(tokens.LIFE.total_seconds())
     body = {"token_type": "Bearer", "expires_in": life, "ext_expires_in": life}
     return Answer(status=200, body={**body, "access_token": access})
+
+
+def _proved(directory: Directory, app_id: str, form: Mapping[str, str], moment: Moment) -> str:
+    """Return by what the client has proved who it is; raise `SignInFailure` if it has not."""
+    if form["grant_type"] == device_codes.GRANT:
+        device_codes.check_public(directory, app_id, form)
+        return tokens.NOTHING
+    if form.get("client_assertion"):
+        assertions.check(directory, app_id, form, moment)
+        return tokens.ASSERTION
+    _check_secret(directory, app_id, form["client_secret"], moment)
+    return tokens.SECRET
 
 
 def check_tenant(directory: Directory, tenant: str) -> None:
@@ -113,20 +127,17 @@ def failure_body(
 
 def _client(form: Mapping[str, str]) -> str:
     """Return the client id of a request that has all its parts."""
-    is_code = form.get("grant_type") == codes.GRANT
-    for name in ("grant_type", "client_id", *(codes.PARAMETERS if is_code else ("scope",))):
+    grant = form.get("grant_type", "")
+    for name in ("grant_type", "client_id", *_PARAMETERS.get(grant, ("scope",))):
         if not form.get(name):
             message = f"The request body must contain the following parameter: '{name}'."
             raise SignInFailure(400, "invalid_request", 900144, message)
-    if not is_code and form["grant_type"] != "client_credentials":
-        message = f"The app requested an unsupported grant type '{form['grant_type']}'."
+    if grant not in (*_PARAMETERS, "client_credentials"):
+        message = f"The app requested an unsupported grant type '{grant}'."
         raise SignInFailure(400, "unsupported_grant_type", 70003, message)
-    if not form.get("client_secret") and not form.get("client_assertion"):
-        message = (
-            "The request body must contain the following parameter: 'client_assertion' or"
-            " 'client_secret'."
-        )
-        raise SignInFailure(401, "invalid_client", 7000218, message)
+    has_proof = form.get("client_secret") or form.get("client_assertion")
+    if not has_proof and grant != device_codes.GRANT:
+        raise device_codes.no_credential()
     return form["client_id"]
 
 

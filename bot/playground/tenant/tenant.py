@@ -259,15 +259,22 @@ class Tenant:
         *,
         assigned: Iterable[User] | None = None,
         scopes: Iterable[str] = consent_client.SCOPES,
+        public_flows: bool = False,
     ) -> Credential:
         """Make an application for people to sign in to, with these delegated permissions of Graph.
 
         `assigned` are the only users who may, and for each of them alone the scopes are granted;
-        None lets everybody sign in, and grants them for everybody.
+        None lets everybody sign in, and grants them for everybody. `public_flows` lets people sign
+        in with codes for devices, too.
         """
         client = self.add_administrator(())
         consent_client.set_up(
-            self._directory, client.client_id, redirect_uri, assigned=assigned, scopes=scopes
+            self._directory,
+            client.client_id,
+            redirect_uri,
+            assigned=assigned,
+            scopes=scopes,
+            public_flows=public_flows,
         )
         return client
 
@@ -280,8 +287,10 @@ class Tenant:
         blocked: Blocked | None = None,
         acrs: Iterable[str] = (),
         on_page: bool = False,
+        user_code: str = "",
     ) -> Landing:
-        """Open an authorization request in the user's browser and sign in, without a password.
+        """Open an authorization request in the user's browser and sign in, without a password; or
+        the page for the codes of devices, and enter that code there first.
 
         The browser stops where the page leads: open or post that with the cookies of your choice.
         `blocked`: Conditional Access refuses (53003) the sign-in or the code's redemption. `acrs`:
@@ -298,6 +307,7 @@ class Tenant:
             blocked=blocked,
             acrs=acrs,
             on_page=on_page,
+            user_code=user_code,
         )
 
     def grant_admin_consent(self, app_id: str) -> None:

@@ -23,7 +23,7 @@ from bot.playground.tenant.errors import GraphFailure, unauthenticated
 
 LIFE = timedelta(seconds=3599)
 KEY_ID = "playground"
-SECRET, ASSERTION = "1", "2"
+NOTHING, SECRET, ASSERTION = "0", "1", "2"
 
 
 @functools.cache

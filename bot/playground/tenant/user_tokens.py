@@ -15,7 +15,7 @@ import jwt
 
 from bot.playground.tenant import built_in_roles, tokens
 from bot.playground.tenant.directory import Directory
-from bot.playground.tenant.logins import Code
+from bot.playground.tenant.logins import Login
 
 Json = dict[str, Any]
 
@@ -51,23 +51,23 @@ def access_token(
 
 
 def id_token(
-    directory: Directory, user: Mapping[str, Any], code: Code, *, scopes: frozenset[str]
+    directory: Directory, user: Mapping[str, Any], login: Login, *, scopes: frozenset[str]
 ) -> str:
     """Sign the token that tells the client who signed in."""
-    claims = _claims(directory, user, code.asked.client_id) | {
-        "aud": code.asked.client_id,
+    claims = _claims(directory, user, login.asked.client_id) | {
+        "aud": login.asked.client_id,
         "iss": f"{directory.url}/{directory.id}/v2.0",
         "ver": "2.0",
     }
-    if code.asked.nonce is not None:
-        claims["nonce"] = code.asked.nonce
+    if login.asked.nonce is not None:
+        claims["nonce"] = login.asked.nonce
     if "profile" in scopes:
         claims |= {"name": user["displayName"], "oid": user["id"]}
         claims["preferred_username"] = _address(user)
     if "email" in scopes and user["mail"]:
         claims["email"] = user["mail"]
-    if code.acrs:
-        claims["acrs"] = list(code.acrs)
+    if login.acrs:
+        claims["acrs"] = list(login.acrs)
     return _signed(directory, claims)
 
 

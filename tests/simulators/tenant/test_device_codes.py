@@ -1,0 +1,193 @@
+"""Codes for devices: msal as the judge of the way that works, and every refusal."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import msal  # type: ignore[import-untyped]  # msal ships no types
+import pytest
+
+from bot.playground.clock import MovableClock
+from bot.playground.tenant import Credential, Tenant
+from graph.clouds import CLOUDS, Cloud
+from tests.support.graph_caller import client
+from tests.support.person import CONTEXT, REDIRECT, SCOPES, claims_of
+
+GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def device(tenant: Tenant, ada: Json) -> Credential:
+    return tenant.add_consent_client(REDIRECT, assigned=[ada], public_flows=True)
+
+
+@pytest.fixture
+async def flow(tenant: Tenant, device: Credential) -> Json:
+    return await _flow(tenant, device)
+
+
+@pytest.fixture
+async def http(tenant: Tenant) -> AsyncIterator[httpx.AsyncClient]:
+    async with client(tenant) as http:
+        yield http
+
+
+async def test_msal_waits_for_a_person_and_gets_what_a_browser_gets(
+    tenant: Tenant, device: Credential, ada: Json
+) -> None:
+    with httpx.Client(verify=ssl.create_default_context(cafile=str(tenant.ca_file))) as http:
+        app = await asyncio.to_thread(
+            msal.PublicClientApplication,
+            device.client_id,
+            authority=tenant.authority,
+            instance_discovery=False,
+            exclude_scopes=["offline_access"],
+            http_client=http,
+        )
+        begin, redeem = app.initiate_device_flow, app.acquire_token_by_device_flow
+        flow = await asyncio.to_thread(begin, [*SCOPES], claims_challenge=CONTEXT)
+        assert (flow["interval"], flow["expires_in"]) == (5, 900)
+        assert flow["user_code"] in flow["message"]
+        landing = await _entered(tenant, ada, flow, acrs=["c1"])
+        assert (landing.url, landing.error) == (None, None)
+        answer = await asyncio.to_thread(redeem, flow)
+    told = answer["id_token_claims"]
+    assert (told["oid"], told["tid"], told["acrs"]) == (ada["id"], tenant.id, ["c1"])
+    assert "nonce" not in told
+    assert "refresh_token" not in answer
+    access = claims_of(answer["access_token"])
+    assert set(access["scp"].split()) == {*SCOPES, "openid", "profile"}
+    assert (access["appid"], access["appidacr"]) == (device.client_id, "0")
+    assert answer["access_token"] in tenant.issued_to_users
+    log = repr([(call.body, call.query) for call in tenant.log])
+    assert not any(text in log for text in tenant.issued_to_users)
+
+
+async def test_it_waits_until_somebody_has_signed_in_and_then_once(
+    tenant: Tenant, device: Credential, flow: Json, ada: Json, clock: MovableClock
+) -> None:
+    assert await _refusal(tenant, device, flow) == (400, "authorization_pending", 70016)
+    clock.move(timedelta(seconds=5))
+    await _entered(tenant, ada, flow)
+    assert (await _ask(tenant, device, flow)).status_code == 200
+    assert await _refusal(tenant, device, flow) == (400, "invalid_grant", 54005)
+
+
+async def test_a_device_that_asks_too_often_has_to_wait_longer(
+    tenant: Tenant, device: Credential, flow: Json, clock: MovableClock
+) -> None:
+    await _ask(tenant, device, flow)
+    assert await _refusal(tenant, device, flow) == (400, "slow_down", 70016)
+    clock.move(timedelta(seconds=5))
+    assert (await _refusal(tenant, device, flow))[1] == "slow_down"
+    clock.move(timedelta(seconds=15))
+    assert (await _refusal(tenant, device, flow))[1] == "authorization_pending"
+
+
+async def test_it_expires(
+    tenant: Tenant, device: Credential, flow: Json, ada: Json, clock: MovableClock
+) -> None:
+    clock.move(timedelta(minutes=15))
+    assert await _refusal(tenant, device, flow) == (400, "expired_token", 70020)
+    landing = await _entered(tenant, ada, flow)
+    assert "70018" in (landing.error or "")
+
+
+async def test_a_person_can_decline(
+    tenant: Tenant, device: Credential, flow: Json, ada: Json
+) -> None:
+    assert (await _entered(tenant, ada, flow, cancel=True)).error is None
+    assert await _refusal(tenant, device, flow) == (400, "authorization_declined", 70018)
+    assert "70018" in ((await _entered(tenant, ada, flow)).error or "")
+
+
+async def test_it_is_of_use_to_its_own_client_without_a_credential(
+    tenant: Tenant, device: Credential, flow: Json, ada: Json
+) -> None:
+    other = tenant.add_consent_client(REDIRECT, public_flows=True)
+    await _entered(tenant, ada, flow)
+    assert (await _refusal(tenant, other, flow))[1:] == ("bad_verification_code", 70018)
+    with_secret = {"client_secret": device.client_secret}
+    assert await _refusal(tenant, device, flow, **with_secret) == (401, "invalid_client", 700025)
+    assert (await _refusal(tenant, device, {"device_code": ""}))[2] == 900144
+    assert (await _ask(tenant, device, flow)).status_code == 200
+
+
+async def test_a_client_that_is_not_public_gets_no_token(tenant: Tenant, ada: Json) -> None:
+    client = tenant.add_consent_client(REDIRECT, assigned=[ada])
+    flow = await _flow(tenant, client)
+    await _entered(tenant, ada, flow)
+    assert await _refusal(tenant, client, flow) == (401, "invalid_client", 7000218)
+
+
+async def test_refusals_of_a_person_are_told_on_the_page_and_the_device_waits(
+    tenant: Tenant, device: Credential, flow: Json, users: list[Json], clock: MovableClock
+) -> None:
+    ada, other = users[:2]
+    assert "AADSTS50105" in ((await _entered(tenant, other, flow)).error or "")
+    assert "AADSTS53003" in ((await _entered(tenant, ada, flow, blocked="sign-in")).error or "")
+    assert (await _refusal(tenant, device, flow))[1] == "authorization_pending"
+    await _entered(tenant, ada, flow, blocked="redemption")
+    clock.move(timedelta(seconds=5))
+    assert await _refusal(tenant, device, flow) == (400, "interaction_required", 53003)
+
+
+@pytest.mark.parametrize(
+    ("change", "number"),
+    [
+        ({"client_id": ""}, 900144),
+        ({"client_id": "0f0f0f0f-0000-4000-8000-000000000000"}, 700016),
+        ({"scope": ""}, 900144),
+        ({"scope": "openid Wrong.Name"}, 650053),
+        ({"claims": "{"}, 9002313),
+    ],
+)
+async def test_a_request_for_a_code_is_checked(
+    tenant: Tenant, device: Credential, http: httpx.AsyncClient, change: Json, number: int
+) -> None:
+    form = {"client_id": device.client_id, "scope": "openid User.Read", **change}
+    answer = await http.post(f"{tenant.authority}/oauth2/v2.0/devicecode", data=form)
+    assert (answer.status_code, answer.json()["error_codes"]) == (400, [number])
+
+
+@pytest.mark.parametrize("cloud", CLOUDS.values(), ids=CLOUDS)
+async def test_in_each_cloud(
+    cloud: Cloud, tenant: Tenant, device: Credential, flow: Json, ada: Json
+) -> None:
+    await _entered(tenant, ada, flow)
+    answer = (await _ask(tenant, device, flow)).json()
+    assert claims_of(answer["access_token"])["aud"] == cloud.graph
+
+
+async def _flow(tenant: Tenant, device: Credential) -> Json:
+    form = {"client_id": device.client_id, "scope": " ".join(["openid", "profile", *SCOPES])}
+    async with client(tenant) as http:
+        answer = await http.post(f"{tenant.authority}/oauth2/v2.0/devicecode", data=form)
+    told: Json = answer.json()
+    return told
+
+
+async def _entered(tenant: Tenant, user: Json, flow: Json, **how: Any) -> Any:
+    page, user_code = flow["verification_uri"], flow["user_code"]
+    return await tenant.sign_in_as(user, page, user_code=user_code, **how)
+
+
+async def _ask(tenant: Tenant, device: Credential, flow: Json, **more: str) -> httpx.Response:
+    form = {"grant_type": GRANT, "client_id": device.client_id, **more}
+    async with client(tenant) as http:
+        return await http.post(
+            f"{tenant.authority}/oauth2/v2.0/token",
+            data={**form, "device_code": flow["device_code"]},
+        )
+
+
+async def _refusal(
+    tenant: Tenant, device: Credential, flow: Json, **more: str
+) -> tuple[int, str, int]:
+    answer = await _ask(tenant, device, flow, **more)
+    told = answer.json()
+    return answer.status_code, told["error"], told["error_codes"][0]
