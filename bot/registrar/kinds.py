@@ -1,7 +1,7 @@
 """The kinds of approval requests: one entry for each. The mechanism is the same for all."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -87,8 +87,7 @@ def _check_plan(case: Case) -> None:
 
 
 async def _approve_plan(tx: AsyncConnection, case: Case) -> None:
-    quorum = asdict(case.quorum)
-    await registrations.move(tx, case.registration.id, Status.APPROVED, quorum=quorum)
+    await registrations.move(tx, case.registration.id, Status.APPROVED, quorum=case.quorum)
 
 
 def _check_rotation(case: Case) -> None:

@@ -146,7 +146,7 @@ class SignIns:
             if current is not None and current.status is Status.WAITING_FOR_CONSENT:
                 before = current.consent or Consent(at=self.access.now())
                 after = replace(before, foreign=tuple(unapproved))
-                await registrations.set_consent(tx, id, after)
+                await registrations.update(tx, id, consent=after)
 
     async def granted(
         self, registration: Registration, *, by: Person, account: str, is_new: bool

@@ -210,7 +210,7 @@ class RegistrationReconciler:
                 await registrations.update(tx, id, deadline=None)  # until which it was to be seen
             case Status.FAILED if is_move:
                 until = now + UNDO_FAILED
-                await registrations.update(tx, id, deadline=until, failure=asdict(STOPPED))
+                await registrations.update(tx, id, deadline=until, failure=STOPPED)
                 await timers.add(tx, id, TimerKind.UNDO, until)
         if self.copy.run in RESUMED and not is_move:
             await runs.add(tx, registration=id, kind=self.copy.run, now=now)

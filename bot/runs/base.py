@@ -118,7 +118,7 @@ class RunBase:
                 subject = Subject.read(timer.topic, run.subject)
                 await timers.add(tx, of, timer, now + CLEANUP_RETRY, subject)
                 return
-            failure = dataclasses.asdict(failed.failure)
+            failure = failed.failure
             before = await registrations.get(tx, of)
             is_news = before is not None and before.failure is None
             until = now + UNDO_FAILED

@@ -86,7 +86,7 @@ async def note(
 ) -> None:
     """Keep what was found or granted, and the steps that it takes. The row must be locked."""
     id, before = registration.id, registration.consent
-    await registrations.set_consent(tx, id, after)
+    await registrations.update(tx, id, consent=after)
     if lost := sorted(set(after.withdrawn) - set(before.withdrawn if before else ())):
         await history.write(tx, id, Event.CONSENT_WITHDRAWN, now=now, permissions=lost)
     if found is None:

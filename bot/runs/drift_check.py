@@ -118,7 +118,7 @@ class DriftCheck(RunBase):
     async def _keep(
         self, tx: AsyncConnection, run: Run, check: Check, audience: str | None
     ) -> None:
-        await registrations.set_check(tx, run.registration, check)
+        await registrations.update(tx, run.registration, last_check=check)
         if audience is not None:
             subject = Subject(run=run.id)
             await messages.add(tx, run.registration, MessageKind.DRIFT, audience, subject=subject)

@@ -11,7 +11,7 @@ from bot.domain.events import Subject
 from bot.domain.people import Person
 from bot.domain.registration import WAITS_IN, Status
 from bot.storage import messages, rows, timers
-from bot.storage.rows import THIS, Row, from_row, is_person, part_of, person_of, plain
+from bot.storage.rows import THIS, Row, from_row, insert, is_person, part_of, person_of, plain
 from bot.storage.tables import approval_requests as requests
 from bot.storage.tables import timers as dues_table
 from bot.storage.tables import votes
@@ -43,9 +43,8 @@ async def given(tx: AsyncConnection, id: str) -> int:
 
 async def add(tx: AsyncConnection, registration: str, request: ApprovalRequest) -> None:
     """Add a waiting request. Raises IntegrityError if another of its kind waits already."""
-    columns = {k: v for k, v in vars(request).items() if k not in ("votes", "asked_by")}
-    values = columns | {"registration": registration, "asked_by": plain(request.asked_by)}
-    await tx.execute(sa.insert(requests).values(values))
+    columns = {name: value for name, value in vars(request).items() if name != "votes"}
+    await insert(tx, requests, registration=registration, **columns)
     await _plan_timers(tx, registration, request)
 
 
@@ -100,10 +99,8 @@ async def cast(tx: AsyncConnection, request: ApprovalRequest, vote: Vote) -> Non
     """
     if any(it.person.key == vote.person.key and it.void for it in request.votes):
         await withdraw(tx, request.id, vote.person)
-    values = {k: v for k, v in vars(vote).items() if k != "person"} | plain(vote.person)
-    await tx.execute(
-        sa.insert(votes).values(values | {"request": request.id, "groups": list(vote.groups)})
-    )
+    columns = {name: value for name, value in vars(vote).items() if name != "person"}
+    await insert(tx, votes, request=request.id, **columns, **plain(vote.person))
 
 
 async def withdraw(tx: AsyncConnection, id: str, person: Person) -> None:
@@ -113,7 +110,7 @@ async def withdraw(tx: AsyncConnection, id: str, person: Person) -> None:
 
 async def judge(tx: AsyncConnection, id: str, vote: Vote) -> None:
     """Note which groups a vote speaks for now, and why it no longer counts, if so."""
-    await rows.update(tx, votes, _by(id, vote.person), groups=list(vote.groups), void=vote.void)
+    await rows.update(tx, votes, _by(id, vote.person), groups=vote.groups, void=vote.void)
 
 
 def _by(id: str, person: Person) -> sa.ColumnElement[bool]:
@@ -122,11 +119,6 @@ def _by(id: str, person: Person) -> sa.ColumnElement[bool]:
 
 def _request(found: list[Row]) -> ApprovalRequest:
     """Return a request of which each row holds another vote, if there is any."""
-    asked = part_of(found[0], requests)
     given = [part_of(row, votes) for row in found if row[votes.c.request] is not None]
-    return from_row(
-        ApprovalRequest,
-        asked,
-        asked_by=Person(**asked["asked_by"]),
-        votes=tuple(from_row(Vote, each, person=person_of(each)) for each in given),
-    )
+    cast = tuple(from_row(Vote, each, person=person_of(each)) for each in given)
+    return from_row(ApprovalRequest, part_of(found[0], requests), votes=cast)

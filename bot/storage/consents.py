@@ -4,7 +4,6 @@ Each is part of a transaction that has locked the registration.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -86,9 +85,8 @@ async def fail(
     too.
     """
     id, until = registration.id, now + UNDO_FAILED if may_be_retried else now
-    stored = {"deadline": until, "failure": asdict(failure)}
     reasons = {} if may_be_retried else {"reasons": [failure.sentence]}
-    await registrations.move(tx, id, Status.FAILED, **stored, **reasons)
+    await registrations.move(tx, id, Status.FAILED, deadline=until, failure=failure, **reasons)
     await stop(tx, id)
     await timers.add(tx, id, TimerKind.UNDO, until)
     await messages.add_news(tx, id, registration.requester.user_id)
@@ -101,5 +99,5 @@ async def alarm(
 ) -> None:
     """Tell the approvers what was not approved."""
     check = Check(at=now, differences=tuple(foreign), alarming=tuple(foreign))
-    await registrations.set_check(tx, id, check)
+    await registrations.update(tx, id, last_check=check)
     await messages.add(tx, id, MessageKind.ALARM, approval_channel)

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.events import Event, RequestEvent
 from bot.domain.people import Person
 from bot.storage import change_log, rows
-from bot.storage.rows import THIS, from_row, is_person, update
+from bot.storage.rows import THIS, from_row, insert, is_person, update
 from bot.storage.tables import history, registrations
 from bot.storage.vault import Vault
 
@@ -131,9 +131,7 @@ async def write(
         "previous": head.hash,
     }
     hash = digest(entry)
-    await tx.execute(
-        sa.insert(history).values(**entry, hash=hash, mac=vault.sign(entry_text(hash)))
-    )
+    await insert(tx, history, **entry, hash=hash, mac=vault.sign(entry_text(hash)))
     new = Head.signed(vault, registration, seq, hash)
     await update(tx, registrations, registrations.c.id == registration, head=str(new))
     if event not in LOGGED_ELSEWHERE:

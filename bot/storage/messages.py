@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.events import NO_SUBJECT, Kind, Subject, Topic
 from bot.domain.registration import Status
-from bot.storage.rows import from_row, insert_and_expire, update
+from bot.storage.rows import from_row, insert, insert_and_expire, update
 from bot.storage.tables import messages, seen_events
 
 MASK_FAILED = "mask_failed"
@@ -80,19 +80,9 @@ async def add(
     subject: Subject = NO_SUBJECT,
 ) -> None:
     """Add a message to `audience`, a channel's or a person's id."""
-    await tx.execute(
-        sa.insert(messages).values(
-            id=uuid4().hex,
-            registration=registration,
-            kind=kind,
-            audience=audience,
-            subject=subject.checked(kind.topic).text,
-            wanted=1,
-            shown=0,
-            tries=0,
-            gone=False,
-        )
-    )
+    state = {"wanted": 1, "shown": 0, "tries": 0, "gone": False}
+    of = {"registration": registration, "kind": kind, "subject": subject.checked(kind.topic).text}
+    await insert(tx, messages, id=uuid4().hex, audience=audience, **of, **state)
 
 
 async def add_news(
@@ -258,7 +248,5 @@ async def is_first_delivery(tx: AsyncConnection, event_id: str, now: datetime) -
 
 def message_of(row: Mapping[Any, Any]) -> Message:
     """Return the message of a row."""
-    shows = Status(row["shows"]) if row["shows"] else None
-    kind = MessageKind(row["kind"])
-    subject = Subject.read(kind.topic, row["subject"])
-    return from_row(Message, row, kind=kind, subject=subject, shows=shows)
+    subject = Subject.read(MessageKind(row["kind"]).topic, row["subject"])
+    return from_row(Message, row, subject=subject)

@@ -298,9 +298,7 @@ def _listed(row: Mapping[Any, Any], *, now: datetime) -> ListLine:
     return from_row(
         ListLine,
         row,
-        run=RunKind(row["run"]) if row["run"] else None,
         requester=person_of({**row, "name": row["requester_name"]}),
         name=row["form"]["name"],
-        waits=RequestKind(row["waits"]) if row["waits"] else None,
         has_expired=is_ready and expires_at is not None and expires_at <= now,
     )

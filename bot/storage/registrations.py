@@ -1,43 +1,30 @@
 """Registrations: add, read, lock, move and update them."""
 
-import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.approval_requests import Quorum
 from bot.domain.people import Person
 from bot.domain.registration import (
     MOVES,
     RESTORED_MOVES,
-    Check,
-    Consent,
     Deleted,
-    Form,
     Moves,
     Registration,
-    Revocation,
     Status,
     origins,
 )
 from bot.domain.runs import Failure
 from bot.storage import approval_requests, rows, runs, secrets
 from bot.storage.messages import ENDED, SAID_ONCE
-from bot.storage.rows import THIS, Row, is_person, part_of, person_of, plain
+from bot.storage.rows import THIS, from_row, insert, is_person, part_of, person_of, plain
 from bot.storage.tables import approval_requests as requests_table
 from bot.storage.tables import messages, previous_requesters, registrations
 from bot.storage.tables import runs as runs_table
 
-T = TypeVar("T")
-
-PLAIN = (
-    *("id", "version", "profile_digest", "key", "created_at"),
-    *("deadline", "plan", "digest", "purged_at"),
-)
-"""Columns that are read as they are."""
 OPEN = (
     *(Status.PLANNING, Status.PENDING, Status.APPROVED, Status.WAITING_FOR_CONSENT),
     Status.FAILED,
@@ -56,14 +43,13 @@ async def add(
     tx: AsyncConnection, registration: Registration, *, origin: str, wish_digest: str
 ) -> bool:
     """Add it; False if its id is taken, or if its form has become a registration already."""
-    stored = ("id", "version", "status", "profile_digest", "key", "deadline", "created_at")
+    stored = ("id", "version", "status", "profile_digest", "key", "deadline", "created_at", "form")
     return await rows.insert_or_ignore(
         tx,
         registrations,
         **{name: getattr(registration, name) for name in stored},
         **_requester(registration.requester),
         changed=_next_change(),
-        form=dataclasses.asdict(registration.form),
         origin=origin,
         wish_digest=wish_digest,
         reasons=[],
@@ -86,9 +72,15 @@ async def get(tx: AsyncConnection, id: str) -> Registration | None:
         return None
     progress = await runs.progress(tx, id)
     newest, others = await secrets.announced(tx, id)
+    row = part_of(found[0], registrations)
+    row |= {"name": row["requester_name"], "check": row["last_check"]}
+    if revoked := row["revocation"]:
+        row["revocation"] = {"by": revoked, "at": revoked["at"]}
     former = [part_of(row, previous_requesters) for row in found]
-    return dataclasses.replace(
-        _registration(part_of(found[0], registrations)),
+    return from_row(
+        Registration,
+        row,
+        requester=person_of(row),
         previous_requesters=tuple(person_of(row) for row in former if row["position"] is not None),
         requests=await approval_requests.of(tx, id),
         secret=newest,
@@ -201,18 +193,7 @@ async def set_outage(tx: AsyncConnection, outage: Failure | None) -> None:
     is_news = failure.is_(None) if outage else failure.is_not(None)
     for id in (await tx.scalars(sa.select(registrations.c.id).where(goes_on, is_news))).all():
         await bump_version(tx, id)  # locks it: it may just have failed
-        stored = dataclasses.asdict(outage) if outage else None
-        await rows.update(tx, registrations, registrations.c.id == id, goes_on, failure=stored)
-
-
-async def set_check(tx: AsyncConnection, id: str, check: Check) -> None:
-    """Keep the result of the latest comparison with the tenant."""
-    await update(tx, id, last_check=_plain(check))
-
-
-async def set_consent(tx: AsyncConnection, id: str, consent: Consent) -> None:
-    """Keep what the latest look at an administrator's grants has found."""
-    await update(tx, id, consent=_plain(consent))
+        await rows.update(tx, registrations, registrations.c.id == id, goes_on, failure=outage)
 
 
 async def change_requester(
@@ -220,7 +201,7 @@ async def change_requester(
 ) -> None:
     """Let another person be the requester, and remember the one before."""
     place = {"registration": registration.id, "position": len(registration.previous_requesters)}
-    await tx.execute(sa.insert(previous_requesters).values(place | plain(registration.requester)))
+    await insert(tx, previous_requesters, **place, **plain(registration.requester))
     await update(tx, registration.id, **_requester(new_requester))
 
 
@@ -237,7 +218,7 @@ async def add_deleted(tx: AsyncConnection, id: str, deleted: Deleted) -> None:
     """Remember a deleted object. The registration's row must be locked by this transaction."""
     query = sa.select(registrations.c.deleted).where(registrations.c.id == id)
     before = [it for it in await tx.scalar(query) or () if it["object_id"] != deleted.object_id]
-    await update(tx, id, deleted=[*before, _plain(deleted)])
+    await update(tx, id, deleted=[*before, deleted])
 
 
 async def count_open(tx: AsyncConnection, person: Person) -> int:
@@ -254,32 +235,3 @@ async def find_duplicate(tx: AsyncConnection, wish_digest: str) -> str | None:
     )
     found: str | None = await tx.scalar(query.limit(1))
     return found
-
-
-def _registration(row: Row) -> Registration:
-    revoked = row["revocation"]
-    return Registration(
-        **{name: row[name] for name in PLAIN},
-        status=Status(row["status"]),
-        requester=person_of({**row, "name": row["requester_name"]}),
-        form=Form(**row["form"]),
-        quorum=Quorum(**row["quorum"]) if row["quorum"] else None,
-        reasons=tuple(row["reasons"]),
-        failure=Failure(**row["failure"]) if row["failure"] else None,
-        check=_stored(Check, row["last_check"]) if row["last_check"] else None,
-        consent=_stored(Consent, row["consent"]) if row["consent"] else None,
-        revocation=_stored(Revocation, {"by": person_of(revoked), "at": revoked["at"]})
-        if revoked
-        else None,
-        deleted=tuple(_stored(Deleted, each) for each in row["deleted"] or ()),
-    )
-
-
-def _plain(it: Check | Consent | Deleted) -> dict[str, Any]:
-    return dataclasses.asdict(it) | {"at": it.at.isoformat()}
-
-
-def _stored(of: type[T], stored: Mapping[str, Any]) -> T:
-    """Return a dataclass from its JSON, with its tuples and its time as they were."""
-    found = {name: tuple(it) if isinstance(it, list) else it for name, it in stored.items()}
-    return of(**found | {"at": datetime.fromisoformat(stored["at"])})

@@ -4,10 +4,11 @@ To look first and then insert is two steps, and on PostgreSQL others act between
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import EnumType
-from typing import Any, TypeVar, cast, get_origin
+from types import UnionType
+from typing import Any, TypeVar, cast, get_args, get_origin
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -32,20 +33,46 @@ INSERTS: Mapping[str, Callable[[sa.Table], postgresql.Insert | sqlite.Insert]] =
 
 
 def from_row(of: type[T], row: Row, **others: Any) -> T:
-    """Return a dataclass whose fields are the row's columns of the same names, but for `others`."""
+    """Return a dataclass whose fields are the row's columns of the same names, but for `others`.
+
+    A field that the row lacks keeps its default: JSON may be older than the field.
+    """
     found = {
         each.name: _as(each.type, row[each.name])
         for each in fields(cast(Any, of))
-        if each.name not in others
+        if each.name not in others and each.name in row
     }
     return of(**found, **others)
 
 
 def _as(kind: Any, value: Any) -> Any:
-    """Return an enum's member or a tuple where the field is one: the database holds neither."""
+    """Return a value as its field's type: the database holds neither enums nor tuples, and a
+    dataclass, with its moments, as JSON.
+    """
+    if isinstance(kind, UnionType):
+        return None if value is None else _as(get_args(kind)[0], value)
     if isinstance(kind, EnumType):
         return kind(value)
-    return tuple(value) if get_origin(kind) is tuple else value
+    if get_origin(kind) is tuple:
+        return tuple(_as(get_args(kind)[0], each) for each in value or ())
+    if is_dataclass(kind):
+        return from_row(cast(Any, kind), value)
+    if kind is datetime and not isinstance(value, datetime):
+        return datetime.fromisoformat(value)
+    return value
+
+
+def _stored(value: Any) -> Any:
+    """Return a value as it is stored: the opposite of `_as`."""
+    match value:
+        case Person():
+            return plain(value)
+        case _ if is_dataclass(value):
+            found = {name: _stored(each) for name, each in vars(value).items()}
+            return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in found.items()}
+        case list() | tuple():
+            return [_stored(each) for each in value]
+    return value
 
 
 def part_of(row: Row, table: sa.Table) -> dict[str, Any]:
@@ -110,7 +137,13 @@ async def update(
     tx: AsyncConnection, table: sa.Table, *where: sa.ColumnElement[bool], **values: Any
 ) -> int:
     """Update the rows that meet every condition. Return how many these are."""
-    return (await tx.execute(sa.update(table).where(*where).values(values))).rowcount
+    stored = {name: _stored(value) for name, value in values.items()}
+    return (await tx.execute(sa.update(table).where(*where).values(stored))).rowcount
+
+
+async def insert(tx: AsyncConnection, table: sa.Table, **values: Any) -> None:
+    stored = {name: _stored(value) for name, value in values.items()}
+    await tx.execute(sa.insert(table).values(stored))
 
 
 async def insert_or_ignore(tx: AsyncConnection, table: sa.Table, **values: Any) -> bool:
@@ -118,7 +151,8 @@ async def insert_or_ignore(tx: AsyncConnection, table: sa.Table, **values: Any) 
 
     A second transaction waits for the commit of the first, and sees its row from then on.
     """
-    insert = INSERTS[tx.dialect.name](table).values(**values).on_conflict_do_nothing()
+    stored = {name: _stored(value) for name, value in values.items()}
+    insert = INSERTS[tx.dialect.name](table).values(**stored).on_conflict_do_nothing()
     # Drivers do not agree on how many rows an INSERT has touched; its returned rows are clear.
     return (await tx.execute(insert.returning(sa.literal(True)))).first() is not None
 

@@ -22,6 +22,7 @@ from bot.storage.rows import (
     Unreadable,
     count,
     from_row,
+    insert,
     insert_missing,
     part_of,
     read_each,
@@ -66,7 +67,7 @@ async def add(
 ) -> Run:
     """Add a run; the scheduler starts it. An index refuses a second open one."""
     run = Run(id=uuid4().hex, registration=registration, kind=kind, subject=subject, created_at=now)
-    await tx.execute(sa.insert(runs).values(**vars(run)))
+    await insert(tx, runs, **vars(run))
     return run
 
 

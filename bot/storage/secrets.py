@@ -1,7 +1,7 @@
 """Secrets: their nonces, their sealed bytes, their states. The clear text never comes here."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from bot.domain.runs import RunKind
 from bot.domain.secrets import RemovalReason, Secret, SecretState
 from bot.storage import wal_cleanup
 from bot.storage.messages import mask_failed
-from bot.storage.rows import THIS, count, from_row, update
+from bot.storage.rows import THIS, count, from_row, insert, update
 from bot.storage.tables import installation, registrations, runs, secrets
 
 IN_USE = secrets.c.removed_because.is_(None)
@@ -40,16 +40,8 @@ async def attempt(
     tx: AsyncConnection, *, id: str, registration: str, run: str, nonce: str, now: datetime
 ) -> None:
     """Store a nonce before the call that carries it."""
-    await tx.execute(
-        sa.insert(secrets).values(
-            id=id,
-            registration=registration,
-            run=run,
-            nonce=nonce,
-            state=SecretState.ATTEMPTED,
-            made_at=now,
-        )
-    )
+    state, of = SecretState.ATTEMPTED, {"registration": registration, "run": run}
+    await insert(tx, secrets, id=id, **of, nonce=nonce, state=state, made_at=now)
 
 
 async def attempts(tx: AsyncConnection, run: str) -> int:
@@ -93,7 +85,7 @@ async def announced(
     replaced.
     """
     rows = (await tx.execute(_ANNOUNCED, {"this": registration})).mappings()
-    found = tuple(_secret(row) for row in rows)
+    found = tuple(from_row(Secret, row) for row in rows)
     counts = (it for it in found if not it.has_lapsed and not it.is_superseded)
     newest = next(counts, found[0] if found else None)
     return newest, tuple(each for each in found if each is not newest)
@@ -134,11 +126,8 @@ async def add_unknown(
     is_it = sa.and_(secrets.c.registration == registration, secrets.c.key_id == key_id)
     if not await _replace(tx, is_it, **values):
         id = uuid4().hex
-        await tx.execute(
-            sa.insert(secrets).values(
-                id=id, registration=registration, nonce=id[:16], key_id=key_id, **values, **columns
-            )
-        )
+        ids = {"id": id, "registration": registration, "nonce": id[:16], "key_id": key_id}
+        await insert(tx, secrets, **ids, **values, **columns)
 
 
 async def schedule_removal(tx: AsyncConnection, id: str, at: datetime) -> None:
@@ -279,7 +268,7 @@ async def _replace(tx: AsyncConnection, which: sa.ColumnElement[bool], **columns
 
 async def _found(tx: AsyncConnection, *which: sa.ColumnElement[bool]) -> tuple[Secret, ...]:
     rows = (await tx.execute(_query(*which))).mappings()
-    return tuple(_secret(row) for row in rows)
+    return tuple(from_row(Secret, row) for row in rows)
 
 
 def _query(*which: sa.ColumnElement[bool]) -> sa.Select[Any]:
@@ -310,8 +299,3 @@ _ANNOUNCED = _query(
     # A run that is killed while it removes its first secret makes another and hands that one over.
     sa.or_(IN_USE, secrets.c.removed_because != RemovalReason.UNFINISHED),
 )
-
-
-def _secret(row: Mapping[Any, Any]) -> Secret:
-    because = row["removed_because"]
-    return from_row(Secret, row, removed_because=RemovalReason(because) if because else None)

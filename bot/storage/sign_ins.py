@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.lifetimes import SIGN_IN_KEPT, SIGN_IN_TTL
 from bot.domain.people import Person
 from bot.storage import wal_cleanup
-from bot.storage.rows import from_row, update
+from bot.storage.rows import from_row, insert, update
 from bot.storage.tables import installation, sign_ins
 from bot.storage.vault import Vault
 
@@ -54,15 +54,8 @@ async def add(
 ) -> None:
     """Add a sign-in for the link with this token."""
     await forget_expired(tx, now)
-    await tx.execute(
-        sa.insert(sign_ins).values(
-            id=digest(token),
-            registration=registration,
-            team_id=by.team_id,
-            user_id=by.user_id,
-            expires_at=now + SIGN_IN_TTL,
-        )
-    )
+    of = {"registration": registration, "team_id": by.team_id, "user_id": by.user_id}
+    await insert(tx, sign_ins, id=digest(token), expires_at=now + SIGN_IN_TTL, **of)
 
 
 async def forget_expired(tx: AsyncConnection, now: datetime) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.events import NO_SUBJECT, Kind, Subject, Topic
 from bot.domain.lifetimes import FIRST_REMINDER, REMINDERS
-from bot.storage.rows import Unreadable, from_row, read_each, update
+from bot.storage.rows import Unreadable, from_row, insert, read_each, update
 from bot.storage.tables import timers
 
 
@@ -52,15 +52,8 @@ async def add(
     at: datetime,
     subject: Subject = NO_SUBJECT,
 ) -> None:
-    await tx.execute(
-        sa.insert(timers).values(
-            id=uuid4().hex,
-            registration=registration,
-            kind=kind,
-            subject=subject.checked(kind.topic).text,
-            at=at,
-        )
-    )
+    of = {"registration": registration, "kind": kind, "subject": subject.checked(kind.topic).text}
+    await insert(tx, timers, id=uuid4().hex, at=at, **of)
 
 
 async def remind_of(
@@ -158,5 +151,4 @@ async def cancel(
 
 
 def _timer(row: Mapping[Any, Any]) -> Timer:
-    kind = TimerKind(row["kind"])
-    return from_row(Timer, row, kind=kind, subject=Subject.read(kind.topic, row["subject"]))
+    return from_row(Timer, row, subject=Subject.read(TimerKind(row["kind"]).topic, row["subject"]))

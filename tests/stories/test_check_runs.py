@@ -88,5 +88,5 @@ async def test_a_check_that_was_kept_comes_back_as_it_was(env: RegistrarEnv) -> 
     check = Check(at=env.clock.now(), differences=("a", "b"), tolerated=("c",), unseen=("d",))
     async with env.database.transaction() as tx:
         await registrations.bump_version(tx, id)
-        await registrations.set_check(tx, id, check)
+        await registrations.update(tx, id, last_check=check)
     assert (await env.found(id)).check == check
