@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import sqlalchemy as sa
 
-from bot.doctor.findings import Finding, Unknown, doubt, well, wrong
+from bot.doctor.findings import Finding, Unknown, doubt, reported, well, wrong
 from bot.problems import Unusable
 from bot.settings.settings import Settings
 from bot.storage import audit, installation, secrets
@@ -87,12 +87,8 @@ async def current(settings: Settings) -> AsyncIterator[tuple[Database, str]]:
             async with database.reading() as tx:
                 ours = await installation.id_of(tx)
         if database is None or ours is None:
-            raise Unknown(
-                wrong(
-                    "Database: empty or from another version.",
-                    "Start the bot once, or check DATABASE_URL.",
-                )
-            )
+            advice = "Start the bot once, or check DATABASE_URL."
+            raise Unknown(wrong("Database: empty or from another version.", advice))
         yield database, ours
 
 
@@ -102,12 +98,8 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Database | None, Ag
     path = sqlite_path(settings.database_url)
     if path is not None and not path.exists():
         if not os.access(path.absolute().parent, os.W_OK | os.X_OK):
-            raise Unknown(
-                wrong(
-                    "Database: its folder is not there or cannot be written.",
-                    "Correct DATABASE_URL.",
-                )
-            )
+            said = "Database: its folder is not there or cannot be written."
+            raise Unknown(wrong(said, "Correct DATABASE_URL."))
         yield None, Age.EMPTY
         return
     try:
@@ -165,31 +157,24 @@ async def _vault(settings: Settings, database: Database) -> Finding:
 ADVICE = "Compare with a backup and the audit log of Entra: who else can write to this database?"
 
 
-async def verify(settings: Settings, id: str) -> AsyncIterator[Finding]:
+@reported
+async def verify(settings: Settings, wanted: str) -> AsyncIterator[Finding]:
     """Yield differences from the signed history, of one registration or of all.
 
     Raises Unusable for an unknown id.
     """
-    try:
-        async with current(settings) as (database, _):
-            async for finding in _verify(database, id):
-                yield finding
-    except Unknown as error:
-        yield error.finding
-
-
-async def _verify(database: Database, wanted: str) -> AsyncIterator[Finding]:
-    found = [each for each in await _ids(database) if not wanted or _same(each, wanted)]
-    if wanted and not found:
-        raise Unusable(f"There is no registration {wanted}.")
     broken = 0
-    for id in found:
-        differences = ["it cannot be read."]
-        # One that is damaged hides no other.
-        await run_guarded(f"audit of {id}", partial(_compare, database, id, differences))
-        broken += bool(differences)
-        for difference in differences:
-            yield wrong(f"{id}: {difference}")
+    async with current(settings) as (database, _):
+        found = [each for each in await _ids(database) if not wanted or _same(each, wanted)]
+        if wanted and not found:
+            raise Unusable(f"There is no registration {wanted}.")
+        for id in found:
+            differences = ["it cannot be read."]
+            # One that is damaged hides no other.
+            await run_guarded(f"audit of {id}", partial(_compare, database, id, differences))
+            broken += bool(differences)
+            for difference in differences:
+                yield wrong(f"{id}: {difference}")
     if broken:
         yield wrong(f"Audit: {broken} of {len(found)} registrations are not as signed.", ADVICE)
     else:

@@ -1,8 +1,15 @@
 """The finding of a check: one line, its outcome, and advice."""
 
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
+from functools import partial, wraps
+from typing import ParamSpec
+
+from bot.domain.catalogue import CatalogueError
+from bot.settings.settings import SettingsError
+
+P = ParamSpec("P")
 
 
 class Mark(StrEnum):
@@ -38,3 +45,23 @@ class Unknown(Exception):
     def __init__(self, finding: Finding) -> None:
         self.finding = finding
         super().__init__(finding.sentence)
+
+
+def reported(
+    look: Callable[P, AsyncIterator[Finding]],
+) -> Callable[P, AsyncIterator[Finding]]:
+    """Let it be a finding, too, that settings, profiles or something else cannot be used."""
+
+    @wraps(look)
+    async def looked(*args: P.args, **kwargs: P.kwargs) -> AsyncIterator[Finding]:
+        try:
+            async for finding in look(*args, **kwargs):
+                yield finding
+        except Unknown as error:
+            yield error.finding
+        except (SettingsError, CatalogueError) as error:
+            of = "Settings" if isinstance(error, SettingsError) else "Catalogue"
+            for problem in error.problems:
+                yield wrong(f"{of}: {problem}")
+
+    return looked

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 
 from bot.checks import unlimiting_rights
 from bot.doctor.database import current
-from bot.doctor.findings import Finding, Unknown, well, wrong
+from bot.doctor.findings import Finding, reported, well, wrong
 from bot.doctor.services import why_silent
-from bot.domain.catalogue import CatalogueError, permissions_of, read_catalogue
+from bot.domain.catalogue import permissions_of, read_catalogue
 from bot.own_credential import removing
-from bot.settings.settings import Settings, SettingsError
+from bot.settings.settings import Settings
 from graph.clock import Clock
 from graph.connection import connected
 from graph.consent_policy import APPLICATION_UPDATE
@@ -27,27 +27,14 @@ NOT_ALLOWED = (
 LIST_ORPHANS = "`aad-setup doctor --orphans` lists it: delete it in the Entra admin centre."
 
 
+@reported
 async def prove_limits(environ: Mapping[str, str], clock: Clock) -> AsyncIterator[Finding]:
     """Yield whether allowed and forbidden grants of each kind are judged right.
 
     They are tried on a probe application, whose key is yielded first, and which is removed whatever
     happens, cancellation included.
     """
-    try:
-        settings, catalogue = Settings.read(environ), read_catalogue(reserved=RESERVED)
-        async for finding in _prove(settings, clock, permissions_of(catalogue)):
-            yield finding
-    except (SettingsError, CatalogueError) as error:
-        of = "Settings" if isinstance(error, SettingsError) else "Catalogue"
-        for problem in error.problems:
-            yield wrong(f"{of}: {problem}")
-    except Unknown as error:
-        yield error.finding
-
-
-async def _prove(
-    settings: Settings, clock: Clock, allowed: Iterable[Permission]
-) -> AsyncIterator[Finding]:
+    settings, catalogue = Settings.read(environ), read_catalogue(reserved=RESERVED)
     if settings.consent_mode != ConsentMode.LIMITED:
         mode = settings.consent_mode
         yield wrong(
@@ -56,7 +43,7 @@ async def _prove(
         return
     async with current(settings) as (_, installation):
         pass
-    tried = trials(allowed)
+    tried = trials(permissions_of(catalogue))
     try:
         async with connected(settings, clock) as tenant:
             if wide := unlimiting_rights(settings, await tenant.graph.roles()):

@@ -8,9 +8,9 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.doctor.database import current
-from bot.doctor.findings import Finding, Mark, Unknown, doubt, well, wrong
+from bot.doctor.findings import Finding, Mark, Unknown, doubt, reported, well, wrong
 from bot.doctor.services import TENANT_SECONDS, why_silent
-from bot.settings.settings import Settings, SettingsError
+from bot.settings.settings import Settings
 from bot.worker import orphans
 from bot.worker.loops import run_guarded
 from bot.worker.orphans import Orphan
@@ -33,23 +33,14 @@ BY_ITSELF = "A running bot removes it automatically within a day."
 RESTORE = "Restore it before then in the Entra admin centre, under Deleted applications."
 
 
+@reported
 async def find_orphans(environ: Mapping[str, str], clock: Clock) -> AsyncIterator[Finding]:
     """Yield marked objects in the tenant that belong to no registration.
 
-    Then the objects in Entra's bin: it counts towards the directory's quota until it is purged.
+    Then the objects in Entra's bin: it counts towards the directory's quota until it is purged. The
+    tenant is read first and storage after it: so no object found is too young to be known.
     """
-    try:
-        async for finding in _search(Settings.read(environ), clock):
-            yield finding
-    except SettingsError as error:
-        for problem in error.problems:
-            yield wrong(f"Settings: {problem}")
-    except Unknown as error:
-        yield error.finding
-
-
-async def _search(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
-    """Read the tenant, then storage: so no object found is too young to be known."""
+    settings = Settings.read(environ)
     async with current(settings) as (database, ours):
         marks, alone, deleted = await _marked(settings, clock, installation=ours)
         async with database.reading() as tx:
