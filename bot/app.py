@@ -129,7 +129,7 @@ async def connected(
     slack_first, entra_first = AwaitedService("Slack", clock), AwaitedService("Entra", clock)
     routes, pages, url = SlackRoutes(settings), ConsentPages(settings), settings.database_url
     async with (
-        opened(url, vault) as database,
+        opened(url, vault, settings.approval_channel) as database,
         replicas.taken(url) as slot,
         slack_session() as session,
         routes.opened(

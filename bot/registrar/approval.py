@@ -79,7 +79,7 @@ class Approval:
                     now = self.access.now()
                     await runs.add(tx, registration=id, kind=rules.run, subject=subject, now=now)
             elif asked.kind is RequestKind.PLAN:
-                await decisions.tell(tx, registration, asked)
+                await decisions.tell(tx, id, asked)
 
     async def withdraw(self, id: str, request: str | None = None, *, by: Person) -> None:
         """Withdraw one's own approval while others are still missing. Raises Refusal."""
@@ -91,7 +91,7 @@ class Approval:
             what = event(asked.kind, "vote withdrawn")
             await history.write(tx, id, what, by=by, now=self.access.now())
             if asked.kind is RequestKind.PLAN:
-                await decisions.tell(tx, registration, asked)
+                await decisions.tell(tx, id, asked)
 
     async def check_may_deny(self, id: str, request: str | None = None, *, by: Person) -> None:
         """Raise Refusal unless this user could deny it now: a form comes first."""
@@ -244,12 +244,11 @@ class Requests:
             if waiting is not None:
                 state = RequestState.SUPERSEDED
                 await decisions.end(tx, registration, waiting, state, now=now)
-            channel = services.settings.approval_channel
-            await decisions.ask(tx, id, asked, approval_channel=channel)
+            await decisions.ask(tx, id, asked)
             if rules.run is not None:
                 await registrations.update(tx, id, failure=None)  # of an earlier try
             details = {"to": to.user_id} if to else {}
             what = event(kind, "asked")
             await history.write(tx, id, what, by=by, now=now, request=asked.id, **details)
             if rules.tells_requester and by.key != registration.requester.key:
-                await decisions.tell(tx, registration, asked)
+                await decisions.tell(tx, id, asked)

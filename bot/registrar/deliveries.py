@@ -53,6 +53,6 @@ class Deliveries:
             if await registrations.requester_of(tx, id) != who:
                 return
             if not await messages.exists(tx, id, kind, subject):
-                now, channel = self.services.clock.now(), self.services.settings.approval_channel
+                now = self.services.clock.now()
                 await history.write(tx, id, Event.REQUESTER_LEFT, now=now)
-                await messages.add(tx, id, kind, channel, subject=subject)
+                await messages.add(tx, id, kind, subject=subject)

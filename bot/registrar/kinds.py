@@ -179,10 +179,10 @@ async def _hand_over(tx: AsyncConnection, case: Case) -> None:
     await history.write(
         tx, id, Event.HANDED_OVER, by=case.by, now=case.now, to=new_requester.user_id
     )
-    await messages.add(tx, id, MessageKind.PROGRESS, new_requester.user_id)
+    await messages.add(tx, id, MessageKind.PROGRESS)
     if registration.status is Status.READY and registration.secret is not None:
         subject = Subject(secret=registration.secret.id)
-        await messages.add(tx, id, MessageKind.VALUES, new_requester.user_id, subject=subject)
+        await messages.add(tx, id, MessageKind.VALUES, subject=subject)
 
 
 async def _change_requester(

@@ -89,13 +89,13 @@ class Recovery:
         self, tx: AsyncConnection, registration: Registration, plan: ApprovalRequest
     ) -> Status:
         """Let it wait for approvers like a new plan, and tell them and the requester."""
-        id, now, settings = registration.id, self.access.now(), self.access.services.settings
+        id, now = registration.id, self.access.now()
         await registrations.move(tx, id, Status.PENDING, failure=None, deadline=None)
-        again = replace(plan, asked_at=now, expires_at=now + settings.approval_ttl)
+        expires_at = now + self.access.services.settings.approval_ttl
+        again = replace(plan, asked_at=now, expires_at=expires_at)
         await approval_requests.reopen(tx, id, again)
-        channel, subject = settings.approval_channel, Subject(request=plan.id)
-        await messages.add(tx, id, MessageKind.REMINDER, channel, subject=subject)
-        await decisions.tell(tx, registration, plan)
+        await messages.add(tx, id, MessageKind.REMINDER, subject=Subject(request=plan.id))
+        await decisions.tell(tx, id, plan)
         return Status.PENDING
 
     async def check_may_undo(self, id: str, *, by: Person) -> None:
@@ -159,20 +159,15 @@ class Revocation:
                 for secret in await secrets.live(tx, id):
                     reason = RemovalReason.APPLICATION_DELETED
                     await secrets.close(tx, secret.id, reason, now=now)
-                await self._tell(tx, registration, by)
+                # At once, because one approver alone can revoke.
+                await messages.add(tx, id, MessageKind.REVOCATION)
+                if by.key != registration.requester.key:
+                    await messages.add_news(tx, id)
             await registrations.update(tx, id, deadline=None, failure=None)
             await consents.stop(tx, id)
             await timers.cancel_all(tx, id, but=TimerKind.MASK)
             await runs.add(tx, registration=id, kind=RunKind.REVOKE, now=now)
             await history.write(tx, id, Event.REVOKE_REQUESTED, by=by, now=now)
-
-    async def _tell(self, tx: AsyncConnection, registration: Registration, by: Person) -> None:
-        """Tell approvers and requester at once: one approver alone can revoke."""
-        id, requester = registration.id, registration.requester
-        channel = self.access.services.settings.approval_channel
-        await messages.add(tx, id, MessageKind.REVOCATION, channel)
-        if by.key != requester.key:
-            await messages.add_news(tx, id, requester.user_id)
 
 
 def _check_not_revoking(registration: Registration) -> None:

@@ -141,7 +141,7 @@ class Submission:
         id, now, form = registration.id, registration.created_at, registration.form
         by = registration.requester
         told = {"profile": form.profile, "name": form.name, "secret_days": form.secret_days}
-        await messages.add(tx, id, MessageKind.PROGRESS, by.user_id)
+        await messages.add(tx, id, MessageKind.PROGRESS)
         await runs.add(tx, registration=id, kind=RunKind.PLAN, now=now)
         await history.write(tx, id, Event.SUBMITTED, by=by, now=now, **told)
 

@@ -259,7 +259,7 @@ class RegistrationReconciler:
             votes=votes,
             restore=self.since.isoformat(),
         )
-        await messages.add(self.tx, copy.id, MessageKind.RESTORED, copy.requester.user_id)
+        await messages.add(self.tx, copy.id, MessageKind.RESTORED)
 
 
 def _waits(copy: Registration) -> bool:

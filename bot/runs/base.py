@@ -124,7 +124,7 @@ class RunBase:
             until = now + UNDO_FAILED
             if await registrations.move(tx, of, Status.FAILED, deadline=until, failure=failure):
                 await timers.add(tx, of, TimerKind.UNDO, until)
-                await self.tell(tx, run)
+                await messages.add_news(tx, of)
             else:
                 await registrations.update(tx, of, failure=failure)
             await self._close_request(tx, run, RequestState.FAILED)
@@ -134,7 +134,7 @@ class RunBase:
                 await registrations.update(tx, of, deadline=again)
                 await timers.add(tx, of, COMES_AGAIN[kind], again)
             if kind is RunKind.REVOKE and is_news:  # the connector can still sign in
-                await self.tell(tx, run)
+                await messages.add_news(tx, of)
             await self._schedule_stray_removal(tx, run)
             await history.write(tx, of, Event.FAILED, now=now, run=kind, code=failed.code)
         ids = {"registration": of, "run": kind, "request_id": failed.failure.request_id}
@@ -150,7 +150,7 @@ class RunBase:
         if found and (request := _request_of(run, found)):
             await decisions.close(tx, found.id, request, state)
             if state is RequestState.FAILED:
-                await decisions.tell(tx, found, request)
+                await decisions.tell(tx, found.id, request)
 
     async def _check_request(
         self, tx: AsyncConnection, run: Run, registration: Registration
@@ -164,11 +164,6 @@ class RunBase:
             await audit.check_approved(tx, registration, request, votes)
         except Refusal as refusal:
             raise tampered(refusal) from None
-
-    async def tell(self, tx: AsyncConnection, run: Run) -> None:
-        """Owe the requester a message of its own: Slack does not notify of a redrawn card."""
-        requester = await registrations.requester_of(tx, run.registration)
-        await messages.add_news(tx, run.registration, requester)
 
     async def _schedule_stray_removal(self, tx: AsyncConnection, run: Run) -> None:
         if run.kind in (RunKind.REGISTER, RunKind.REPLACE_SECRET, RunKind.ADD_SECRET):

@@ -3,8 +3,6 @@ what Entra's bin keeps of it."""
 
 from collections.abc import Sequence
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bot.domain.approval_requests import RequestState
 from bot.domain.events import Event
 from bot.domain.people import Refusal
@@ -43,7 +41,7 @@ class Cleanup(RunBase):
                 return
             now = self._clock.now()
             gone = await secrets.confirm_removed(tx, run.registration, now=now, only=secret.id)
-            await self._tell_removed(tx, run, gone)
+            await secret_notices.tell_removed(tx, run.registration, gone, now)
 
     async def remove_previous(self, run: Run) -> None:
         """Take the secret that a newer one follows out of Entra, and say so to its requester."""
@@ -54,8 +52,7 @@ class Cleanup(RunBase):
             now, of = self._clock.now(), run.registration
             await secrets.note_removed(tx, secret.id, RemovalReason.FOLLOWED, now=now)
             await history.write(tx, of, Event.PREVIOUS_REMOVED, now=now)
-            requester = await registrations.requester_of(tx, of)
-            await messages.add(tx, of, MessageKind.RETIRED, requester)
+            await messages.add(tx, of, MessageKind.RETIRED)
 
     async def _taken_out(self, run: Run) -> Secret | None:
         """Take the run's secret out of Entra, and return it. None if it is to stay."""
@@ -78,7 +75,7 @@ class Cleanup(RunBase):
                 return
             now = self._clock.now()
             gone = await secrets.confirm_removed(tx, run.registration, now=now)
-            await self._tell_removed(tx, run, gone)
+            await secret_notices.tell_removed(tx, run.registration, gone, now)
             await history.write(tx, run.registration, Event.SWEPT, now=now, removed=removed)
 
     async def _remove_strays(self, run: Run, registration: Registration) -> Sequence[str]:
@@ -90,13 +87,6 @@ class Cleanup(RunBase):
         known = frozenset(secret.key_id for secret in live if secret.key_id)
         with failing("Remove stray secrets"):
             return await remove_strays(context, known)
-
-    async def _tell_removed(self, tx: AsyncConnection, run: Run, removed: Sequence[str]) -> None:
-        channel = self._services.settings.approval_channel
-        now = self._clock.now()
-        await secret_notices.tell_removed(
-            tx, run.registration, removed, now, approval_channel=channel
-        )
 
     async def undo(self, run: Run) -> None:
         """Remove exactly what a failed registration made, in reverse order."""
@@ -158,7 +148,7 @@ class Cleanup(RunBase):
             await timers.cancel_all(tx, registration, but=TimerKind.MASK)
             await history.write(tx, registration, Event(target), now=now)
             if target is Status.REVOKED:
-                await self.tell(tx, run)
+                await messages.add_news(tx, registration)
 
     async def purge(self, run: Run) -> None:
         """Purge every deleted object, which cannot be undone; those that Entra no longer has are

@@ -160,11 +160,8 @@ class ConsentCheck(RunBase):
     async def _alarm(self, run: Run, unapproved: Sequence[str]) -> None:
         """Alarm the approvers. Raises StepFailed."""
         async with self._services.writing() as tx:
-            channel, now = self._services.settings.approval_channel, self._clock.now()
             await registrations.bump_version(tx, run.registration)
-            await consents.alarm(
-                tx, run.registration, unapproved, now=now, approval_channel=channel
-            )
+            await consents.alarm(tx, run.registration, unapproved, now=self._clock.now())
         sentence = " ".join([MORE, *unapproved])
         raise StepFailed("ConsentForeign", Failure(step=TITLE, sentence=sentence, advice=REMOVE))
 
@@ -177,5 +174,4 @@ class ConsentCheck(RunBase):
             assert registration is not None
             for name in awaited_steps(registration):
                 await runs.note_granted(tx, registration.id, name, None)
-            channel, now = self._services.settings.approval_channel, self._clock.now()
-            await consents.begin(tx, registration, now=now, approval_channel=channel)
+            await consents.begin(tx, registration, now=self._clock.now())

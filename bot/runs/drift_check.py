@@ -84,14 +84,10 @@ class DriftCheck(RunBase):
             now, id = self._clock.now(), run.registration
             if not await self._end_check(tx, run, RunOutcome.CHECKED, again=now + CHECK_EVERY):
                 return
-            audience = run.subject
-            if audience is None and drift.differences:
-                audience = await registrations.requester_of(tx, id)
             told = {name: getattr(drift, name) for name in TOLD}
-            await self._keep(tx, run, Check(at=now, **told), audience)
+            await self._keep(tx, run, Check(at=now, **told))
             if self._is_to_alarm(run, registration, drift):
-                channel = self._services.settings.approval_channel
-                await messages.add(tx, id, MessageKind.ALARM, channel, subject=Subject(run=run.id))
+                await messages.add(tx, id, MessageKind.ALARM, subject=Subject(run=run.id))
             await history.write(tx, id, Event.CHECKED, now=now, differences=list(drift.differences))
         if drift.alarming:
             ids = {"registration": id, "run": run.id}
@@ -112,16 +108,15 @@ class DriftCheck(RunBase):
             now = self._clock.now()
             if not await self._end_check(tx, run, code, again=now + CHECK_RETRY):
                 return
-            await self._keep(tx, run, Check(at=now, failure=sentence), run.subject)
+            await self._keep(tx, run, Check(at=now, failure=sentence))
             await history.write(tx, run.registration, Event.CHECK_FAILED, now=now, code=code)
 
-    async def _keep(
-        self, tx: AsyncConnection, run: Run, check: Check, audience: str | None
-    ) -> None:
-        await registrations.update(tx, run.registration, last_check=check)
-        if audience is not None:
-            subject = Subject(run=run.id)
-            await messages.add(tx, run.registration, MessageKind.DRIFT, audience, subject=subject)
+    async def _keep(self, tx: AsyncConnection, run: Run, check: Check) -> None:
+        """Store the result, and tell the user who asked; of differences else the requester."""
+        id, subject = run.registration, Subject(run=run.id)
+        await registrations.update(tx, id, last_check=check)
+        if run.subject is not None or check.differences:
+            await messages.add(tx, id, MessageKind.DRIFT, subject=subject, to=run.subject)
 
     async def _end_check(
         self,

@@ -227,14 +227,12 @@ class Provisioning(RunBase):
             await registrations.move(tx, registration, Status.READY)
             until = now + UNREAD_SECRET
             await registrations.update(tx, registration, failure=None, deadline=until)
-            requester = await registrations.requester_of(tx, registration)
             subject = Subject(secret=sealed.id)
-            await messages.add(tx, registration, MessageKind.VALUES, requester, subject=subject)
+            await messages.add(tx, registration, MessageKind.VALUES, subject=subject)
             await timers.add(tx, registration, TimerKind.REMOVE_UNREAD, until, subject)
             await secret_notices.plan_reminder(tx, registration, sealed.id, until=until, now=now)
-            for old in await secrets.cancel_removals(
-                tx, registration, now
-            ):  # until the new one was seen
+            # Until the new one was seen.
+            for old in await secrets.cancel_removals(tx, registration, now):
                 subject = Subject(secret=old)
                 await timers.cancel(tx, registration, TimerKind.REMOVE_PREVIOUS, subject)
             await self._schedule_stray_removal(tx, run)
@@ -298,7 +296,7 @@ class Planning(RunBase):
             id, told = run.registration, list(reasons)
             await registrations.move(tx, id, Status.REFUSED, reasons=told, failure=None)
             await history.write(tx, id, Event.REFUSED, now=now, reasons=told)
-            await self.tell(tx, run)
+            await messages.add_news(tx, id)
 
     async def _propose(self, run: Run, plan: Plan) -> None:
         async with self._services.writing() as tx:
@@ -318,7 +316,5 @@ class Planning(RunBase):
                 expires_at=now + self._services.settings.approval_ttl,
                 digest=plan.digest,
             )
-            await decisions.ask(
-                tx, id, request, approval_channel=self._services.settings.approval_channel
-            )
+            await decisions.ask(tx, id, request)
             await history.write(tx, id, Event.PLANNED, now=now, digest=plan.digest)

@@ -19,9 +19,7 @@ from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
 
 
-async def begin(
-    tx: AsyncConnection, registration: Registration, *, now: datetime, approval_channel: str
-) -> None:
+async def begin(tx: AsyncConnection, registration: Registration, *, now: datetime) -> None:
     """Let it wait, and call for an administrator. The client id is signed with the history, because
     the link for the administrator is made of it.
     """
@@ -31,29 +29,26 @@ async def begin(
     )
     await timers.add(tx, id, TimerKind.CONSENT, now + CONSENT_PAUSE)
     await plan_reminder(tx, id, until=until, now=now)
-    await messages.add(tx, id, MessageKind.CONSENT, approval_channel)
-    await messages.add_news(tx, id, registration.requester.user_id)
+    await messages.add(tx, id, MessageKind.CONSENT)
+    await messages.add_news(tx, id)
     app_id = registration.facts["application"]["app_id"]
     await history.write(tx, id, Event.CONSENT_AWAITED, now=now, app_id=app_id)
 
 
-async def remind(
-    tx: AsyncConnection, registration: Registration, *, now: datetime, approval_channel: str
-) -> None:
+async def remind(tx: AsyncConnection, registration: Registration, *, now: datetime) -> None:
     """Call for an administrator again while it waits, and plan the next call."""
     id, until = registration.id, registration.deadline
     if registration.status is not Status.WAITING_FOR_CONSENT or until is None:
         return
-    await messages.add(tx, id, MessageKind.CONSENT, approval_channel)
+    await messages.add(tx, id, MessageKind.CONSENT)
     await history.write(tx, id, Event.REMINDED, now=now)
     await plan_reminder(tx, id, until=until, now=now)
 
 
 async def plan_reminder(tx: AsyncConnection, id: str, *, until: datetime, now: datetime) -> None:
     """Add the next reminder of a wait that ends then."""
-    later = (until - CONSENT_TTL + each for each in CONSENT_REMINDERS)
-    if (at := next((it for it in later if it > now), None)) is not None:
-        await timers.add(tx, id, TimerKind.REMIND_CONSENT, at)
+    times = (until - CONSENT_TTL + each for each in CONSENT_REMINDERS)
+    await timers.add_next(tx, id, TimerKind.REMIND_CONSENT, times, now)
 
 
 async def go_on(tx: AsyncConnection, id: str, *, now: datetime, by: Person = history.BOT) -> None:
@@ -89,15 +84,13 @@ async def fail(
     await registrations.move(tx, id, Status.FAILED, deadline=until, failure=failure, **reasons)
     await stop(tx, id)
     await timers.add(tx, id, TimerKind.UNDO, until)
-    await messages.add_news(tx, id, registration.requester.user_id)
+    await messages.add_news(tx, id)
     run = RunKind.REGISTER
     await history.write(tx, id, Event.FAILED, now=now, run=run, code=code, **details)
 
 
-async def alarm(
-    tx: AsyncConnection, id: str, foreign: Sequence[str], *, now: datetime, approval_channel: str
-) -> None:
+async def alarm(tx: AsyncConnection, id: str, foreign: Sequence[str], *, now: datetime) -> None:
     """Tell the approvers what was not approved."""
     check = Check(at=now, differences=tuple(foreign), alarming=tuple(foreign))
     await registrations.update(tx, id, last_check=check)
-    await messages.add(tx, id, MessageKind.ALARM, approval_channel)
+    await messages.add(tx, id, MessageKind.ALARM)

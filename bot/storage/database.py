@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.problems import Unusable
-from bot.storage import change_log, history, migrating, sqlite_connection, wal_cleanup
+from bot.storage import change_log, history, messages, migrating, sqlite_connection, wal_cleanup
 from bot.storage.migrating import Age
 from bot.storage.vault import Vault
 from bot.storage.wal_cleanup import WalCleanup
@@ -139,8 +139,9 @@ class Database:
 
 
 @asynccontextmanager
-async def opened(url: str, vault: Vault) -> AsyncIterator[Database]:
-    """Lock (SQLite), connect, migrate; close at the end. The vault signs history.
+async def opened(url: str, vault: Vault, approval_channel: str = "") -> AsyncIterator[Database]:
+    """Lock (SQLite), connect, migrate; close at the end. The vault signs history. Without the
+    channel no messages for approvers can be added.
 
     Raises AlreadyRunning or UnusableDatabase.
     """
@@ -150,7 +151,7 @@ async def opened(url: str, vault: Vault) -> AsyncIterator[Database]:
     with locked(path):
         if path is not None:
             make_private(path)
-        writer, reader = _engines(url, vault)
+        writer, reader = _engines(url, vault, approval_channel)
         database = Database(writer, reader, path=path)
         try:
             await _prepare(writer)
@@ -181,7 +182,7 @@ async def _prepare(writer: AsyncEngine) -> None:
 @asynccontextmanager
 async def beside(url: str, vault: Vault) -> AsyncIterator[Database]:
     """Open an existing database beside a running bot, read-only: no lock, no migration."""
-    _, reader = _engines(url, vault)
+    _, reader = _engines(url, vault, "")
     database = Database(reader, reader)
     try:
         yield database
@@ -267,9 +268,10 @@ def locked(path: Path | None) -> Iterator[None]:
         yield
 
 
-def _engines(url: str, vault: Vault) -> tuple[AsyncEngine, AsyncEngine]:
+def _engines(url: str, vault: Vault, channel: str) -> tuple[AsyncEngine, AsyncEngine]:
     """Return an engine that writes and one that cannot."""
-    options: dict[str, Any] = {"hide_parameters": True, "execution_options": {history.VAULT: vault}}
+    known = {history.VAULT: vault, messages.CHANNEL: channel}
+    options: dict[str, Any] = {"hide_parameters": True, "execution_options": known}
     if sqlite_path(url) is None:
         # Firewalls and failovers cut connections that lie in the pool: each is tried before use.
         engine = create_async_engine(url, pool_size=8, pool_pre_ping=True, **options)

@@ -28,16 +28,13 @@ ENDS_AS: Mapping[RequestState, Status] = {
 """The status of a registration whose plan is not approved."""
 
 
-async def ask(
-    tx: AsyncConnection, id: str, request: ApprovalRequest, *, approval_channel: str
-) -> None:
+async def ask(tx: AsyncConnection, id: str, request: ApprovalRequest) -> None:
     """Ask the approvers for it, until it expires. Of a plan there is a card of its own kind."""
     await approval_requests.add(tx, id, request)
     if request.kind is RequestKind.PLAN:
-        await messages.add(tx, id, MessageKind.CARD, approval_channel)
+        await messages.add(tx, id, MessageKind.CARD)
     else:
-        subject = Subject(request=request.id)
-        await messages.add(tx, id, MessageKind.REQUEST, approval_channel, subject=subject)
+        await messages.add(tx, id, MessageKind.REQUEST, subject=Subject(request=request.id))
 
 
 async def end(
@@ -59,12 +56,12 @@ async def end(
     digest = {"digest": request.digest} if is_plan and state is RequestState.DENIED else {}
     await history.write(tx, id, event(request.kind, what), by=by, now=now, **digest, **details)
     if is_plan:
-        reasons = {"reasons": list(details.values())} if details else {}
+        reasons = {"reasons": tuple(details.values())} if details else {}
         await registrations.move(tx, id, ENDS_AS[state], **reasons)
         if registration.was_begun:
             await timers.add(tx, id, TimerKind.UNDO, now)
     if by.key != registration.requester.key and state is not RequestState.SUPERSEDED:
-        await tell(tx, registration, request)
+        await tell(tx, id, request)
 
 
 async def close(
@@ -104,11 +101,10 @@ async def judge(
         await history.write(tx, id, what, now=now, of=of, why=why, request=request.id)
 
 
-async def tell(tx: AsyncConnection, registration: Registration, request: ApprovalRequest) -> None:
+async def tell(tx: AsyncConnection, id: str, request: ApprovalRequest) -> None:
     """Tell the requester how a request stands now."""
-    requester, of = registration.requester.user_id, registration.id
     if request.kind is RequestKind.PLAN:
-        await messages.add_news(tx, of, requester)
+        await messages.add_news(tx, id)
     else:
         subject = Subject(request=request.id)
-        await messages.add_news(tx, of, requester, MessageKind.REQUEST_NEWS, subject)
+        await messages.add_news(tx, id, MessageKind.REQUEST_NEWS, subject)

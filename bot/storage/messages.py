@@ -12,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.events import NO_SUBJECT, Kind, Subject, Topic
 from bot.domain.registration import Status
 from bot.storage.rows import from_row, insert, insert_and_expire, update
-from bot.storage.tables import messages, seen_events
+from bot.storage.tables import messages, registrations, seen_events
 
+CHANNEL = "approval channel"
+"""The execution option under which each connection carries its id."""
 MASK_FAILED = "mask_failed"
 """The trouble of a mask that Slack has not taken, and that is not tried again."""
 ENDED = 1000
@@ -21,30 +23,36 @@ ENDED = 1000
 
 
 class MessageKind(Kind):
-    """What a message shows. Where nothing else is said, in the requester's direct messages."""
+    """What a message shows."""
 
-    CARD = "card"  # in the approval channel
+    CARD = "card"
     PROGRESS = "progress"  # the requester's card
     VALUES = "values", Topic.SECRET
     MASK = "mask", Topic.SECRET  # over the secret, by the reveal's own response_url
     NEWS = "news"  # a change: a redrawn card sends no notification
-    REMINDER = "reminder", Topic.REQUEST  # in the approval channel: it still waits
-    LEFT = "left", Topic.MESSAGE  # in the approval channel: the requester's account is gone
-    ALARM = "alarm", Topic.RUN  # in the approval channel: a check found what may be an attack
+    REMINDER = "reminder", Topic.REQUEST  # it still waits
+    LEFT = "left", Topic.MESSAGE  # the requester's account is gone
+    ALARM = "alarm", Topic.RUN  # a check found what may be an attack
     DRIFT = "drift", Topic.RUN  # to each person who is to know what a check has found
-    REQUEST = "request", Topic.REQUEST  # in the approval channel: all requests but plans
+    REQUEST = "request", Topic.REQUEST  # all requests but plans
     REQUEST_NEWS = "request news", Topic.REQUEST  # how that was decided
     RETIRED = "retired"  # the previous secret is removed
-    EXPIRY = "expiry", Topic.EXPIRY  # in the approval channel: the secret in use expires
-    CONSENT = "consent"  # in the approval channel: an administrator has to consent
-    REVOCATION = "revocation"  # in the approval channel: it was revoked
+    EXPIRY = "expiry", Topic.EXPIRY  # the secret in use expires
+    CONSENT = "consent"  # an administrator has to consent
+    REVOCATION = "revocation"  # it was revoked
     EXPIRY_NEWS = "expiry news", Topic.EXPIRY
     UNSEEN = "unseen", Topic.SECRET  # a secret waits to be picked up
-    UNREAD = "unread", Topic.SECRET  # in the approval channel: it was deleted, unread
+    UNREAD = "unread", Topic.SECRET  # it was deleted, unread
     UNREAD_NEWS = "unread news", Topic.SECRET
     RESTORED = "restored"  # the database is an older copy
 
 
+FOR_APPROVERS = frozenset(
+    {MessageKind.CARD, MessageKind.REMINDER, MessageKind.LEFT, MessageKind.ALARM}
+    | {MessageKind.REQUEST, MessageKind.EXPIRY, MessageKind.CONSENT, MessageKind.REVOCATION}
+    | {MessageKind.UNREAD}
+)
+"""They go to the approval channel; the others go to the requester."""
 REDRAWN = (MessageKind.CARD, MessageKind.PROGRESS, MessageKind.VALUES, MessageKind.REQUEST)
 SAID_ONCE = tuple(kind for kind in MessageKind if kind not in REDRAWN)
 """They tell of one moment: no later version of their registration redraws them."""
@@ -75,11 +83,12 @@ async def add(
     tx: AsyncConnection,
     registration: str,
     kind: MessageKind,
-    audience: str,
     *,
     subject: Subject = NO_SUBJECT,
+    to: str | None = None,
 ) -> None:
-    """Add a message to `audience`, a channel's or a person's id."""
+    """Add a message, to another user than its kind says if `to` is given."""
+    audience = to or _audience(tx, registration, kind)
     state = {"wanted": 1, "shown": 0, "tries": 0, "gone": False}
     of = {"registration": registration, "kind": kind, "subject": subject.checked(kind.topic).text}
     await insert(tx, messages, id=uuid4().hex, audience=audience, **of, **state)
@@ -88,19 +97,18 @@ async def add(
 async def add_news(
     tx: AsyncConnection,
     registration: str,
-    audience: str,
     kind: MessageKind = MessageKind.NEWS,
     subject: Subject = NO_SUBJECT,
 ) -> None:
-    """Tell a user how the registration, or a request, stands now: Slack sends no notification
-    for a card that is redrawn. News that is not posted yet is drawn with it.
+    """Tell the requester how the registration, or a request, stands now: of a card that is redrawn
+    Slack sends no notification. News that is not posted yet is drawn with it.
     """
     waiting = (
         sa.update(messages)
         .where(
             messages.c.registration == registration,
             messages.c.kind == kind,
-            messages.c.audience == audience,
+            messages.c.audience == _audience(tx, registration, kind),
             messages.c.subject.is_not_distinct_from(subject.text),
             messages.c.ts.is_(None),
             messages.c.shown < messages.c.wanted,
@@ -110,7 +118,22 @@ async def add_news(
         .values(wanted=messages.c.wanted + 1)
     )
     if (await tx.execute(waiting)).rowcount == 0:
-        await add(tx, registration, kind, audience, subject=subject)
+        await add(tx, registration, kind, subject=subject)
+
+
+def _audience(
+    tx: AsyncConnection, registration: str, kind: MessageKind
+) -> str | sa.ScalarSelect[str]:
+    if kind in FOR_APPROVERS:
+        return channel_of(tx)
+    query = sa.select(registrations.c.user_id).where(registrations.c.id == registration)
+    return query.scalar_subquery()
+
+
+def channel_of(tx: AsyncConnection) -> str:
+    """Return the approval channel that the database was opened with."""
+    assert tx.sync_connection is not None
+    return str(tx.sync_connection.get_execution_options()[CHANNEL])
 
 
 async def end_reminders(

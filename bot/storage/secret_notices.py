@@ -52,7 +52,6 @@ async def tell_expiry(
     now: datetime,
     *,
     since: Stage,
-    approval_channel: str,
 ) -> None:
     """Add a message for the requester, and at some stages one for the approvers.
 
@@ -63,10 +62,9 @@ async def tell_expiry(
         return
     id, latest = registration.id, stages[-1]
     subject = Subject(secret=secret.id, stage=latest)
-    requester = registration.requester.user_id
-    await messages.add(tx, id, MessageKind.EXPIRY_NEWS, requester, subject=subject)
+    await messages.add(tx, id, MessageKind.EXPIRY_NEWS, subject=subject)
     if FOR_APPROVERS & set(stages):
-        await messages.add(tx, id, MessageKind.EXPIRY, approval_channel, subject=subject)
+        await messages.add(tx, id, MessageKind.EXPIRY, subject=subject)
     event = Event.SECRET_EXPIRED if latest is Stage.OVER else Event.SECRET_EXPIRES
     await history.write(tx, id, event, now=now)
 
@@ -78,10 +76,8 @@ async def plan_reminder(
 
     Reminders that were due while the bot was down are left out.
     """
-    announced_at = until - UNREAD_SECRET
-    at = next((it for it in (announced_at + each for each in UNREAD_REMINDERS) if it > now), None)
-    if at is not None:
-        await timers.add(tx, id, TimerKind.REMIND_UNREAD, at, Subject(secret=secret))
+    times = (until - UNREAD_SECRET + each for each in UNREAD_REMINDERS)
+    await timers.add_next(tx, id, TimerKind.REMIND_UNREAD, times, now, Subject(secret=secret))
 
 
 async def remind(
@@ -92,18 +88,13 @@ async def remind(
     if current is None or until is None or until <= now:
         return
     if current.id == secret and registration.is_unseen:
-        id, requester = registration.id, registration.requester.user_id
-        await messages.add(tx, id, MessageKind.UNSEEN, requester, subject=Subject(secret=secret))
+        id = registration.id
+        await messages.add(tx, id, MessageKind.UNSEEN, subject=Subject(secret=secret))
         await plan_reminder(tx, id, secret, until=until, now=now)
 
 
 async def tell_removed(
-    tx: AsyncConnection,
-    id: str,
-    removed: Collection[str],
-    now: datetime,
-    *,
-    approval_channel: str,
+    tx: AsyncConnection, id: str, removed: Collection[str], now: datetime
 ) -> None:
     """Tell requester and approvers of announced secrets only.
 
@@ -115,7 +106,6 @@ async def tell_removed(
     for secret in (found.secret, *found.other_secrets):
         if secret is None or secret.id not in removed:
             continue
-        requester, subject = found.requester.user_id, Subject(secret=secret.id)
-        await messages.add(tx, id, MessageKind.UNREAD_NEWS, requester, subject=subject)
-        await messages.add(tx, id, MessageKind.UNREAD, approval_channel, subject=subject)
+        for kind in (MessageKind.UNREAD_NEWS, MessageKind.UNREAD):
+            await messages.add(tx, id, kind, subject=Subject(secret=secret.id))
         await history.write(tx, id, Event.UNREAD_REMOVED, now=now, secret=secret.id)

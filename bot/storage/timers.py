@@ -1,6 +1,6 @@
 """Timers: what must happen at a time. Rows that the scheduler compares with the clock."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,8 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.events import NO_SUBJECT, Kind, Subject, Topic
 from bot.domain.lifetimes import FIRST_REMINDER, REMINDERS
+from bot.storage.database import Database
 from bot.storage.rows import Unreadable, from_row, insert, read_each, update
 from bot.storage.tables import timers
+from bot.worker.loops import report_bug
+
+UNREADABLE = timedelta(hours=1)
+"""How long a row that cannot be read is left alone: only a person can mend it."""
 
 
 class TimerKind(Kind):
@@ -56,14 +61,25 @@ async def add(
     await insert(tx, timers, id=uuid4().hex, at=at, **of)
 
 
+async def add_next(
+    tx: AsyncConnection,
+    registration: str,
+    kind: TimerKind,
+    times: Iterable[datetime],
+    now: datetime,
+    subject: Subject = NO_SUBJECT,
+) -> None:
+    """Add a timer for the first of these times that is still to come, if one is."""
+    if (at := next((it for it in times if it > now), None)) is not None:
+        await add(tx, registration, kind, at, subject)
+
+
 async def remind_of(
     tx: AsyncConnection, registration: str, request: str, asked_at: datetime, now: datetime
 ) -> None:
     """Add the next reminder of a request that waits, unless there have been all of them."""
-    waits = (FIRST_REMINDER * (2**count - 1) for count in range(1, REMINDERS + 1))
-    at = next((asked_at + each for each in waits if asked_at + each > now), None)
-    if at is not None:
-        await add(tx, registration, TimerKind.REMIND, at, Subject(request=request))
+    times = (asked_at + FIRST_REMINDER * (2**count - 1) for count in range(1, REMINDERS + 1))
+    await add_next(tx, registration, TimerKind.REMIND, times, now, Subject(request=request))
 
 
 def _due(kind: sa.ColumnElement[bool]) -> sa.Select[Any]:
@@ -89,6 +105,21 @@ async def find_due(
     return await read_each(
         tx, query, _timer, id=timers.c.id, unreadable=unreadable, now=now, limit=limit
     )
+
+
+async def readable(
+    database: Database, now: datetime, *, limit: int, of_consent: bool = False
+) -> Sequence[Timer]:
+    """Return the timers that are due. Rows that cannot be read are reported and put off."""
+    unreadable: dict[str, Exception] = {}
+    note = unreadable.__setitem__
+    async with database.reading() as tx:
+        due = await find_due(tx, now, limit=limit, of_consent=of_consent, unreadable=note)
+    for id, error in unreadable.items():
+        report_bug(f"timer {id}", error)
+        async with database.transaction() as tx:
+            await postpone(tx, id, now + UNREADABLE)
+    return due
 
 
 async def postpone(tx: AsyncConnection, id: str, until: datetime) -> None:

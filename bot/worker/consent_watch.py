@@ -22,7 +22,7 @@ from bot.runs.consent import MORE, REMOVE, awaited_of, is_whole, note, seen
 from bot.services import Services
 from bot.storage import consents, registrations, secrets, timers
 from bot.storage.timers import Timer
-from bot.worker.loops import Loop, report_bug, run_guarded
+from bot.worker.loops import Loop, run_guarded
 from graph.consent import MOST_AT_ONCE, Awaited, Granted, look
 from graph.errors import GraphError, NotFound, NotOurs
 from graph.retry import REPLICATION_TIME
@@ -49,39 +49,22 @@ class Ending(NamedTuple):
     may_be_retried: bool = False
 
 
-TOO_LATE = Ending(
-    "ConsentLate",
-    Failure(
-        step=STEP,
-        sentence=f"No administrator has consented within {CONSENT_TTL.days} days.",
-        advice=THEN,
-    ),
-)
-UNSEEN = Ending(
+def _undone(code: str, sentence: str) -> Ending:
+    """Return the end of a wait that cannot be retried."""
+    return Ending(code, Failure(step=STEP, sentence=sentence, advice=THEN))
+
+
+TOO_LATE = _undone("ConsentLate", f"No administrator has consented within {CONSENT_TTL.days} days.")
+UNSEEN = _undone(
     "ConsentUnseen",
-    Failure(
-        step=STEP,
-        sentence="For a day after the deadline the bot could not see whether an administrator had"
-        " consented.",
-        advice=THEN,
-    ),
+    "For a day after the deadline the bot could not see whether an administrator had consented.",
 )
-GONE = Ending(
+GONE = _undone(
     "ConsentGone",
-    Failure(
-        step=STEP,
-        sentence="The application or its service principal was deleted in Entra while it waited.",
-        advice=THEN,
-    ),
+    "The application or its service principal was deleted in Entra while it waited.",
 )
 FOREIGN = Ending(
-    "ConsentForeign",
-    Failure(
-        step=STEP,
-        sentence=MORE,
-        advice=REMOVE,
-    ),
-    may_be_retried=True,
+    "ConsentForeign", Failure(step=STEP, sentence=MORE, advice=REMOVE), may_be_retried=True
 )
 
 
@@ -121,23 +104,14 @@ class ConsentWatch:
         """
         if await run_guarded(f"consent of {timer.registration}", act) is None:
             return True
-        await self._postpone(timer.id)
-        return False
-
-    async def _postpone(self, timer: str) -> None:
         async with self._database.transaction() as tx:
-            await timers.postpone(tx, timer, self._clock.now() + UNREADABLE)
+            await timers.postpone(tx, timer.id, self._clock.now() + UNREADABLE)
+        return False
 
     async def _claimed(self) -> Sequence[Timer]:
         """Return the timers that are due, and put them off, so that no replica looks, too."""
-        now, unreadable = self._clock.now(), dict[str, Exception]()
-        async with self._database.reading() as tx:
-            due = await timers.find_due(
-                tx, now, limit=MOST_AT_ONCE, of_consent=True, unreadable=unreadable.__setitem__
-            )
-        for id, error in unreadable.items():
-            report_bug(f"timer {id}", error)
-            await self._postpone(id)
+        now, database = self._clock.now(), self._database
+        due = await timers.readable(database, now, limit=MOST_AT_ONCE, of_consent=True)
         if not due:
             return ()
         until = now + CONSENT_PAUSE
@@ -226,8 +200,7 @@ class ConsentWatch:
             foreign=foreign,
         )
         if ending is FOREIGN:
-            channel = self._services.settings.approval_channel
-            await consents.alarm(tx, registration.id, foreign, now=now, approval_channel=channel)
+            await consents.alarm(tx, registration.id, foreign, now=now)
         ids = {"registration": registration.id, "code": ending.code, "foreign": len(foreign)}
         log.warning("consent not given", **ids)
 
@@ -253,7 +226,7 @@ def _ending(
         case NotFound() if _is_settled(registration, now) and before.trouble == found.sentence:
             return GONE
         case _ if is_late:
-            return Ending(found.code, Failure(step=STEP, sentence=found.sentence, advice=THEN))
+            return _undone(found.code, found.sentence)
     return None
 
 

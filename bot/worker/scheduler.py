@@ -113,14 +113,9 @@ class Scheduler:
 
     async def look(self) -> None:
         """Fire all timers, start all runs. What fails is put off, and delays nothing else."""
-        unreadable: dict[str, Exception] = {}
+        due = await timers.readable(self._database, self._clock.now(), limit=AT_ONCE)
         async with self._database.reading() as tx:
-            now = self._clock.now()
-            due = await timers.find_due(tx, now, limit=AT_ONCE, unreadable=unreadable.__setitem__)
             pending = await runs.pending(tx, unreadable=self._report_unreadable)
-        for id, error in unreadable.items():
-            report_bug(f"timer {id}", error)
-            await self._postpone(id, UNREADABLE)
         await self._fire_timers(due)
         await self._start_runs(pending)
         await self._forget()
@@ -207,11 +202,8 @@ class Scheduler:
         for timer in due:
             what = f"timer {timer.kind} of {timer.registration}"
             if await run_guarded(what, partial(self._fire_timer, timer)):
-                await self._postpone(timer.id, BUSY)
-
-    async def _postpone(self, timer: str, wait: timedelta) -> None:
-        async with self._database.transaction() as tx:
-            await timers.postpone(tx, timer, self._clock.now() + wait)
+                async with self._database.transaction() as tx:
+                    await timers.postpone(tx, timer.id, self._clock.now() + BUSY)
 
     async def _fire_timer(self, timer: Timer) -> None:
         async with self._services.writing() as tx:
@@ -230,8 +222,7 @@ class Scheduler:
                 if request is not None and request in registration.waiting_requests:
                     await self._expire_or_remind(tx, timer, registration, request)
             case TimerKind.MASK:
-                requester = registration.requester.user_id
-                await messages.add(tx, id, MessageKind.MASK, requester, subject=subject)
+                await messages.add(tx, id, MessageKind.MASK, subject=subject)
             case TimerKind.UNKNOWN:
                 if await secrets.change(
                     tx, subject.secret, SecretState.UNKNOWN, since=[SecretState.CLAIMED]
@@ -247,8 +238,7 @@ class Scheduler:
             case TimerKind.REMIND_UNREAD:
                 await secret_notices.remind(tx, registration, subject.secret, now)
             case TimerKind.REMIND_CONSENT:
-                channel = self._services.settings.approval_channel
-                await consents.remind(tx, registration, now=now, approval_channel=channel)
+                await consents.remind(tx, registration, now=now)
             case TimerKind.TELL_EXPIRY:
                 await self._tell_expiry(tx, timer, registration)
             case _:
@@ -266,8 +256,7 @@ class Scheduler:
         if timer.kind is TimerKind.EXPIRE:
             await decisions.end(tx, registration, request, RequestState.EXPIRED, now=now)
             return
-        channel = self._services.settings.approval_channel
-        await messages.add(tx, id, MessageKind.REMINDER, channel, subject=timer.subject)
+        await messages.add(tx, id, MessageKind.REMINDER, subject=timer.subject)
         await history.write(tx, id, Event.REMINDED, now=now)
         await timers.remind_of(tx, id, request.id, request.asked_at, now)
 
@@ -281,11 +270,9 @@ class Scheduler:
         if registration.awaits_secret:
             await timers.add(tx, registration.id, timer.kind, now + DAY, told)
             return
-        secret, channel = registration.secret_in_use, self._services.settings.approval_channel
+        secret = registration.secret_in_use
         if secret is not None and secret.id == told.secret and told.stage is not None:
-            await secret_notices.tell_expiry(
-                tx, registration, secret, now, since=told.stage, approval_channel=channel
-            )
+            await secret_notices.tell_expiry(tx, registration, secret, now, since=told.stage)
         await secret_notices.plan_expiry(tx, registration.id)
 
     async def _add_run(self, tx: AsyncConnection, timer: Timer, registration: Registration) -> None:

@@ -99,7 +99,7 @@ class Outcomes:
             found = await registrations.get(tx, message.registration)
             if is_deleted and found is not None and _is_waited_for(message, found):
                 id, kind, subject = message.registration, message.kind, message.subject
-                await messages.add(tx, id, kind, message.audience, subject=subject)
+                await messages.add(tx, id, kind, subject=subject)
         self.services.wakeups.dispatcher.set()
 
     async def _end(self, message: Message, why: str) -> None:

@@ -23,7 +23,7 @@ async def env(tmp_path: Path, clock: MovableClock) -> AsyncIterator[RegistrarEnv
 async def with_card(env: RegistrarEnv) -> str:
     id = await env.pending()
     async with env.database.transaction() as tx:
-        await messages.add(tx, id, MessageKind.CARD, "C0APPROVE")
+        await messages.add(tx, id, MessageKind.CARD)
     return id
 
 

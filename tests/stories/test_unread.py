@@ -207,9 +207,7 @@ async def test_a_secret_that_was_never_announced_is_removed_without_a_word(
     one, _ = registrar_envs
     id = await _announced(one)
     async with one.database.transaction() as tx:
-        await secret_notices.tell_removed(
-            tx, id, ["another"], one.clock.now(), approval_channel="C0APPROVE"
-        )
+        await secret_notices.tell_removed(tx, id, ["another"], one.clock.now())
     assert await _owed(one, MessageKind.UNREAD, MessageKind.UNREAD_NEWS) == []
 
 

@@ -52,7 +52,7 @@ FORMS = count(1)
 
 def opened(url: str) -> AbstractAsyncContextManager[Database]:
     """Open the database with the keys of the tests."""
-    return databases.opened(url, VAULT)
+    return databases.opened(url, VAULT, SETTINGS.approval_channel)
 
 
 @dataclass(frozen=True, kw_only=True)

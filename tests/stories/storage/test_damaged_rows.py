@@ -78,7 +78,7 @@ async def test_a_message_that_cannot_be_read_keeps_no_other_waiting(env: Registr
     broken, fine = await env.pending(), await env.pending()
     for id in (broken, fine):
         async with env.database.transaction() as tx:
-            await messages.add(tx, id, MessageKind.CARD, "C0APPROVE")
+            await messages.add(tx, id, MessageKind.CARD)
     await damage(env, owed, broken)
     now, unreadable = env.clock.now(), list[str]()
     async with env.database.reading() as tx:

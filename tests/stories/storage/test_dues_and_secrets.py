@@ -148,6 +148,6 @@ async def test_a_shown_secret_is_masked_once_and_its_address_forgotten(env: Regi
     assert await env.secret_life(id) is SecretLife.MASKED
     async with env.database.transaction() as tx:
         mask = Subject(secret=look.secret)
-        await messages.add(tx, id, MessageKind.MASK, ROSA.user_id, subject=mask)
+        await messages.add(tx, id, MessageKind.MASK, subject=mask)
     await env.registrar.secrets.unmasked(id, look.secret)  # another process comes late
     assert await env.secret_life(id) is SecretLife.MASKED

@@ -20,7 +20,7 @@ async def _card(env: RegistrarEnv) -> str:
     """Return the id of a registration that owes one card."""
     id = await env.pending()
     async with env.database.transaction() as tx:
-        await messages.add(tx, id, MessageKind.CARD, "C0APPROVE")
+        await messages.add(tx, id, MessageKind.CARD)
     return id
 
 
