@@ -53,18 +53,28 @@ class Acting(Place):
         """Open the app's Messages tab, which leaves its Home tab."""
         await self._talking.open_home(self.people.find(person), "messages")
 
-    async def click(self, person: Who, label: str, *, on: Json | None = None) -> Clicked:
+    async def click(
+        self, person: Who, label: str, *, on: Json | None = None, block_id: str | None = None
+    ) -> Clicked:
         """Click a button by its label or action_id: in `on`, or wherever it is seen first.
 
         First comes the modal in front, then messages and ephemerals from the newest, then the home.
+        With a `block_id`, only elements of that block count: a list repeats its action_ids.
         """
-        return await self._clicking.click(self.people.find(person), label, on)
+        return await self._clicking.click(self.people.find(person), label, on, block_id)
 
     async def choose(
-        self, person: Who, label: str, value: object, *, on: Json | None = None
+        self,
+        person: Who,
+        label: str,
+        value: object,
+        *,
+        on: Json | None = None,
+        block_id: str | None = None,
     ) -> Clicked:
         """Choose from a menu or fill in one field, which tells the app if it is dispatched."""
-        return await self._clicking.choose(self.people.find(person), label, value, on)
+        who = self.people.find(person)
+        return await self._clicking.choose(who, label, value, on, block_id)
 
     async def submit(self, person: Who, values: dict[str, Any] | None = None) -> Submitted:
         """Fill in the view in front (by label, block_id or action_id) and submit it.

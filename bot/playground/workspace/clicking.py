@@ -34,18 +34,27 @@ class Clicking:
         self._sight = sight
         self._hooks = hooks
 
-    async def click(self, person: Person, label: str, on: Json | None) -> Clicked:
+    async def click(
+        self, person: Person, label: str, on: Json | None, block_id: str | None = None
+    ) -> Clicked:
         """Click the newest button of that label or action_id; a `confirm` dialog is confirmed."""
-        target = self._target(person, label, on)
+        target = self._target(person, label, on, block_id)
         element = target.element
         if element["type"] not in ("button", "overflow"):
             raise CannotAct(f"{label!r} is a {element['type']}, not a button.")
         details = _overflow(element, label) if element["type"] == "overflow" else _button(element)
         return await self._act(person, target, details)
 
-    async def choose(self, person: Person, label: str, value: object, on: Json | None) -> Clicked:
+    async def choose(
+        self,
+        person: Person,
+        label: str,
+        value: object,
+        on: Json | None,
+        block_id: str | None = None,
+    ) -> Clicked:
         """Pick from a menu or fill in a field; the app hears of it if it is to be dispatched."""
-        target = self._target(person, label, on)
+        target = self._target(person, label, on, block_id)
         state = filled(target.element, value)
         if isinstance(target.item, dict):
             values = target.item["state"]["values"].setdefault(target.block["block_id"], {})
@@ -92,12 +101,12 @@ class Clicking:
             trigger_id=self._state.triggers.issue(person.id, view_id=modal),
         )
 
-    def _target(self, person: Person, label: str, on: Json | None) -> Target:
+    def _target(self, person: Person, label: str, on: Json | None, block_id: str | None) -> Target:
         seen = list(self._seen(person))
         items = seen if on is None else [it for it in seen if _same(it, on)]
         for item in items:
             for block, element in walk.elements(_blocks(item)):
-                if label in _names(block, element):
+                if label in _names(block, element) and block_id in (None, block["block_id"]):
                     return Target(item=item, block=block, element=element)
         raise CannotAct(self._nothing(person, label, items))
 

@@ -53,6 +53,7 @@ class Sim:
             "disconnect": workspace.disconnect,
             "drop_connections": workspace.drop_connections,
             "faults": self._fault,
+            "fill": workspace.fill,
             "mention": workspace.mention,
             "message_im": workspace.message_im,
             "open_home": workspace.open_home,

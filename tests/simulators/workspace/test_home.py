@@ -91,6 +91,19 @@ async def test_only_an_open_home_can_be_clicked_in(workspace: Workspace, bot: Bo
     assert workspace.text_of(view).startswith("Form")
 
 
+async def test_the_block_says_which_of_several_equal_buttons(
+    workspace: Workspace, bot: Bot
+) -> None:
+    rows = [{**actions("Go"), "block_id": id} for id in ("first", "second")]
+    view = {"type": "home", "blocks": rows}
+    await bot.client.views_publish(user_id=workspace.people["rosa"].id, view=view)
+    shown = await workspace.open_home("rosa")
+    await workspace.click("rosa", "go", on=shown, block_id="second")
+    assert bot.clicked[0]["actions"][0]["block_id"] == "second"
+    with pytest.raises(CannotAct, match="rosa sees no 'go'"):
+        await workspace.click("rosa", "go", on=shown, block_id="third")
+
+
 async def test_a_hash_guards_a_home(workspace: Workspace, client: Client) -> None:
     rosa = workspace.people["rosa"].id
     early = client.views_publish(user_id=rosa, view=home("x"), hash="made up")

@@ -85,7 +85,8 @@ async def test_a_program_can_do_what_people_do(
         status, reply = await sim.act("command", person="rosa", text="")
         assert (status, reply["text"]) == (200, "opened")
         assert "[Send]" in (await sim.look("view", person="rosa"))["shown"]
-        await sim.act("submit", person="rosa", values={"Name": "payroll", "Kind": "Mimecast"})
+        await sim.act("fill", person="rosa", values={"Name": "payroll"})
+        await sim.act("submit", person="rosa", values={"Kind": "Mimecast"})
         [message] = await sim.look("messages", where="approvals")
         assert message["shown"].endswith("[Approve]")
         assert (await sim.act("click", person="ada", label="Approve"))[0] == 200

@@ -1,0 +1,28 @@
+/** Requests to the page's own server. Every error is an `Error` whose message is a sentence for the person. */
+
+export const api = {
+  /** @param {string} path  below the page's address, such as "workspace/click" */
+  get: (path) => request("GET", path),
+  post: (path, body = {}) => request("POST", path, body),
+  delete: (path) => request("DELETE", path),
+};
+
+async function request(method, path, body) {
+  const options = { method, headers: { Accept: "application/json" } };
+  if (body !== undefined) {
+    options.headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify(body);
+  }
+  const response = await fetched(path, options);
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(answer.error ?? `The playground answered ${response.status}.`);
+  return answer;
+}
+
+async function fetched(path, options) {
+  try {
+    return await fetch(`./${path}`, options);
+  } catch {
+    throw new Error("The playground does not answer. Is `aad-setup demo` still running?");
+  }
+}

@@ -1,0 +1,108 @@
+/** Build and patch DOM. Data becomes text nodes and attributes only, never markup. */
+
+/**
+ * Create an element.
+ *
+ * Attributes: `class`, `data` (an object of data-* values), `onclick` and the like (functions), booleans
+ * as in HTML; null, undefined and false are left out. Children: nodes, text, numbers, nested arrays.
+ * @param {string} tag
+ * @param {Object<string, any> | null} [attributes]
+ * @param {...any} children
+ * @returns {HTMLElement}
+ */
+export function h(tag, attributes = null, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes ?? {})) set(element, name, value);
+  element.append(...nodes(children));
+  return element;
+}
+
+/** Put these children in the place of an element's own. */
+export function fill(element, ...children) {
+  element.replaceChildren(...nodes(children));
+  return element;
+}
+
+function set(element, name, value) {
+  if (value === null || value === undefined || value === false) return;
+  if (name === "data") Object.assign(element.dataset, defined(value));
+  else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+  else element.setAttribute(name, value === true ? "" : String(value));
+}
+
+function defined(values) {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined && value !== null));
+}
+
+function nodes(children) {
+  return children
+    .flat(Infinity)
+    .filter((child) => child !== null && child !== undefined && child !== false)
+    .map((child) => (child instanceof Node ? child : document.createTextNode(String(child))));
+}
+
+const drawnFrom = new WeakMap();
+
+/**
+ * Make the children of `parent` show these items, redrawing only those that changed.
+ *
+ * An item that is the same object as before keeps its element. Focus stays on the control that has the
+ * same data-block and data-action in the new element.
+ * @param {HTMLElement} parent
+ * @param {Array<[string, any]>} items  keys, unique, and values
+ * @param {(value: any, key: string) => HTMLElement} draw
+ */
+export function patch(parent, items, draw) {
+  const before = new Map([...parent.children].map((child) => [drawnFrom.get(child)?.key, child]));
+  const focus = focused(parent);
+  let next = parent.firstElementChild;
+  for (const [key, value] of items) {
+    let element = before.get(key);
+    before.delete(key);
+    if (element && drawnFrom.get(element).value !== value) {
+      if (element === next) next = next.nextElementSibling;
+      element.remove();
+      element = null;
+    }
+    if (!element) {
+      element = draw(value, key);
+      drawnFrom.set(element, { key, value });
+    }
+    if (element === next) next = next.nextElementSibling;
+    else parent.insertBefore(element, next);
+  }
+  for (const element of before.values()) element.remove();
+  if (focus) refocus(parent, focus);
+}
+
+function focused(parent) {
+  const active = document.activeElement;
+  if (!active || active === parent || !parent.contains(active)) return null;
+  const own = [...parent.children].find((child) => child.contains(active));
+  return {
+    active,
+    key: drawnFrom.get(own)?.key,
+    action: active.dataset.action,
+    block: active.closest("[data-block]")?.dataset.block,
+    range: [active.selectionStart, active.selectionEnd],
+  };
+}
+
+function refocus(parent, focus) {
+  if (document.activeElement === focus.active || !focus.action) return;
+  const own = [...parent.children].find((child) => drawnFrom.get(child)?.key === focus.key);
+  const same = [...(own?.querySelectorAll("[data-action]") ?? [])].find(
+    (each) => each.dataset.action === focus.action && each.closest("[data-block]")?.dataset.block === focus.block,
+  );
+  if (!same) return;
+  same.focus({ preventScroll: true });
+  if (typeof focus.range[0] === "number") same.setSelectionRange?.(...focus.range);
+}
+
+let ids = 0;
+
+/** Return an id that no other element of the page has. */
+export function freshId(prefix) {
+  ids += 1;
+  return `${prefix}-${ids}`;
+}
