@@ -63,12 +63,26 @@ def serve() -> None:
 
 @main.command()
 def demo(
-    plain: Annotated[bool, switch("--plain", "No colours, 100 columns.")] = False,
+    open_browser: Annotated[bool, switch("--open", "Open the page in a browser.")] = False,
+    keep: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep the bot's database and log in this folder."),
+    ] = None,
+    story: Annotated[
+        bool, switch("--story", "No page: play one registration as text, and end.")
+    ] = False,
+    plain: Annotated[bool, switch("--plain", "With --story: no colours, 100 columns.")] = False,
 ) -> None:
-    """Play the whole story between simulators: no account, no network, a few seconds."""
+    """Show the bot between simulators as a page in a browser: no account, no network.
+
+    The page is for this machine alone, and is there until Ctrl-C.
+    """
     from bot.cli import simulators
 
-    simulators.demo(plain=plain)
+    if story:
+        simulators.story(plain=plain, open_browser=open_browser, keep=keep)
+    else:
+        simulators.page(open_browser=open_browser, keep=keep, plain=plain)
 
 
 @main.command()

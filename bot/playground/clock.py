@@ -21,6 +21,11 @@ class MovableClock:
         self._deadlines: list[datetime] = []
         self._moved = asyncio.Event()
 
+    @property
+    def offset(self) -> timedelta:
+        """How far it is ahead of the machine's clock."""
+        return self._offset
+
     def now(self) -> datetime:
         return datetime.now(UTC) + self._offset
 

@@ -1,4 +1,4 @@
-"""The story that `aad-setup demo` plays: ask, approve, consent, values, reveal, mask, status.
+"""The story of `aad-setup demo --story`: ask, approve, consent, values, reveal, mask, status.
 
 Nothing in it is staged: it is the bot itself, over real sockets, between the two simulators, and
 what is printed is what each person sees in Slack.
@@ -18,7 +18,6 @@ from bot import app
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
 from bot.settings.settings import Settings
-from graph.rights import ConsentMode, rights
 
 LATENCY_SECONDS = 0.9
 """What the simulated tenant takes for an answer, so that the steps can be watched."""
@@ -40,7 +39,7 @@ async def play(console: Console, *, stop: asyncio.Event) -> bool:
     with tempfile.TemporaryDirectory(prefix="aad-setup-demo-") as folder:
         clock = MovableClock()
         async with standing(folder=Path(folder), clock=clock) as stage:
-            settings = Settings.read(_environ(stage))
+            settings = Settings.read(stage.portal_environ(LOG_LEVEL="ERROR"))
             intervals = app.Intervals(storage=0.25, consent=0.25)
             async with app.running(settings, clock, intervals=intervals):
                 stage.tenant.faults.latency = LATENCY_SECONDS
@@ -50,14 +49,6 @@ async def play(console: Console, *, stop: asyncio.Event) -> bool:
     console.print()
     console.print(NEXT, soft_wrap=True)
     return True
-
-
-def _environ(stage: Stage) -> dict[str, str]:
-    """Return the settings of a bot that may grant nothing itself."""
-    mode = ConsentMode.PORTAL
-    bot = stage.tenant.add_administrator(rights(mode))
-    own = {"ENTRA_CLIENT_ID": bot.client_id, "ENTRA_CLIENT_SECRET": bot.client_secret}
-    return stage.environ(LOG_LEVEL="ERROR", CONSENT_MODE=mode, **own)
 
 
 async def _played(demo: "Demo", stop: asyncio.Event) -> bool:

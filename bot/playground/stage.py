@@ -13,6 +13,7 @@ from bot.playground import tenant as tenants
 from bot.playground import workspace as workspaces
 from bot.playground.clock import MovableClock
 from graph.clouds import PUBLIC, Cloud
+from graph.rights import ConsentMode, rights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,13 @@ class Stage:
             "DATABASE_URL": f"sqlite+aiosqlite:///{self.folder / 'aad-setup.db'}",
             **changes,
         }
+
+    def portal_environ(self, **changes: str) -> dict[str, str]:
+        """Return the environment of a bot that may grant nothing itself."""
+        mode = ConsentMode.PORTAL
+        bot = self.tenant.add_administrator(rights(mode))
+        own = {"ENTRA_CLIENT_ID": bot.client_id, "ENTRA_CLIENT_SECRET": bot.client_secret}
+        return self.environ(CONSENT_MODE=mode, **own, **changes)
 
 
 def slack_environ(workspace: workspaces.Workspace) -> dict[str, str]:

@@ -65,7 +65,7 @@ def shown(document: str, what: str) -> str:
 
 @pytest.mark.slow
 def test_the_transcript_is_what_the_demo_prints() -> None:
-    asked = [sys.executable, "-m", "bot", "demo", "--plain"]
+    asked = [sys.executable, "-m", "bot", "demo", "--story", "--plain"]
     told = subprocess.run(asked, capture_output=True, text=True, check=True, env=plain()).stdout
     assert same(shown("SIMULATORS.md", "transcript")) == same(told)
 

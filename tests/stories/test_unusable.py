@@ -187,9 +187,9 @@ def plain_environ(folder: Path) -> dict[str, str]:
 
 @pytest.fixture
 async def demo(tmp_path: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The demo, a moment after its first line."""
+    """The demo's story, a moment after its first line."""
     process = await begun(
-        *PROGRAM, "demo", "--plain", environ=plain_environ(tmp_path), folder=tmp_path
+        *PROGRAM, "demo", "--story", "--plain", environ=plain_environ(tmp_path), folder=tmp_path
     )
     assert process.stdout is not None
     async with asyncio.timeout(SECONDS):
@@ -213,7 +213,7 @@ async def test_a_demo_that_is_stopped_leaves_nothing_behind(
 
 @pytest.mark.slow
 async def test_a_demo_whose_reader_goes_away_leaves_nothing_behind(tmp_path: Path) -> None:
-    program = ("sh", "-c", '"$0" -m bot demo --plain | head -n 2', sys.executable)
+    program = ("sh", "-c", '"$0" -m bot demo --story --plain | head -n 2', sys.executable)
     demo = await begun(*program, environ=plain_environ(tmp_path), folder=tmp_path)
     assert (await ended(demo)).err == ""
     assert os.listdir(tmp_path) == []

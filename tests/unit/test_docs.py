@@ -178,7 +178,7 @@ def test_compose_sets_what_the_bot_reads() -> None:
     assert bot["depends_on"]["database"]["condition"] == "service_healthy"
     assert "healthcheck" in database
     assert [each["path"] for each in bot["env_file"]] == [".env"]
-    assert (demo["profiles"], demo["command"]) == (["demo"], ["demo"])
+    assert (demo["profiles"], demo["command"]) == (["demo"], ["demo", "--story"])
     assert "env_file" not in demo
 
 

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 from bot.playground.tenant.calls import Answer
 from bot.playground.tenant.replicas import REPLICAS, Kind
 
+SPANS = ("secret_lag", "role_lag", "audit_lag", "latency")
 Span = float | tuple[float, float]
 """Seconds, or the least and the most of them, drawn for each write and replica."""
 When = Literal["before_effect", "after_effect"]
@@ -161,6 +162,25 @@ class Faults:
         for held in self.holds:
             held.release()
         vars(self).update(vars(Faults(random=self.random)))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is set and what is in store."""
+        return {
+            **{name: getattr(self, name) for name in ("lag", *SPANS)},
+            "conflict_window": self.conflict_window,
+            "unreachable": self.unreachable,
+            "failures": [
+                {"method": f.method, "path": f.path, "times": f.times, "when": f.when}
+                for f in self.failures
+            ],
+            "throttles": [
+                {"method": t.method, "path": t.path, "times": t.times} for t in self.throttles
+            ],
+            "holds": [
+                {"method": h.method, "path": h.path, "reached": h.reached.is_set()}
+                for h in self.holds
+            ],
+        }
 
     def arrivals(self, kind: Kind, now: datetime) -> tuple[datetime, ...]:
         """Draw when a write of this kind reaches each replica."""

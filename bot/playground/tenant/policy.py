@@ -7,7 +7,7 @@ unless `tells_beta`, which is v1.0 on the day when they are promoted.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +28,8 @@ _AUDIENCES = {
     },
 }
 """Each restriction on audiences and the audiences that it forbids: audiencesconfiguration."""
+LONGEST = ("longest_secret", "longest_certificate")
+"""Told in days: `longest_secret_days`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,14 @@ class AppManagementPolicy:
     def __post_init__(self) -> None:
         if unknown := set(self.audiences_banned) - _AUDIENCES.keys():
             raise ValueError(f"the policy knows no audience {', '.join(sorted(unknown))}")
+
+    def told(self) -> Json:
+        """Return all that is set, as `/sim/policy` tells it."""
+        shown = asdict(self)
+        for name in LONGEST:
+            longest = shown.pop(name)
+            shown[f"{name}_days"] = longest and longest.days
+        return shown
 
     def check(self, *, caller: str | None, start: datetime, end: datetime) -> None:
         """Refuse a secret that may not be, or not live so long."""

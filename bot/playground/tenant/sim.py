@@ -21,14 +21,12 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from bot.playground.clock import MovableClock
 from bot.playground.tenant.credentials import Credential
 from bot.playground.tenant.errors import GraphFailure
-from bot.playground.tenant.faults import Faults, Span
+from bot.playground.tenant.faults import SPANS, Faults, Span
 from bot.playground.tenant.permissions import role_id
+from bot.playground.tenant.policy import LONGEST
 from bot.playground.tenant.replicas import Kind
 from bot.playground.tenant.tenant import AUTONOMOUS, Tenant
 from graph.clock import Clock
-
-_LONGEST = ("longest_secret", "longest_certificate")
-_SPANS = ("secret_lag", "role_lag", "audit_lag", "latency")
 
 
 class Sim:
@@ -80,17 +78,17 @@ class Sim:
         return _answer({"calls": [dataclasses.asdict(call) for call in calls]})
 
     async def faults(self, _: web.Request) -> web.Response:
-        return _answer(_shown(self._tenant.faults))
+        return _answer(self._tenant.faults.to_json())
 
     async def set_faults(self, request: web.Request) -> web.Response:
         wanted = await _body(request)
         with _told():
             _set(self._tenant.faults, wanted)
-        return _answer(_shown(self._tenant.faults))
+        return _answer(self._tenant.faults.to_json())
 
     async def clear_faults(self, _: web.Request) -> web.Response:
         self._tenant.faults.clear()
-        return _answer(_shown(self._tenant.faults))
+        return _answer(self._tenant.faults.to_json())
 
     async def decide(self, request: web.Request) -> web.Response:
         number, holds = int(request.match_info["number"]), self._tenant.faults.holds
@@ -102,16 +100,12 @@ class Sim:
         return _answer({})
 
     async def policy(self, _: web.Request) -> web.Response:
-        shown = dataclasses.asdict(self._tenant.policy)
-        for name in _LONGEST:
-            longest = shown.pop(name)
-            shown[f"{name}_days"] = longest and longest.days
-        return _answer(shown)
+        return _answer(self._tenant.policy.told())
 
     async def set_policy(self, request: web.Request) -> web.Response:
         wanted = await _body(request)
         with _told():
-            for name in _LONGEST:
+            for name in LONGEST:
                 if (days := wanted.pop(f"{name}_days", None)) is not None:
                     wanted[name] = timedelta(days=days)
             self._tenant.set_policy(**wanted)
@@ -235,7 +229,7 @@ def _set(faults: Faults, wanted: dict[str, Any]) -> None:
                 adding[name](**fault)
         elif name == "lag" and isinstance(value, dict):
             faults.lag = {Kind(kind): _span(span) for kind, span in value.items()}
-        elif name == "lag" or name in _SPANS:
+        elif name == "lag" or name in SPANS:
             setattr(faults, name, _span(value))
         elif name == "conflict_window":
             faults.conflict_window = float(value)
@@ -250,25 +244,6 @@ def _span(value: Any) -> Span:
         least, most = value
         return float(least), float(most)
     return float(value)
-
-
-def _shown(faults: Faults) -> dict[str, Any]:
-    return {
-        **{name: getattr(faults, name) for name in ("lag", *_SPANS)},
-        "conflict_window": faults.conflict_window,
-        "unreachable": faults.unreachable,
-        "failures": [
-            {"method": f.method, "path": f.path, "times": f.times, "when": f.when}
-            for f in faults.failures
-        ],
-        "throttles": [
-            {"method": t.method, "path": t.path, "times": t.times} for t in faults.throttles
-        ],
-        "holds": [
-            {"method": h.method, "path": h.path, "reached": h.reached.is_set()}
-            for h in faults.holds
-        ],
-    }
 
 
 async def _body(request: web.Request) -> dict[str, Any]:

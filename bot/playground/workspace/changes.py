@@ -21,6 +21,11 @@ class Changes:
         self._changed.set()
         self._changed = asyncio.Event()
 
+    @property
+    def next(self) -> asyncio.Event:
+        """The event that the next change sets. Take it before looking, else one may be missed."""
+        return self._changed
+
     async def until(
         self, predicate: Callable[[], T], *, seconds: float, picture: Callable[[], str]
     ) -> T:

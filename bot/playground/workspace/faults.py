@@ -84,6 +84,18 @@ class Faults:
     def clear(self) -> None:
         self._faults.clear()
 
+    def to_json(self) -> list[Json]:
+        """Return what is in store: the method, how many times, and what is answered."""
+        return [
+            {
+                "method": fault.method,
+                "times": fault.times,
+                "status": fault.trouble.status if isinstance(fault.trouble, Answer) else 0,
+                "error": _word(fault.trouble),
+            }
+            for fault in self._faults
+        ]
+
     def drop_held(self) -> None:
         """Let go of every held call, so that the server can stop."""
         for held in self._held:
@@ -111,3 +123,7 @@ class Faults:
 def throttled(seconds: int) -> Answer:
     body = {"ok": False, "error": "ratelimited"}
     return Answer(status=429, body=body, headers={"Retry-After": str(seconds)})
+
+
+def _word(trouble: Answer | Held) -> str:
+    return str(trouble.body.get("error", "")) if isinstance(trouble, Answer) else "held"

@@ -1,9 +1,11 @@
 """What people see in a simulated workspace, and what happened there."""
 
+import asyncio
 from collections.abc import Callable
 from copy import deepcopy
 from typing import TypeVar
 
+from bot.playground.workspace.messages import Message
 from bot.playground.workspace.notices import Notification
 from bot.playground.workspace.place import Place, Who
 from bot.playground.workspace.record import Entry, Kind
@@ -49,6 +51,18 @@ class Looking(Place):
         """Return what popped up on somebody's phone, the oldest first."""
         return self._notices.notifications(self.people.find(person))
 
+    def notification(self, person: Who, message: Message) -> Notification | None:
+        """Return what popped up for one of `visible`, if anything did."""
+        return self._notices.notification(self.people.find(person), message)
+
+    def visible(self, person: Who) -> list[Message]:
+        """Return every message before somebody's eyes as the workspace holds it, newest first."""
+        return self._sight.visible(self.people.find(person))
+
+    def depth_of(self, person: Who) -> int:
+        """Return how many modals are stacked in front of this person."""
+        return self._state.views.depth(self.people.find(person).id)
+
     def picture(self) -> str:
         """Return everything on everybody's screen as text."""
         return self._sight.picture()
@@ -92,6 +106,11 @@ class Looking(Place):
         """
         changes = self._state.changes
         return await changes.until(predicate, seconds=timeout, picture=self.picture)
+
+    @property
+    def next_change(self) -> asyncio.Event:
+        """The event that the next change sets. Take it before looking."""
+        return self._state.changes.next
 
     def changed(self) -> None:
         """Ask everybody who waits to look again."""

@@ -42,6 +42,13 @@ class Notices:
         both = [*kept, *self._sight.ephemerals(person)]
         return [self._shown(person, it) for it in sorted(both, key=lambda it: it.ts)]
 
+    def notification(self, person: Person, message: Message) -> Notification | None:
+        """Return what popped up for one message before a person's eyes, if anything did."""
+        if message.author == person.id:
+            return None
+        notifies = message.only_for is not None or self._notifies(person, message)
+        return self._shown(person, message) if notifies else None
+
     def _for(self, person: Person) -> list[Message]:
         """Return what others wrote where this person is, the oldest first."""
         mine = {it.id for it in self._state.channels if person.id in it.members}

@@ -35,6 +35,10 @@ class Views:
         stack = self._stacks.get(person)
         return stack[-1] if stack else None
 
+    def depth(self, person: str) -> int:
+        """Return how many modals are stacked before this person."""
+        return len(self._stacks.get(person, ()))
+
     def home(self, person: str) -> Json | None:
         return self._homes.get(person)
 
