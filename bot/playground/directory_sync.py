@@ -14,7 +14,7 @@ from uuid import UUID
 
 import httpx
 
-USER_AGENT = "directory-connector/1.0"
+USER_AGENT = "vendor-simulator/1.0"
 TIMEOUT_SECONDS = 30.0
 """For each call."""
 MOST_PAGES = 1000

@@ -77,16 +77,16 @@ class Field:
 
 
 FIELDS = (
-    Field(name=DESCRIPTION, hint="A name for this connector."),
+    Field(name=DESCRIPTION),
     Field(name=TYPE, kind="choice", problem=_type),
     Field(name=APPLICATION_ID, problem=_id),
-    Field(name=KEY, kind="secret", hint="Empty keeps the key that is saved.", problem=_key),
+    Field(name=KEY, kind="secret", problem=_key),
     Field(name=TENANT_DOMAIN, problem=_domain),
     Field(name=ACKNOWLEDGE, kind="flag", problem=_flag),
     Field(
         name=FILTER,
         is_required=False,
-        hint="Only users with an address in these domains. Empty means all.",
+        hint="Only users with an address there. Empty: all.",
         problem=_filter,
     ),
 )

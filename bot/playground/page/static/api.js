@@ -15,8 +15,13 @@ async function request(method, path, body) {
   }
   const response = await fetched(path, options);
   const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(answer.error ?? `The playground answered ${response.status}.`);
+  if (!response.ok) throw refusal(response.status, answer);
   return answer;
+}
+
+/** Return the error; its `answer` may say more, such as the problems of single fields. */
+function refusal(status, answer) {
+  return Object.assign(new Error(answer.error ?? `The playground answered ${status}.`), { answer });
 }
 
 async function fetched(path, options) {
