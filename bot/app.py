@@ -24,14 +24,13 @@ from bot.checks import (
     slack_session,
 )
 from bot.domain.catalogue import Catalogue, catalogue_in, read_catalogue
-from bot.planning.preview import look
+from bot.planning.plans import look
 from bot.registrar import Registrar
 from bot.restore.reconciliation import Reconciliation
 from bot.runs import Runs
 from bot.server.consent_flow import consent_flow_of
 from bot.server.consent_pages import ConsentPages
-from bot.server.http_server import Health
-from bot.server.slack_transport import SlackRoutes, bolt_app, transport_of
+from bot.server.http_server import Health, SlackRoutes, bolt_app, transport_of
 from bot.services import Services
 from bot.settings.settings import Settings
 from bot.storage import installation, registrations
@@ -53,7 +52,7 @@ from handlers.listeners.interaction import ListenerServices
 from handlers.listeners.preview import PreviewMaker
 from handlers.outbox.dispatcher import Dispatcher
 from handlers.outbox.home_publisher import HomePublisher
-from handlers.outbox.restore_report import tell
+from handlers.outbox.sender import tell
 from handlers.slack.services import Slack
 from handlers.transport import InFlight, Transport
 

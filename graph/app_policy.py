@@ -164,7 +164,7 @@ def _broken(name: str, entry: Json, redirect: str) -> str | None:
     listed = _lists(entry, list_name)
     parts = parts_of(redirect)
     if parts is None:
-        return None  # graph/redirects.py refuses it, with its own sentence
+        return None  # graph/preflight.py refuses it, with its own sentence
     is_domain = list_name.endswith("Domains")
     found = (parts.hostname or "").casefold() if is_domain else parts.scheme
     forbidden = f"redirect URLs {preposition} {found}"

@@ -1,4 +1,5 @@
-"""What lets the bot consent within limits: an app consent policy, and a directory role bound to it.
+"""What lets the bot consent within limits: an app consent policy, and a directory role bound to it;
+and how those of the tenant differ from them, in sentences for people.
 
 The policy includes exactly the catalogue's permissions, for applications of the own tenant. Entra
 refuses the bot every other grant, whatever this program does. A condition set can be made and
@@ -6,14 +7,22 @@ deleted, but not changed.
 learn.microsoft.com/entra/identity/enterprise-apps/manage-app-consent-policies, …/identity/
 role-based-access-control/custom-consent-permissions
 
+To compare takes rights of its own (graph/rights.py), or it ends with Forbidden:
+learn.microsoft.com/graph/api/permissiongrantpolicy-list-includes, …/rbacapplication-list-
+roleassignments
+
 Microsoft does not say that such a role serves an application that acts as itself: graph/probe.py
 proves it in a tenant.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 
-from graph.calls import Json
+from graph.calls import Json, identifier
+from graph.client import Client
+from graph.errors import NotFound
 from graph.permissions import KIND_WORDS, MICROSOFT_GRAPH, Permission
+from graph.tenant_cache import Resource
 
 POLICY_ID = "aad-setup"
 ROLE_NAME = "aad-setup consent"
@@ -74,3 +83,124 @@ def role_assignment(principal_id: str, role_id: str) -> Json:
         "roleDefinitionId": role_id,
         "directoryScopeId": WHOLE_TENANT,
     }
+
+
+_CONDITION_SET = {
+    "id": identifier,
+    "permissionType": str,
+    "resourceApplication": str,
+    "permissions": [str],
+    "clientApplicationTenantIds": [str],
+    "clientApplicationIds?": [str],
+    "clientApplicationPublisherIds?": [str],
+    "clientApplicationsFromVerifiedPublisherOnly?": bool,
+    "permissionClassification?": str,
+}
+_WIDEST = {
+    "clientApplicationIds": ["all"],
+    "clientApplicationPublisherIds": ["all"],
+    "clientApplicationsFromVerifiedPublisherOnly": False,
+    "permissionClassification": "all",
+}
+"""The conditions that the bot leaves out."""
+_ROLE = {
+    "displayName": str,
+    "isEnabled": bool,
+    "rolePermissions": [{"allowedResourceActions": [str]}],
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldRole:
+    """A directory role that is assigned to the bot directly, not through a group."""
+
+    name: str
+    actions: frozenset[str]
+    is_enabled: bool
+    scope: str | None
+    """Where it holds; None for a part of an application's own."""
+
+
+async def policy_differences(
+    graph: Client, permissions: Collection[Permission], *, tenant_id: str, resource: Resource
+) -> list[str]:
+    """Return how the policy differs from the one for these permissions. Raises GraphError."""
+    try:
+        found = [each async for each in graph.pages(INCLUDES, of=_CONDITION_SET)]
+    except NotFound:
+        return [f"The app consent policy “{POLICY_ID}” is not there."]
+    wanted = condition_sets(permissions, tenant_id)
+    return list(_differences(found, wanted, _names(resource)))
+
+
+async def held_roles(graph: Client, client_id: str) -> list[HeldRole]:
+    """Return the bot's directory roles, one for each assignment. Raises GraphError."""
+    bot = await graph.get(f"/servicePrincipals(appId='{client_id}')", {"id": identifier})
+    query = {"$filter": f"principalId eq '{bot['id']}'"}
+    shape = {"roleDefinitionId": identifier, "directoryScopeId?": str}
+    roles = []
+    async for held in graph.pages(ROLE_ASSIGNMENTS, of=shape, query=query):
+        role = await graph.get(f"{ROLE_DEFINITIONS}/{held['roleDefinitionId']}", _ROLE)
+        roles.append(
+            HeldRole(
+                name=role["displayName"],
+                actions=frozenset(_actions(role)),
+                is_enabled=role["isEnabled"],
+                scope=held.get("directoryScopeId"),
+            )
+        )
+    return roles
+
+
+def role_differences(roles: Iterable[HeldRole]) -> list[str]:
+    """Return how the bot's directory roles differ from the one that it needs."""
+    others = [role for role in roles if not role.actions <= MAY_HAVE]
+    ours = [role for role in roles if ACTION in role.actions]
+    return [
+        *(f"The bot also holds “{role.name}”, which may allow more." for role in others),
+        *(f"“{role.name}” is disabled." for role in ours if not role.is_enabled),
+        *(
+            f"“{role.name}” is assigned for {role.scope}, not for the whole tenant."
+            for role in ours
+            if role.scope != WHOLE_TENANT
+        ),
+        *([] if ours else [f"The bot holds no directory role with {ACTION}."]),
+    ]
+
+
+def _differences(
+    found: Iterable[Json], wanted: Iterable[Json], names: dict[tuple[str, str], str]
+) -> Iterator[str]:
+    like_ours = [each for each in found if _is_like_one_of(wanted, each)]
+    for each in found:
+        if each not in like_ours:
+            yield f"The condition set {each['id']} has other conditions than this program's."
+    allowed, needed = _permissions(like_ours), _permissions(wanted)
+    for type, id in sorted(needed - allowed):
+        yield f"It does not allow {names.get((type, id), id)}: Entra refuses the bot such a grant."
+    for type, id in sorted(allowed - needed):
+        yield f"It also allows {names.get((type, id), id)} ({type})."
+
+
+def _is_like_one_of(wanted: Iterable[Json], found: Json) -> bool:
+    """Whether it is the condition set of one kind of permission, whatever permissions it names."""
+    return any(
+        all(
+            found.get(name) == value
+            for name, value in {**_WIDEST, **each}.items()
+            if name != "permissions"
+        )
+        for each in wanted
+    )
+
+
+def _permissions(sets: Iterable[Json]) -> set[tuple[str, str]]:
+    return {(each["permissionType"], id) for each in sets for id in each["permissions"]}
+
+
+def _names(resource: Resource) -> dict[tuple[str, str], str]:
+    return {(KIND_WORDS[kind], id): name for (name, kind), id in resource.ids.items()}
+
+
+def _actions(role: Json) -> set[str]:
+    return {it for each in role["rolePermissions"] for it in each["allowedResourceActions"]}

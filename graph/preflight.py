@@ -10,12 +10,11 @@ from dataclasses import fields
 from typing import NamedTuple
 
 from graph.app_policy import Restrictions, judge, limit, some
-from graph.calls import Json, identifier, selection
+from graph.calls import Json, identifier, parts_of, selection
 from graph.client import Client
 from graph.clock import Clock
 from graph.permissions import CATALOGUE, Kind, NotAllowed, lookup
 from graph.plan import Plan, PlanRequest, Requested
-from graph.redirects import redirect_problem
 from graph.rights import ConsentMode, excess, missing, too_wide
 from graph.tenant_cache import Organization, Resource, TenantCache
 
@@ -182,3 +181,35 @@ def _wanted(request: PlanRequest) -> Iterator[tuple[str, Kind]]:
 
 def _unique(names: tuple[str, ...]) -> list[str]:
     return sorted(set(names))
+
+
+LONGEST = 256
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1"})
+_UNSUPPORTED = frozenset("!$'(),;")
+
+
+def redirect_problem(url: str) -> str | None:
+    """Return the problem with a redirect URL as a sentence, or None."""
+    if len(url) > LONGEST:
+        return f"The redirect URL is longer than {LONGEST} characters."
+    if any(character.isspace() or not character.isprintable() for character in url):
+        return "The redirect URL holds spaces or characters that cannot be printed."
+    if "\\" in url:
+        return "The redirect URL holds a backslash, which browsers read as a slash."
+    if bad := sorted(_UNSUPPORTED.intersection(url)):
+        return f"Entra does not accept {' '.join(bad)} in a redirect URL."
+    parts = parts_of(url)
+    if parts is None:
+        return "The redirect URL is not a URL."
+    host = parts.hostname
+    if not parts.scheme or not host:
+        return "The redirect URL must be absolute, like https://example.com/callback."
+    if parts.scheme not in ("https", "http"):
+        return f"The redirect URL must start with https://, not with {parts.scheme}://."
+    if not host.isascii():
+        return "Write the host of the redirect URL in ASCII (xn--…): letters may look alike."
+    if parts.scheme == "http" and host not in LOCAL_HOSTS:
+        return "The redirect URL must start with https://; http:// is only for localhost."
+    if parts.username is not None or parts.fragment or "*" in host:
+        return "The redirect URL must not hold a user name, a fragment (#…) or a wildcard."
+    return None

@@ -16,7 +16,7 @@ from bot.cli.process import FAILED, REFUSED, environment, refuse
 from bot.domain.catalogue import Catalogue, Option, Profile, read_catalogue
 from bot.domain.forms import split_domains
 from bot.domain.registration import Form
-from bot.planning.preview import preview
+from bot.planning.plans import preview
 from bot.problems import Unusable
 from bot.settings.settings import read_access
 from graph.clock import SystemClock

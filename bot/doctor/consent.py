@@ -9,8 +9,13 @@ from bot.own_credential import granting, removing
 from bot.planning.plans import ALMIGHTY
 from bot.settings.settings import Settings
 from graph.connection import Connection
-from graph.consent_limits import held_roles, policy_differences, role_differences
-from graph.consent_policy import APPLICATION_UPDATE, POLICY_ID
+from graph.consent_policy import (
+    APPLICATION_UPDATE,
+    POLICY_ID,
+    held_roles,
+    policy_differences,
+    role_differences,
+)
 from graph.errors import Forbidden
 from graph.rights import ConsentMode, Right, excess, missing, rights, too_wide, unread
 

@@ -10,8 +10,7 @@ from bot.domain.catalogue import Option, Profile, fill
 from bot.domain.people import Refusal
 from bot.domain.registration import Form, Registration
 from graph.app_policy import NEVER
-from graph.preflight import LONGEST_NAME
-from graph.redirects import redirect_problem
+from graph.preflight import LONGEST_NAME, redirect_problem
 
 LONGEST_REASON = 500
 MOST_LINES = 15

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 import structlog
 
 from bot.services import Services
-from bot.storage import change_log, registrations, runs, secrets
+from bot.storage import history, registrations, runs, secrets
 from bot.storage.runs import Run
 from bot.storage.secrets import Purpose
 from bot.worker.engine import Body
@@ -239,7 +239,7 @@ class BatchWriter:
             first = [each for each, is_first in pairs if is_first]
             for each in first:
                 of, took = each.run.registration, each.requests
-                change_log.record(
+                history.record_change(
                     tx, "step done", of, run=each.run.id, step=each.step, requests=took
                 )
             for registration in sorted({each.run.registration for each in batch.entries}):

@@ -25,10 +25,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.problems import Unusable
-from bot.storage import change_log, history, messages, migrating, sqlite_connection, wal_cleanup
+from bot.storage import history, messages, migrating, sqlite
 from bot.storage.migrating import Age
+from bot.storage.sqlite import WalCleanup
 from bot.storage.vault import Vault
-from bot.storage.wal_cleanup import WalCleanup
 from bot.worker.loops import FREE_SPACE, is_disk_full
 
 log = structlog.get_logger()
@@ -84,12 +84,12 @@ class Database:
         """Commit everything done inside, or nothing."""
         async with self._entered():
             async with self._turn, self._writer.begin() as tx:
-                change_log.take(tx)  # of a transaction that was rolled back
+                history.take_changes(tx)  # of a transaction that was rolled back
                 noted = tx.info  # of the connection, which outlives the transaction
                 yield tx
-                told = change_log.take(tx)
-            self.committed(leaves=noted.pop(wal_cleanup.LEFT, False))
-        change_log.write_to_log(told)
+                told = history.take_changes(tx)
+            self.committed(leaves=noted.pop(sqlite.LEFT, False))
+        history.write_to_log(told)
 
     def committed(self, *, leaves: bool) -> None:
         """Remove deleted sealed data from SQLite's log, too, in the background."""
@@ -280,7 +280,7 @@ def _engines(url: str, vault: Vault, channel: str) -> tuple[AsyncEngine, AsyncEn
         return engine, engine.execution_options(**looking)
     # Every transaction ends by itself; another rollback at each return only costs time.
     options["pool_reset_on_return"] = None
-    options["connect_args"] = {"async_creator_fn": sqlite_connection.connect}
+    options["connect_args"] = {"async_creator_fn": sqlite.connect}
     writer = create_async_engine(url, pool_size=1, max_overflow=0, **options)
     # Readers above that wait: a connection made for a moment costs more than many queries. No
     # transaction opens another, so the pool cannot be exhausted by those who wait for it.

@@ -1,4 +1,5 @@
-"""History: events with their actor and time, each entry chained to the one before by its hash.
+"""History: events with their actor and time, each entry chained to the one before by its hash; and
+the changes of a transaction as log lines, written once it is committed.
 
 Each entry is signed, and so is the head: the newest entry's number and hash, in the registration's
 row. Without VAULT_KEYS, access to the database is not enough to change, add or cut off an entry
@@ -13,14 +14,19 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.events import Event, RequestEvent
 from bot.domain.people import Person
-from bot.storage import change_log, rows
+from bot.storage import rows
 from bot.storage.rows import THIS, from_row, insert, is_person, update
 from bot.storage.tables import history, registrations
 from bot.storage.vault import Vault
+from graph.http import latest_request
+
+log = structlog.get_logger()
+
 
 VAULT = "vault"
 """The execution option under which each connection carries the vault: all writers of history have a
@@ -137,7 +143,7 @@ async def write(
     if event not in LOGGED_ELSEWHERE:
         who = {} if by is BOT else {"by": by.user_id}
         ids = {name: details[name] for name in IDS if name in details}
-        change_log.record(tx, LOGGED_AS.get(event, event), registration, **who, **ids)
+        record_change(tx, LOGGED_AS.get(event, event), registration, **who, **ids)
 
 
 _LAST = sa.select(sa.func.max(history.c.seq)).where(history.c.registration == THIS)
@@ -267,3 +273,26 @@ def _of(registration: str) -> sa.Select[Any]:
 
 def entry_of(row: Mapping[Any, Any]) -> Entry:
     return from_row(Entry, row)
+
+
+Change = tuple[str, Mapping[str, Any]]
+NOTED = "facts"
+"""Where they are kept on the connection, which outlives its transactions."""
+
+
+def record_change(tx: AsyncConnection, what: str, registration: str, **ids: Any) -> None:
+    """Have this logged if the transaction is committed. Take ids only, never text of users."""
+    if "requests" not in ids and (request := latest_request()) is not None:
+        ids["requests"] = [request]
+    tx.info.setdefault(NOTED, []).append((what, {"registration": registration, **ids}))
+
+
+def take_changes(tx: AsyncConnection) -> Sequence[Change]:
+    """Return the changes noted on this connection, and forget them."""
+    noted: list[Change] = tx.info.pop(NOTED, [])
+    return noted
+
+
+def write_to_log(facts: Sequence[Change]) -> None:
+    for what, ids in facts:
+        log.info(what, **ids)

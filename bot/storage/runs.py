@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import RunOutcome
 from bot.domain.runs import RunKind, StepState
-from bot.storage import change_log as told
+from bot.storage.history import record_change
 from bot.storage.rows import (
     THIS,
     Row,
@@ -126,7 +126,7 @@ async def set_carrier(
     run = await get(tx, id)
     if run is not None and is_news and starts:
         ids = {"run": id, "kind": run.kind, "failed_attempts": run.attempts}
-        told.record(tx, "started", run.registration, **ids)
+        record_change(tx, "started", run.registration, **ids)
     return run
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.registration import RunOutcome
 from bot.domain.runs import RunKind
 from bot.domain.secrets import RemovalReason, Secret, SecretState
-from bot.storage import wal_cleanup
+from bot.storage import sqlite
 from bot.storage.messages import mask_failed
 from bot.storage.rows import THIS, count, from_row, insert, update
 from bot.storage.tables import installation, registrations, runs, secrets
@@ -262,7 +262,7 @@ async def change(
 async def _replace(tx: AsyncConnection, which: sa.ColumnElement[bool], **columns: Any) -> int:
     """Update a secret. Sealed bytes that this replaces leave SQLite's log, too."""
     if set(Purpose) & set(columns):
-        wal_cleanup.request_cleanup(tx)
+        sqlite.request_cleanup(tx)
     return await update(tx, secrets, which, **columns)
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.lifetimes import SIGN_IN_KEPT, SIGN_IN_TTL
 from bot.domain.people import Person
-from bot.storage import wal_cleanup
+from bot.storage import sqlite
 from bot.storage.rows import from_row, insert, update
 from bot.storage.tables import installation, sign_ins
 from bot.storage.vault import Vault
@@ -60,7 +60,7 @@ async def add(
 
 async def forget_expired(tx: AsyncConnection, now: datetime) -> None:
     """Delete the flows of sign-ins that have expired, and sign-ins that did long ago."""
-    wal_cleanup.request_cleanup(tx)
+    sqlite.request_cleanup(tx)
     await tx.execute(sa.delete(sign_ins).where(sign_ins.c.expires_at < now - SIGN_IN_KEPT))
     has_flow = sign_ins.c.flow.is_not(None)
     await update(tx, sign_ins, sign_ins.c.expires_at <= now, has_flow, flow=None)
@@ -92,13 +92,13 @@ async def bind(
         "state": digest(state),
         "flow": vault.seal(attempt.owner, json.dumps(flow)),
     }
-    wal_cleanup.request_cleanup(tx)  # of a flow that was begun before, in the same browser
+    sqlite.request_cleanup(tx)  # of a flow that was begun before, in the same browser
     return await update(tx, sign_ins, *_unused(attempt), is_free, **values) == 1
 
 
 async def take(tx: AsyncConnection, attempt: SignInAttempt, *, now: datetime) -> bool:
     """Mark it used, and forget its flow. False if it was used before, or begun anew."""
-    wal_cleanup.request_cleanup(tx)
+    sqlite.request_cleanup(tx)
     is_this = sign_ins.c.flow == attempt.flow
     return await update(tx, sign_ins, *_unused(attempt), is_this, used_at=now, flow=None) == 1
 

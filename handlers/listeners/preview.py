@@ -20,7 +20,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.catalogue import Profile
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Form
-from bot.planning.preview import Preview
+from bot.planning.plans import Preview
 from bot.worker.loops import run_guarded
 from graph.clock import Clock
 from graph.errors import GraphError

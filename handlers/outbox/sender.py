@@ -1,7 +1,7 @@
 """Show one message, and do what Slack's answer means for it and for the others.
 
 A message is drawn as storage is when that begins, and posted, or its post is redrawn; a secret
-is masked.
+is masked. The result of a restore is the one message without a registration.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from datetime import timedelta
 import structlog
 from cachetools import LRUCache
 from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.domain.catalogue import drawable
@@ -20,6 +21,7 @@ from bot.domain.forms import values_of
 from bot.domain.people import Refusal
 from bot.domain.registration import Registration
 from bot.registrar import Registrar
+from bot.restore.reconciliation import Report
 from bot.services import Services
 from bot.storage import registrations, secrets
 from bot.storage.message_queue import CLAIM
@@ -29,6 +31,7 @@ from bot.storage.vault import SealBroken
 from handlers.outbox.outcomes import OUR_TRIES, Outcomes, metadata_of, named, posted_before
 from handlers.outbox.rendering import Renderer
 from handlers.slack.api_errors import (
+    ADVICE,
     DELETED,
     NO_ANSWER,
     SHARED,
@@ -38,9 +41,10 @@ from handlers.slack.api_errors import (
     meaning_of,
     retry_after,
 )
-from handlers.slack.approval_channel import RECENTLY, ChannelShared
+from handlers.slack.approval_channel import RECENTLY, ApprovalChannel, ChannelShared
 from handlers.slack.rate_limits import Call
 from handlers.slack.services import Slack
+from handlers.views.notices import HEADLINE, restore_summary
 from handlers.views.ui import Blocks
 from handlers.views.values import masked_sheet
 
@@ -252,3 +256,27 @@ def _needs_its_reader(message: Message) -> bool:
 
 def _digest(text: str, blocks: Blocks) -> str:
     return hashlib.sha256(json.dumps([text, blocks], sort_keys=True).encode()).hexdigest()
+
+
+async def tell(client: AsyncWebClient, channel: ApprovalChannel, report: Report) -> bool:
+    """Post it in the approval channel. False if Slack may take it later."""
+    try:
+        await channel.check()
+        await client.chat_postMessage(
+            channel=channel.id,
+            text=f"{HEADLINE}.",
+            blocks=restore_summary(report),
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+    except ChannelShared:
+        log.error("approvers could not be told of the restore", code=SHARED, advice=ADVICE[SHARED])
+    except NO_ANSWER as error:
+        log.warning("approvers are told later", type=type(error).__name__)
+        return False
+    except SlackApiError as error:
+        if meaning_of(error) is ErrorScope.TOO_OFTEN:
+            return False
+        # The log has said everything; a channel that is closed must not keep the bot from working.
+        log.error("approvers could not be told of the restore", code=code_of(error))
+    return True

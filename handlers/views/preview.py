@@ -7,8 +7,7 @@ from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
 from bot.domain.registration import Form
-from bot.planning.plans import plan_paragraphs
-from bot.planning.preview import Preview
+from bot.planning.plans import Preview, plan_paragraphs
 from handlers.views import ui
 from handlers.views.form import filled_value
 from handlers.views.ids import OPEN_FORM

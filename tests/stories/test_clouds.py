@@ -9,7 +9,7 @@ import pytest
 
 from bot.checks import CannotStart
 from bot.domain.catalogue import Catalogue, read_catalogue
-from bot.planning.preview import preview
+from bot.planning.plans import preview
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.playground.tenant.cloud_names import CLOUD_NAMES

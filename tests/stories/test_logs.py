@@ -17,7 +17,7 @@ from cryptography.fernet import Fernet
 from bot import logs
 from bot.playground.stage import Stage
 from bot.server.http_server import _Bugs
-from bot.storage import change_log
+from bot.storage import history
 from bot.storage.database import opened
 from bot.storage.vault import Vault
 from bot.worker.loops import report_bug, run_guarded
@@ -84,10 +84,10 @@ async def test_what_is_rolled_back_is_not_told(tmp_path: Path, written: io.Strin
     async with opened(url, Vault([Fernet.generate_key().decode()])) as database:
         with contextlib.suppress(ZeroDivisionError):
             async with database.transaction() as tx:
-                change_log.record(tx, "lost", "AAD-7K3F")
+                history.record_change(tx, "lost", "AAD-7K3F")
                 raise ZeroDivisionError
         async with database.transaction() as tx:
-            change_log.record(tx, "kept", "AAD-7K3F")
+            history.record_change(tx, "kept", "AAD-7K3F")
             assert "kept" not in written.getvalue()
     assert "event=kept registration=AAD-7K3F" in written.getvalue()
     assert "lost" not in written.getvalue()

@@ -13,7 +13,7 @@ from bot.checks import CannotStart
 from bot.doctor.findings import Mark
 from bot.doctor.services import check_entra
 from bot.domain.catalogue import read_catalogue
-from bot.planning.preview import preview
+from bot.planning.plans import preview
 from bot.playground.stage import Stage
 from bot.playground.tenant import Credential, Machine
 from bot.playground.tenant.calls import Answer

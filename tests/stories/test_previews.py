@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.catalogue import Profile, read_catalogue
 from bot.domain.people import Refusal
 from bot.domain.registration import Form
-from bot.planning.preview import Preview
+from bot.planning.plans import Preview
 from bot.playground.stage import Stage
 from handlers.listeners.preview import AT_ONCE, MOST_AN_HOUR, Look, PreviewMaker
 from handlers.views.form import filled_value, read_filled_value

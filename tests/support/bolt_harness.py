@@ -21,12 +21,12 @@ from bot.checks import slack_client
 from bot.domain.catalogue import Profile, read_catalogue
 from bot.domain.people import Person
 from bot.domain.registration import Form
-from bot.planning.preview import Preview
+from bot.planning.plans import Preview
 from bot.playground import workspace as workspaces
 from bot.playground.clock import MovableClock
 from bot.playground.stage import install
 from bot.playground.workspace import Workspace
-from bot.server.slack_transport import bolt_app
+from bot.server.http_server import bolt_app
 from bot.storage.database import Database
 from bot.storage.tables import metadata
 from handlers.listeners.interaction import ListenerServices

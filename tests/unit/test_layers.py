@@ -46,8 +46,8 @@ TOOLS = {
     "msal": ("graph.signin", "graph.managed_identity"),
     "httpx": ("graph",),
     # The start tries the tokens before there is anybody who could listen.
-    "slack_sdk": ("handlers", "bot.checks", "bot.server.slack_transport"),
-    "slack_bolt": ("handlers", "bot.server.slack_transport"),
+    "slack_sdk": ("handlers", "bot.checks", "bot.server.http_server"),
+    "slack_bolt": ("handlers", "bot.server.http_server"),
     "trustme": ("bot.playground",),
     "typer": ("bot.__main__", "bot.cli"),
 }

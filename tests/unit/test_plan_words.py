@@ -7,8 +7,7 @@ import pytest
 
 from bot.domain.catalogue import read_catalogue
 from bot.domain.registration import Form
-from bot.planning.plans import ALMIGHTY, Pen, plan_paragraphs
-from bot.planning.preview import PLAIN_PEN
+from bot.planning.plans import ALMIGHTY, PLAIN_PEN, Pen, plan_paragraphs
 from graph.permissions import Kind, lookup
 from graph.plan import LimitedBy, Plan
 from graph.rights import ConsentMode

@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from bot.storage.database import OLDEST_SQLITE, too_old
-from bot.storage.sqlite_connection import Connection, Cursor
+from bot.storage.sqlite import Connection, Cursor
 from bot.worker.engine import _config
 
 

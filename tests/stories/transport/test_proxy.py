@@ -9,7 +9,7 @@ import pytest
 
 from bot.checks import CannotStart, check_sign_in, check_slack, slack_client, slack_session
 from bot.domain.catalogue import read_catalogue
-from bot.planning.preview import preview
+from bot.planning.plans import preview
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.settings.settings import Settings, SettingsError, read_access

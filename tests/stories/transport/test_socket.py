@@ -13,7 +13,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.workspace import Workspace
-from bot.server.slack_transport import SlackRoutes
+from bot.server.http_server import SlackRoutes
 from handlers.transport import CannotListen, InFlight
 from handlers.transport.socket_mode import CLOSE_SECONDS, SocketApp, SocketMode
 from tests.support.registrar_env import SETTINGS

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from graph.consent_limits import HeldRole, role_differences
-from graph.consent_policy import ACTION, APPLICATION_UPDATE, ROLE_NAME
+from graph.consent_policy import ACTION, APPLICATION_UPDATE, ROLE_NAME, HeldRole, role_differences
 
 OURS = HeldRole(name=ROLE_NAME, actions=frozenset({ACTION}), is_enabled=True, scope="/")
 
