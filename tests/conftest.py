@@ -32,7 +32,7 @@ from tests.support.postgres import (
     postgres_template,
     postgres_url,
 )
-from tests.support.registrar_env import opened
+from tests.support.registrar_env import database, env, opened
 from tests.support.running_bot import LOOK_EVERY, Bot
 from tests.support.statements import share_compiled_statements
 from tests.support.story import Story
@@ -40,7 +40,9 @@ from tests.support.story import Story
 # Fixtures for every folder below.
 __all__ = [
     "careful",
+    "database",
     "database_url",
+    "env",
     "postgres_database",
     "postgres_server",
     "postgres_template",

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -22,16 +21,10 @@ from bot.worker.scheduler import MOST, SUSPECT, TURN
 from graph.errors import NotThereYet
 from graph.retry import retry
 from tests.support.graph_fakes import EPOCH
-from tests.support.registrar_env import IdleEngine, RegistrarEnv, opened, registrar_env
+from tests.support.registrar_env import IdleEngine, RegistrarEnv
 
 Record = dict[str, tuple[str, Outcome]]
 """What the engines of all processes know: who has started a run, and what came of it."""
-
-
-@pytest.fixture
-async def env(database_url: str, clock: MovableClock) -> AsyncIterator[RegistrarEnv]:
-    async with opened(database_url) as database:
-        yield registrar_env(database, clock)
 
 
 @pytest.fixture

@@ -1,38 +1,31 @@
 """A handover and somebody else's act at the same moment: no secret for two, no vote of an owner."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
 
 import pytest
 
-from bot.approval import Policy
 from bot.domain.people import Refusal
 from bot.domain.registration import Status
 from bot.playground.clock import MovableClock
 from bot.storage import installation
-from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM
-from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
+from bot.storage.database import Database
+from tests.support.factories import ADA, BEN, EVERYBODY, GRACE, ROSA, ids
+from tests.support.registrar_env import RegistrarEnv, registrar_env
 
 ROUNDS = 6
 URL = "https://hooks.slack.com/actions/x"
 
 
 @pytest.fixture
-async def env(database_url: str, clock: MovableClock) -> AsyncIterator[RegistrarEnv]:
+async def env(database: Database, clock: MovableClock) -> RegistrarEnv:
     """A registrar where everybody may ask, and two of Ada, Ben and Grace decide."""
-    policy = Policy(
-        team_id=TEAM,
-        requesters=frozenset({"*"}),
-        approvers=frozenset({ADA.user_id, BEN.user_id, GRACE.user_id}),
-        approvals_needed=2,
-        open_limit=1000,
-        daily_limit=1000,
-        person_daily_limit=1000,
+    async with database.transaction() as tx:
+        await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
+    deciders = ids(ADA, BEN, GRACE)
+    return registrar_env(
+        database, clock, requesters=EVERYBODY, approvers=deciders, approvals_needed=2
     )
-    async with opened(database_url) as database:
-        async with database.transaction() as tx:
-            await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
-        yield registrar_env(database, clock, policy=policy)
 
 
 async def _all(*acts: Awaitable[object]) -> list[bool]:

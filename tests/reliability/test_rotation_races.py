@@ -29,26 +29,13 @@ from tests.support.secret_lives import SecretLife, life_of
 ROUNDS = 6
 
 
-async def _in_use(registrar_env: RegistrarEnv) -> str:
-    """Return the id of a registration whose secret was seen."""
-    id = await registrar_env.ready()
-    await _seen(registrar_env, id)
-    return id
-
-
 async def _approved_by_both(registrar_env: RegistrarEnv) -> str:
     """Return the same where two approvals are needed."""
     id = await registrar_env.pending()
     for approver in (ADA, GRACE):
         await registrar_env.registrar.approval.approve(id, by=approver)
-    await _seen(registrar_env, await registrar_env.make_ready(id))
+    await registrar_env.see(await registrar_env.make_ready(id))
     return id
-
-
-async def _seen(registrar_env: RegistrarEnv, id: str) -> None:
-    look = await registrar_env.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
-    await registrar_env.registrar.secrets.shown(id, look.secret, by=ROSA)
-    await registrar_env.registrar.secrets.masked(id, look.secret)
 
 
 async def _asked(registrar_env: RegistrarEnv, id: str) -> str:
@@ -70,13 +57,13 @@ async def _rotated(registrar_env: RegistrarEnv, id: str) -> None:
 
 async def _followed(registrar_env: RegistrarEnv) -> tuple[str, str]:
     """Return the ids of a registration and of its old secret; the one that follows was seen."""
-    id = await _in_use(registrar_env)
+    id = await registrar_env.in_use()
     old = (await registrar_env.found(id)).secret
     assert old is not None
     rotation = await _asked(registrar_env, id)
     await registrar_env.registrar.approval.approve(id, rotation, by=ADA)
     await _rotated(registrar_env, id)
-    await _seen(registrar_env, id)
+    await registrar_env.see(id)
     return id, old.id
 
 
@@ -98,7 +85,7 @@ async def _renewed(registrar_env: RegistrarEnv, id: str) -> None:
 async def test_two_confirmations_at_once_start_one_run(registrar_envs: RegistrarEnvs) -> None:
     one, other = registrar_envs
     for _ in range(ROUNDS):
-        id = await _in_use(one)
+        id = await one.in_use()
         rotation = await _asked(one, id)
         refused = await all_at_once(
             one.registrar.approval.approve(id, rotation, by=ADA),
@@ -135,7 +122,7 @@ async def test_of_confirming_and_ending_it_otherwise_one_wins(
         RequestState.CANCELLED: partial(other.registrar.approval.cancel, by=ROSA),
     }
     for _ in range(ROUNDS):
-        id = await _in_use(one)
+        id = await one.in_use()
         rotation = await _asked(one, id)
         confirmed, ended = await all_at_once(
             one.registrar.approval.approve(id, rotation, by=ADA), ends[otherwise](id, rotation)
@@ -153,7 +140,7 @@ async def test_of_the_end_of_its_time_and_a_confirmation_one_wins(
 ) -> None:
     one, other = registrar_envs
     for _ in range(ROUNDS):
-        id = await _in_use(one)
+        id = await one.in_use()
         rotation = await _asked(one, id)
         async with one.database.transaction() as tx:
             await timers.bring_forward(tx, id, TimerKind.EXPIRE, one.clock.now())
@@ -168,7 +155,7 @@ async def test_of_the_end_of_its_time_and_a_confirmation_one_wins(
 async def test_asked_twice_at_once_it_is_asked_once(registrar_envs: RegistrarEnvs) -> None:
     one, other = registrar_envs
     for _ in range(ROUNDS):
-        id = await _in_use(one)
+        id = await one.in_use()
         refused = await all_at_once(
             *(each.registrar.requests.rotation(id, by=ROSA) for each in (one, other) * 2)
         )
@@ -199,7 +186,7 @@ async def test_a_vote_counts_for_the_rotation_it_was_given_to(careful: Registrar
 
 async def test_a_rotation_waits_for_those_who_can_decide(registrar_envs: RegistrarEnvs) -> None:
     one, _ = registrar_envs
-    id = await _in_use(one)
+    id = await one.in_use()
     await one.registrar.requests.rotation(id, by=ADA)
     assert await _waiting(one, GRACE) == [id]
     assert await _waiting(one, ADA) == []
@@ -228,7 +215,7 @@ async def test_the_old_secret_goes_once_and_only_when_the_new_one_was_seen(
     registrar_envs: RegistrarEnvs,
 ) -> None:
     one, other = registrar_envs
-    id = await _in_use(one)
+    id = await one.in_use()
     old = (await one.found(id)).secret
     assert old is not None
     await one.registrar.approval.approve(id, await _asked(one, id), by=ADA)
@@ -236,7 +223,7 @@ async def test_the_old_secret_goes_once_and_only_when_the_new_one_was_seen(
     found = await one.found(id)
     assert found.previous_secret is not None
     assert (found.previous_secret.id, found.previous_secret.remove_at) == (old.id, None)
-    await _seen(one, id)
+    await one.see(id)
     previous = (await one.found(id)).previous_secret
     assert previous is not None
     assert previous.remove_at is not None

@@ -1,25 +1,15 @@
 """Checks as runs: who is owed one, when the next one comes, and what becomes of one that broke."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-
-import pytest
 
 from bot.domain.lifetimes import CHECK_RETRY
 from bot.domain.registration import Check, Status
 from bot.domain.runs import RunKind
-from bot.playground.clock import MovableClock
 from bot.storage import history, message_queue, registrations, timers
 from bot.storage.messages import MessageKind
 from bot.storage.timers import Timer, TimerKind
 from tests.support.factories import ADA
-from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
-
-
-@pytest.fixture
-async def env(database_url: str, clock: MovableClock) -> AsyncIterator[RegistrarEnv]:
-    async with opened(database_url) as database:
-        yield registrar_env(database, clock)
+from tests.support.registrar_env import RegistrarEnv
 
 
 async def owed(env: RegistrarEnv, id: str) -> list[Timer]:

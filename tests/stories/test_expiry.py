@@ -1,6 +1,5 @@
 """A secret in use is about to expire, or has: who is told, when, and what they can do."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
 
@@ -9,14 +8,13 @@ import pytest
 from bot.domain.events import Subject
 from bot.domain.people import Refusal
 from bot.domain.secrets import RemovalReason, Stage
-from bot.playground.clock import MovableClock
 from bot.runs.provisioning import Provisioning
 from bot.storage import history, secrets, timers
 from bot.storage.message_queue import stale
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
 from tests.support.factories import ADA, ROSA
-from tests.support.registrar_env import RegistrarEnv, two_registrar_envs
+from tests.support.registrar_env import RegistrarEnv
 from tests.support.rotation_story import (
     announced,
     asked,
@@ -161,26 +159,6 @@ async def test_if_the_requester_has_left_the_approvers_are_told_in_their_place(
     assert told(story, "rosa") == []
 
 
-@pytest.fixture
-async def registrar_envs(
-    database_url: str, clock: MovableClock
-) -> AsyncIterator[tuple[RegistrarEnv, RegistrarEnv]]:
-    async with two_registrar_envs(database_url, clock) as both:
-        yield both
-
-
-async def _in_use(registrar_env: RegistrarEnv) -> str:
-    id = await registrar_env.ready()
-    await _seen(registrar_env, id)
-    return id
-
-
-async def _seen(registrar_env: RegistrarEnv, id: str) -> None:
-    look = await registrar_env.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
-    await registrar_env.registrar.secrets.shown(id, look.secret, by=ROSA)
-    await registrar_env.registrar.secrets.masked(id, look.secret)
-
-
 async def _rotated(registrar_env: RegistrarEnv, id: str) -> None:
     await registrar_env.registrar.requests.rotation(id, by=ROSA)
     rotation = await registrar_env.asked(id)
@@ -221,7 +199,7 @@ async def test_a_bot_that_was_down_for_a_month_reminds_once(
     registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
 ) -> None:
     one, other = registrar_envs
-    id = await _in_use(one)
+    id = await one.in_use()
     in_use = (await one.found(id)).secret_in_use
     assert in_use is not None
     one.clock.move(timedelta(days=364, hours=12))
@@ -244,7 +222,7 @@ async def test_a_new_secret_takes_the_reminders_over_when_it_was_seen(
     registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
 ) -> None:
     one, _ = registrar_envs
-    id = await _in_use(one)
+    id = await one.in_use()
     [before] = await _planned(one, id)
     one.clock.move(timedelta(days=331))
     await _rotated(one, id)
@@ -252,7 +230,7 @@ async def test_a_new_secret_takes_the_reminders_over_when_it_was_seen(
     one.clock.move(timedelta(days=6))  # past the day on which it would have been told
     await one.scheduler().look()
     assert await _owed(one) == []  # the new one waits unseen
-    await _seen(one, id)
+    await one.see(id)
     found = await one.found(id)
     assert found.secret is not None
     assert found.secret_in_use == found.secret
@@ -263,7 +241,7 @@ async def test_a_new_secret_that_nobody_came_for_gives_the_reminders_back(
     registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
 ) -> None:
     one, _ = registrar_envs
-    id = await _in_use(one)
+    id = await one.in_use()
     old = (await one.found(id)).secret
     assert old is not None
     one.clock.move(timedelta(days=331))
@@ -277,12 +255,12 @@ async def test_if_all_that_followed_is_lost_the_first_secret_is_in_use_again(
 ) -> None:
     """It ends long before those that followed it would have."""
     one, _ = registrar_envs
-    id = await _in_use(one)
+    id = await one.in_use()
     first = (await one.found(id)).secret
     assert first is not None
     one.clock.move(timedelta(days=300))
     await _rotated(one, id)
-    await _seen(one, id)
+    await one.see(id)
     lost = (await one.found(id)).secret
     assert lost is not None
     await one.registrar.secrets.replace(id, by=ROSA)
@@ -301,7 +279,7 @@ async def test_what_nobody_was_told_before_an_upgrade_is_told_at_once_and_once(
     registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
 ) -> None:
     one, _ = registrar_envs
-    id = await _in_use(one)
+    id = await one.in_use()
     used = (await one.found(id)).secret
     assert used is not None
     one.clock.move(timedelta(days=360))
@@ -320,7 +298,7 @@ async def test_what_is_revoked_is_reminded_of_no_more(
     registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
 ) -> None:
     one, _ = registrar_envs
-    id = await _in_use(one)
+    id = await one.in_use()
     await one.registrar.revocation.revoke(id, by=ROSA)
     assert await _planned(one, id) == []
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from bot.approval import Policy
 from bot.domain.approval_requests import RequestKind
 from bot.domain.events import Event
 from bot.domain.lifetimes import CHECK_PAUSE
@@ -15,8 +14,9 @@ from bot.domain.people import Refusal
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.storage import history, installation
-from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM, form
-from tests.support.registrar_env import RegistrarEnv, opened, registrar_env, two_registrar_envs
+from bot.storage.database import Database
+from tests.support.factories import ADA, BEN, EVERYBODY, GRACE, ROSA, form
+from tests.support.registrar_env import RegistrarEnv, registrar_env, team_policy, two_registrar_envs
 from tests.support.running_bot import Bot
 from tests.support.story import Story
 
@@ -82,30 +82,22 @@ async def test_the_team_begins_so_many_in_24_hours(
 
 
 async def test_one_person_leaves_some_of_a_day_to_the_others(
-    database_url: str, clock: MovableClock
+    database: Database, clock: MovableClock
 ) -> None:
     """What somebody else takes over counts for whoever began it."""
-    policy = Policy(
-        team_id=TEAM,
-        requesters=frozenset({"*"}),
-        approvers=frozenset({ADA.user_id, GRACE.user_id}),
-        approvals_needed=1,
-        daily_limit=4,
-        person_daily_limit=2,
-    )
-    async with opened(database_url) as database:
-        async with database.transaction() as tx:
-            await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
-        env = registrar_env(database, clock, policy=policy)
-        for _ in range(2):
-            id = await env.pending()
-            await env.registrar.requests.handover(id, to=BEN, by=ROSA)
-            await env.confirm_handover(id, to=BEN, by=ADA)
-        with pytest.raises(Refusal, match="You have begun 2 registrations in 24 hours"):
-            await env.submitted()
-        await env.submitted(by=BEN)
-        clock.move(timedelta(hours=24, seconds=1))
+    async with database.transaction() as tx:
+        await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
+    policy = team_policy(requesters=EVERYBODY, daily_limit=4, person_daily_limit=2)
+    env = registrar_env(database, clock, policy=policy)
+    for _ in range(2):
+        id = await env.pending()
+        await env.registrar.requests.handover(id, to=BEN, by=ROSA)
+        await env.confirm_handover(id, to=BEN, by=ADA)
+    with pytest.raises(Refusal, match="You have begun 2 registrations in 24 hours"):
         await env.submitted()
+    await env.submitted(by=BEN)
+    clock.move(timedelta(hours=24, seconds=1))
+    await env.submitted()
 
 
 async def test_the_share_of_one_person_is_kept_by_two_replicas(
@@ -149,15 +141,8 @@ URL = "https://hooks.slack.com/actions/x"
 
 
 @pytest.fixture
-async def env(database_url: str, clock: MovableClock) -> AsyncIterator[RegistrarEnv]:
-    policy = Policy(
-        team_id=TEAM,
-        requesters=frozenset({"*"}),
-        approvers=frozenset({ADA.user_id, GRACE.user_id}),
-        approvals_needed=2,
-    )
-    async with opened(database_url) as database:
-        yield registrar_env(database, clock, policy=policy)
+def env(database: Database, clock: MovableClock) -> RegistrarEnv:
+    return registrar_env(database, clock, requesters=EVERYBODY, approvals_needed=2)
 
 
 async def what(env: RegistrarEnv, id: str) -> list[str]:
@@ -166,10 +151,9 @@ async def what(env: RegistrarEnv, id: str) -> list[str]:
 
 
 @pytest.fixture
-async def ready(database_url: str, clock: MovableClock) -> AsyncIterator[tuple[RegistrarEnv, str]]:
-    async with opened(database_url) as database:
-        env = registrar_env(database, clock)
-        yield env, await env.ready()
+async def ready(database: Database, clock: MovableClock) -> tuple[RegistrarEnv, str]:
+    env = registrar_env(database, clock)
+    return env, await env.ready()
 
 
 async def test_hiding_is_told_once_and_only_if_something_is_open(
@@ -178,8 +162,7 @@ async def test_hiding_is_told_once_and_only_if_something_is_open(
     env, id = ready
     await env.registrar.secrets.mask(id, by=ROSA)
     assert "hidden by hand" not in await what(env, id)
-    look = await env.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
-    await env.registrar.secrets.shown(id, look.secret, by=ROSA)
+    await env.open(id)
     for _ in range(5):
         await env.registrar.secrets.mask(id, by=ROSA)
     assert (await what(env, id)).count("hidden by hand") == 1
@@ -225,9 +208,7 @@ async def test_a_rotation_is_asked_for_five_times_a_day(
     ready: tuple[RegistrarEnv, str], clock: MovableClock
 ) -> None:
     env, id = ready
-    look = await env.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
-    await env.registrar.secrets.shown(id, look.secret, by=ROSA)
-    await env.registrar.secrets.masked(id, look.secret)
+    await env.see(id)
     for _ in range(5):
         await env.registrar.requests.rotation(id, by=ROSA)
         asked = await env.asked(id)

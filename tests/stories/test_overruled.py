@@ -20,7 +20,7 @@ from bot.storage.timers import TimerKind
 from tests.support import rotation_story
 from tests.support.command_story import said
 from tests.support.drift_story import settled
-from tests.support.factories import ADA, ROSA
+from tests.support.factories import ADA
 from tests.support.registrar_env import two_registrar_envs
 from tests.support.removal_story import nothing_is_left, press
 from tests.support.running_bot import Bot
@@ -121,10 +121,7 @@ async def test_a_run_that_ends_at_the_same_moment_hands_nothing_over(
     async with two_registrar_envs(database_url, clock) as (one, other):
         for _ in range(ROUNDS):
             id = await one.ready()
-            look = await one.registrar.secrets.reveal(
-                id, by=ROSA, answer_to="https://hooks.slack.com/x"
-            )
-            await one.registrar.secrets.shown(id, look.secret, by=ROSA)
+            await one.open(id)
             run = await one.owe(id, RunKind.REPLACE_SECRET)
             made = await one.seal(id, run)
             await asyncio.gather(

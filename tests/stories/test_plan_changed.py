@@ -61,17 +61,12 @@ async def intruder(stage: Stage, bot: Bot) -> AsyncIterator[Intruder]:
         yield Intruder(app, Story(stage))
 
 
-async def test_a_plan_that_was_changed_after_the_approval_does_not_run(intruder: Intruder) -> None:
-    id = await intruder.story.ask()
-    await intruder.once_approved(f"plan = {OTHER_NAME}")
-    await intruder.refused(id, "The stored plan is not the one approved.")
-
-
-async def test_a_digest_that_was_changed_after_the_approval_does_not_run(
-    intruder: Intruder,
+@pytest.mark.parametrize("change", [f"plan = {OTHER_NAME}", f"digest = '{'0' * 64}'"])
+async def test_what_was_changed_after_the_approval_does_not_run(
+    intruder: Intruder, change: str
 ) -> None:
     id = await intruder.story.ask()
-    await intruder.once_approved(f"digest = '{'0' * 64}'")
+    await intruder.once_approved(change)
     await intruder.refused(id, "The stored plan is not the one approved.")
 
 

@@ -11,7 +11,8 @@ from bot.domain.registration import Status
 from bot.domain.runs import RunKind
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
-from tests.support.registrar_env import opened, registrar_env
+from bot.storage.database import Database
+from tests.support.registrar_env import registrar_env
 from tests.support.running_bot import Bot
 from tests.support.secret_lives import SecretLife
 from tests.support.story import Story
@@ -83,55 +84,49 @@ async def test_a_secret_on_a_screen_is_masked_without_the_profile(stage: Stage, 
         assert "8Q~" not in story.whispers("rosa")
 
 
-async def test_a_run_of_it_fails_with_a_sentence(database_url: str, clock: MovableClock) -> None:
-    async with opened(database_url) as database:
-        whole = registrar_env(database, clock)
-        lacking = registrar_env(database, clock, catalogue=LEFT)
-        planning, approved = await whole.submitted(), await whole.approved()
-        for id, kind in ((planning, RunKind.PLAN), (approved, RunKind.REGISTER)):
-            run = await whole.run_of(id)
-            await lacking.runs().jobs()[kind](run.id)
-            found = await whole.found(id)
-            assert found.status is Status.FAILED
-            assert found.failure is not None
-            assert found.failure.sentence == (
-                "The connector mimecast is no longer in this bot's catalogue."
-            )
-            with pytest.raises(Refusal, match="Ask this bot's administrators to put it back"):
-                await lacking.registrar.recovery.retry(id, by=whole.requester)
-            await whole.registrar.recovery.retry(id, by=whole.requester)
+async def test_a_run_of_it_fails_with_a_sentence(database: Database, clock: MovableClock) -> None:
+    whole = registrar_env(database, clock)
+    lacking = registrar_env(database, clock, catalogue=LEFT)
+    planning, approved = await whole.submitted(), await whole.approved()
+    for id, kind in ((planning, RunKind.PLAN), (approved, RunKind.REGISTER)):
+        run = await whole.run_of(id)
+        await lacking.runs().jobs()[kind](run.id)
+        found = await whole.found(id)
+        assert found.status is Status.FAILED
+        assert found.failure is not None
+        assert found.failure.sentence == (
+            "The connector mimecast is no longer in this bot's catalogue."
+        )
+        with pytest.raises(Refusal, match="Ask this bot's administrators to put it back"):
+            await lacking.registrar.recovery.retry(id, by=whole.requester)
+        await whole.registrar.recovery.retry(id, by=whole.requester)
 
 
 async def test_nobody_confirms_alone_what_may_have_taken_several(
-    database_url: str, clock: MovableClock
+    database: Database, clock: MovableClock
 ) -> None:
-    async with opened(database_url) as database:
-        whole = registrar_env(database, clock)
-        id = await whole.ready()
-        policy = replace(whole.registrar.policy, requesters=frozenset({"*"}))
-        lacking = registrar_env(database, clock, catalogue=LEFT, policy=policy)
-        heir = replace(whole.requester, user_id="U0HEIR")
-        await lacking.registrar.requests.handover(id, to=heir, by=whole.approver)
-        with pytest.raises(Refusal, match="takes more than one approver"):
-            await lacking.confirm_handover(id, to=heir, by=whole.approver)
-        assert await whole.secret_life(id) is SecretLife.SEALED
+    whole = registrar_env(database, clock)
+    id = await whole.ready()
+    policy = replace(whole.registrar.policy, requesters=frozenset({"*"}))
+    lacking = registrar_env(database, clock, catalogue=LEFT, policy=policy)
+    heir = replace(whole.requester, user_id="U0HEIR")
+    await lacking.registrar.requests.handover(id, to=heir, by=whole.approver)
+    with pytest.raises(Refusal, match="takes more than one approver"):
+        await lacking.confirm_handover(id, to=heir, by=whole.approver)
+    assert await whole.secret_life(id) is SecretLife.SEALED
 
 
 async def test_nobody_rotates_what_takes_nobody_knows_how_many(
-    database_url: str, clock: MovableClock
+    database: Database, clock: MovableClock
 ) -> None:
-    async with opened(database_url) as database:
-        whole = registrar_env(database, clock)
-        lacking = registrar_env(database, clock, catalogue=LEFT)
-        id = await whole.ready()
-        look = await whole.registrar.secrets.reveal(
-            id, by=whole.requester, answer_to="https://x.example"
-        )
-        await whole.registrar.secrets.shown(id, look.secret, by=whole.requester)
-        with pytest.raises(Refusal, match="Ask this bot's administrators to put it back"):
-            await lacking.registrar.requests.rotation(id, by=whole.requester)
-        await whole.registrar.requests.rotation(id, by=whole.requester)
-        asked = await whole.asked(id)
-        with pytest.raises(Refusal, match="Ask this bot's administrators to put it back"):
-            await lacking.registrar.approval.approve(id, asked.id, by=whole.approver)
-        await lacking.registrar.approval.deny(id, asked.id, by=whole.approver, reason="Not now")
+    whole = registrar_env(database, clock)
+    lacking = registrar_env(database, clock, catalogue=LEFT)
+    id = await whole.ready()
+    await whole.open(id)
+    with pytest.raises(Refusal, match="Ask this bot's administrators to put it back"):
+        await lacking.registrar.requests.rotation(id, by=whole.requester)
+    await whole.registrar.requests.rotation(id, by=whole.requester)
+    asked = await whole.asked(id)
+    with pytest.raises(Refusal, match="Ask this bot's administrators to put it back"):
+        await lacking.registrar.approval.approve(id, asked.id, by=whole.approver)
+    await lacking.registrar.approval.deny(id, asked.id, by=whole.approver, reason="Not now")

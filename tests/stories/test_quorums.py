@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.approval import Policy, Verb
+from bot.approval import Verb
 from bot.domain.approval_requests import Quorum, RequestKind
 from bot.domain.catalogue import read_catalogue
 from bot.domain.lifetimes import FIRST_REMINDER
@@ -13,8 +13,9 @@ from bot.domain.people import Refusal
 from bot.domain.registration import Status
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
-from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM
-from tests.support.registrar_env import opened, registrar_env
+from bot.storage.database import Database
+from tests.support.factories import ADA, BEN, GRACE, GROUPS, ROSA, ids
+from tests.support.registrar_env import registrar_env, team_policy
 from tests.support.rotation_story import asked, decide, seen, three
 from tests.support.running_bot import Bot
 from tests.support.story import Story
@@ -69,85 +70,64 @@ async def test_members_of_a_requester_group_ask(bot: Bot, stage: Stage) -> None:
 
 
 async def test_a_profile_may_ask_for_approvers_of_distinct_groups(
-    database_url: str, clock: MovableClock
+    database: Database, clock: MovableClock
 ) -> None:
     [mimecast] = [each for each in read_catalogue().values() if each.id == "mimecast"]
     strict = replace(mimecast, approval=Quorum(needed=2, distinct_groups=True))
     first, second = (replace(it, groups=frozenset({"S0ADMINS"})) for it in (ADA, GRACE))
     third = replace(BEN, groups=frozenset({"S0SECURITY"}))
-    async with opened(database_url) as database:
-        env = registrar_env(
-            database,
-            clock,
-            catalogue={"mimecast": strict},
-            policy=Policy(
-                team_id=TEAM,
-                requesters=frozenset({ROSA.user_id}),
-                approvers=frozenset({ADA.user_id}),
-                approvals_needed=1,
-                approver_groups=frozenset({"S0ADMINS", "S0SECURITY"}),
-            ),
-        )
-        id = await env.pending()
-        for person in (first, second):
-            await env.registrar.approval.approve(id, by=person)
-            assert (await env.found(id)).status is Status.PENDING
-        await env.registrar.approval.approve(id, by=third)
-        assert (await env.found(id)).status is Status.APPROVED
+    policy = team_policy(approvers=ids(ADA), approver_groups=GROUPS)
+    env = registrar_env(database, clock, catalogue={"mimecast": strict}, policy=policy)
+    id = await env.pending()
+    for person in (first, second):
+        await env.registrar.approval.approve(id, by=person)
+        assert (await env.found(id)).status is Status.PENDING
+    await env.registrar.approval.approve(id, by=third)
+    assert (await env.found(id)).status is Status.APPROVED
 
 
 @pytest.mark.parametrize(("plan", "now"), [(2, 1), (1, 2)])
 async def test_a_rotation_takes_what_the_plan_took_or_what_one_takes_now(
-    database_url: str, clock: MovableClock, plan: int, now: int
+    database: Database, clock: MovableClock, plan: int, now: int
 ) -> None:
-    async with opened(database_url) as database:
-        before = registrar_env(database, clock, approvals_needed=plan)
-        id = await before.pending()
-        for person in (ADA, GRACE)[:plan]:
-            await before.registrar.approval.approve(id, by=person)
-        await before.make_ready(id)
-        look = await before.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
-        await before.registrar.secrets.shown(id, look.secret, by=ROSA)
-        await before.registrar.secrets.masked(id, look.secret)
+    before = registrar_env(database, clock, approvals_needed=plan)
+    id = await before.pending()
+    for person in (ADA, GRACE)[:plan]:
+        await before.registrar.approval.approve(id, by=person)
+    await before.make_ready(id)
+    await before.see(id)
 
-        after = registrar_env(database, clock, approvals_needed=now)
-        await after.registrar.requests.rotation(id, by=ROSA)
-        rotation = await after.asked(id)
-        await after.registrar.approval.approve(id, rotation.id, by=ADA)
-        assert (await after.found(id)).waiting(RequestKind.ROTATION) is not None
-        await after.registrar.approval.approve(id, rotation.id, by=GRACE)
-        assert (await after.found(id)).waiting(RequestKind.ROTATION) is None
+    after = registrar_env(database, clock, approvals_needed=now)
+    await after.registrar.requests.rotation(id, by=ROSA)
+    rotation = await after.asked(id)
+    await after.registrar.approval.approve(id, rotation.id, by=ADA)
+    assert (await after.found(id)).waiting(RequestKind.ROTATION) is not None
+    await after.registrar.approval.approve(id, rotation.id, by=GRACE)
+    assert (await after.found(id)).waiting(RequestKind.ROTATION) is None
 
 
 async def test_a_rotation_takes_distinct_groups_if_the_plan_did(
-    database_url: str, clock: MovableClock
+    database: Database, clock: MovableClock
 ) -> None:
     plain = read_catalogue()["mimecast"]
     strict = replace(plain, approval=Quorum(needed=2, distinct_groups=True))
     first, second = (replace(it, groups=frozenset({"S0ADMINS"})) for it in (ADA, GRACE))
     third = replace(BEN, groups=frozenset({"S0SECURITY"}))
-    policy = Policy(
-        team_id=TEAM,
-        requesters=frozenset({ROSA.user_id}),
-        approvers=frozenset({ADA.user_id}),
-        approvals_needed=1,
-        approver_groups=frozenset({"S0ADMINS", "S0SECURITY"}),
-    )
-    async with opened(database_url) as database:
-        before = registrar_env(database, clock, catalogue={"mimecast": strict}, policy=policy)
-        id = await before.pending()
-        for person in (first, third):
-            await before.registrar.approval.approve(id, by=person)
-        found = await before.found(id)
-        after = registrar_env(database, clock, catalogue={"mimecast": plain}, policy=policy)
-        quorum = after.registrar.quorum(found)
-        assert (quorum.needed, quorum.distinct_groups) == (2, True)
-        gone = registrar_env(database, clock, catalogue={}, policy=policy)
-        assert gone.registrar.quorum(found) == quorum
-        assert second.key not in {vote.person.key for vote in found.approvals()}
-        ungrouped = replace(policy, approver_groups=frozenset())
-        with pytest.raises(Refusal, match="This takes 2 approvers of distinct groups"):
-            ungrouped.check_reachable(Verb.ROTATE, quorum, found, ROSA)
+    policy = team_policy(approvers=ids(ADA), approver_groups=GROUPS)
+    before = registrar_env(database, clock, catalogue={"mimecast": strict}, policy=policy)
+    id = await before.pending()
+    for person in (first, third):
+        await before.registrar.approval.approve(id, by=person)
+    found = await before.found(id)
+    after = registrar_env(database, clock, catalogue={"mimecast": plain}, policy=policy)
+    quorum = after.registrar.quorum(found)
+    assert (quorum.needed, quorum.distinct_groups) == (2, True)
+    gone = registrar_env(database, clock, catalogue={}, policy=policy)
+    assert gone.registrar.quorum(found) == quorum
+    assert second.key not in {vote.person.key for vote in found.approvals()}
+    ungrouped = replace(policy, approver_groups=frozenset())
+    with pytest.raises(Refusal, match="This takes 2 approvers of distinct groups"):
+        ungrouped.check_reachable(Verb.ROTATE, quorum, found, ROSA)
 
 
 async def test_an_approval_can_be_withdrawn_until_the_quorum_is_reached(

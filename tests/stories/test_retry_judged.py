@@ -1,6 +1,6 @@
 """A retry judges its approvers again: an approval does not outlive its approver, nor a week."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -9,12 +9,10 @@ import sqlalchemy as sa
 from bot.domain.approval_requests import Vote
 from bot.domain.people import Refusal
 from bot.domain.registration import Status
-from bot.playground.clock import MovableClock
-from bot.storage.database import Database
 from bot.storage.tables import votes as given
 from tests.support.factories import ADA, GRACE, ROSA
 from tests.support.failure_story import failed
-from tests.support.registrar_env import DIGEST, RegistrarEnv, opened, registrar_env
+from tests.support.registrar_env import DIGEST, RegistrarEnv
 from tests.support.story import Story
 from tests.support.waiting import eventually
 
@@ -117,14 +115,3 @@ async def test_while_slack_does_not_say_who_approved_nothing_is_retried(env: Reg
     with pytest.raises(Refusal, match=f"whether <@{ADA.user_id}>, who has approved before"):
         await env.registrar.recovery.retry(id, by=ROSA)
     assert await env.registrar.recovery.retry(id, by=ROSA, seen=[ADA]) is Status.APPROVED
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with opened(database_url) as database:
-        yield database
-
-
-@pytest.fixture
-def env(database: Database, clock: MovableClock) -> RegistrarEnv:
-    return registrar_env(database, clock)

@@ -15,9 +15,8 @@ from bot.doctor import examine
 from bot.doctor.findings import Mark
 from bot.domain.people import Refusal
 from bot.playground.stage import Stage
-from bot.playground.tenant.calls import Answer, Call
+from bot.playground.tenant.calls import Call
 from bot.playground.tenant.consent_client import SCOPES
-from bot.playground.tenant.faults import Fault
 from bot.playground.tenant.tenant import PORTAL
 from bot.server.consent_flow import consent_flow_of
 from graph.clouds import CLOUDS
@@ -497,14 +496,7 @@ async def answered_with(
         "id_token": jwt.encode(said, "k" * 32),
         **body,
     }
-    failing = Fault(
-        method="POST",
-        path="/oauth2/v2.0/token",
-        answer=Answer(status=200, body=answer),
-        times=1,
-        when="before_effect",
-    )
-    story.tenant.faults.failures.append(failing)
+    story.tenant.faults.answer("POST", "/oauth2/v2.0/token", answer)
     return await came_back(browser, landing)
 
 

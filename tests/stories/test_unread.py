@@ -1,6 +1,5 @@
 """A secret that nobody picks up: the requester is reminded, and all are told of its removal."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -9,7 +8,6 @@ import pytest
 
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
-from bot.playground.clock import MovableClock
 from bot.runs.provisioning import Provisioning
 from bot.storage import secret_notices, timers
 from bot.storage.message_queue import stale
@@ -17,7 +15,7 @@ from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
 from handlers.views.notices import unread, unread_removed
 from tests.support.factories import ADA, ROSA, registration, secret
-from tests.support.registrar_env import RegistrarEnv, two_registrar_envs
+from tests.support.registrar_env import RegistrarEnv
 from tests.support.rotation_story import history, in_use, rotated
 from tests.support.secret_lives import SecretLife
 from tests.support.secret_story import MARK, live
@@ -143,14 +141,6 @@ async def test_if_the_requester_has_left_the_approvers_are_told_alone(story: Sto
 
 
 # What storage owes, without Slack and without Entra.
-
-
-@pytest.fixture
-async def registrar_envs(
-    database_url: str, clock: MovableClock
-) -> AsyncIterator[tuple[RegistrarEnv, RegistrarEnv]]:
-    async with two_registrar_envs(database_url, clock) as both:
-        yield both
 
 
 async def _announced(registrar_env: RegistrarEnv) -> str:

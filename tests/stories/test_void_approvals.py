@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from bot.approval import Policy
 from bot.domain.approval_requests import Quorum, RequestKind
 from bot.domain.catalogue import read_catalogue
 from bot.domain.people import Refusal
@@ -18,11 +17,12 @@ from bot.domain.registration import Status
 from bot.domain.runs import RunKind
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
+from bot.storage.database import Database
 from handlers.slack.users import REMEMBERED
 from tests.support import rotation_story
-from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM
+from tests.support.factories import ADA, BEN, GRACE, GROUPS, ROSA, ids
 from tests.support.marks import slow
-from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
+from tests.support.registrar_env import RegistrarEnv, registrar_env, team_policy
 from tests.support.running_bot import Bot
 from tests.support.secret_story import live
 from tests.support.story import Story
@@ -40,15 +40,8 @@ async def three(bot: Bot, stage: Stage) -> AsyncIterator[Story]:
 
 
 @pytest.fixture
-async def env(database_url: str, clock: MovableClock) -> AsyncIterator[RegistrarEnv]:
-    policy = Policy(
-        team_id=TEAM,
-        requesters=frozenset({ROSA.user_id}),
-        approvers=frozenset({ADA.user_id, GRACE.user_id, BEN.user_id}),
-        approvals_needed=2,
-    )
-    async with opened(database_url) as database:
-        yield registrar_env(database, clock, policy=policy)
+def env(database: Database, clock: MovableClock) -> RegistrarEnv:
+    return registrar_env(database, clock, approvers=ids(ADA, GRACE, BEN), approvals_needed=2)
 
 
 async def _approve(story: Story, id: str, by: str) -> Any:
@@ -253,32 +246,25 @@ async def test_whoever_is_an_approver_again_can_approve_again(
 
 
 async def test_whoever_changed_groups_since_speaks_for_the_group_of_now(
-    database_url: str, clock: MovableClock
+    database: Database, clock: MovableClock
 ) -> None:
     strict = replace(read_catalogue()["mimecast"], approval=Quorum(needed=2, distinct_groups=True))
-    policy = Policy(
-        team_id=TEAM,
-        requesters=frozenset({ROSA.user_id}),
-        approvers=frozenset(),
-        approvals_needed=1,
-        approver_groups=frozenset({"S0ADMINS", "S0SECURITY"}),
-    )
+    policy = team_policy(approvers=frozenset(), approver_groups=GROUPS)
     admin = replace(ADA, groups=frozenset({"S0ADMINS"}))
     moved = replace(ADA, groups=frozenset({"S0SECURITY"}))
     security = replace(GRACE, groups=frozenset({"S0SECURITY"}))
-    async with opened(database_url) as database:
-        env = registrar_env(database, clock, policy=policy, catalogue={"mimecast": strict})
-        id = await env.pending()
-        await env.registrar.approval.approve(id, by=admin)
-        await env.registrar.approval.approve(id, by=security, seen=[moved])
-        found = await env.found(id)
-        assert found.status is Status.PENDING
-        assert {vote.groups for vote in found.approvals()} == {("S0SECURITY",)}
-        unread = replace(ADA, unread=policy.approver_groups)
-        with pytest.raises(Refusal, match="did not say who belongs to the groups"):
-            await env.registrar.approval.approve(
-                id, by=replace(BEN, groups=frozenset({"S0ADMINS"})), seen=[unread, security]
-            )
+    env = registrar_env(database, clock, policy=policy, catalogue={"mimecast": strict})
+    id = await env.pending()
+    await env.registrar.approval.approve(id, by=admin)
+    await env.registrar.approval.approve(id, by=security, seen=[moved])
+    found = await env.found(id)
+    assert found.status is Status.PENDING
+    assert {vote.groups for vote in found.approvals()} == {("S0SECURITY",)}
+    unread = replace(ADA, unread=policy.approver_groups)
+    with pytest.raises(Refusal, match="did not say who belongs to the groups"):
+        await env.registrar.approval.approve(
+            id, by=replace(BEN, groups=frozenset({"S0ADMINS"})), seen=[unread, security]
+        )
 
 
 @pytest.mark.slow
@@ -345,8 +331,7 @@ async def _asked_to_rotate(env: RegistrarEnv) -> tuple[str, str]:
     await env.registrar.approval.approve(id, by=ADA)
     await env.registrar.approval.approve(id, by=GRACE)
     await env.make_ready(id)
-    look = await env.registrar.secrets.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
-    await env.registrar.secrets.shown(id, look.secret, by=ROSA)
+    await env.open(id)
     await env.registrar.requests.rotation(id, by=ROSA)
     asked = await env.asked(id)
     return id, asked.id

@@ -22,8 +22,14 @@ ADA = Person(team_id=TEAM, user_id="U0ADA", name="Ada Lovelace")
 GRACE = Person(team_id=TEAM, user_id="U0GRACE", name="Grace Hopper")
 BEN = Person(team_id=TEAM, user_id="U0BEN", name="Ben Okafor")
 
+GROUPS = frozenset({"S0ADMINS", "S0SECURITY"})
+EVERYBODY = frozenset({"*"})
 PLAN = {"tenant_id": "11111111-2222-3333-4444-555555555555", "domain": "northwind.example"}
 CLIENT_ID = "99999999-2222-3333-4444-555555555555"
+
+
+def ids(*people: Person) -> frozenset[str]:
+    return frozenset(person.user_id for person in people)
 
 
 def form(**changes: Any) -> Form:

@@ -12,6 +12,8 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from bot.approval import Policy
 from bot.domain.approval_requests import ApprovalRequest, RequestKind, Vote
 from bot.domain.catalogue import Catalogue, read_catalogue
@@ -40,6 +42,7 @@ from tests.support.settings_env import GOOD
 
 DIGEST = "d" * 64
 SECRET = "the-one-time-secret"
+ANSWER_TO = "https://hooks.slack.com/actions/x"
 KEY = urlsafe_b64encode(bytes(32)).decode()
 """Of the vault; processes on one database share it."""
 VAULT = Vault([KEY])
@@ -48,6 +51,17 @@ ENTRA = AwaitedService("Entra", SystemClock())
 ENTRA.missing = None
 SETTINGS = Settings.read(GOOD | {"APPROVAL_CHANNEL": "C0APPROVE"})
 FORMS = count(1)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with opened(database_url) as database:
+        yield database
+
+
+@pytest.fixture
+def env(database: Database, clock: MovableClock) -> "RegistrarEnv":
+    return registrar_env(database, clock)
 
 
 def opened(url: str) -> AbstractAsyncContextManager[Database]:
@@ -92,6 +106,22 @@ class RegistrarEnv:
     def runs(self) -> Runs:
         """Return the bodies of runs, for what they do without a tenant."""
         return Runs(self.services)
+
+    async def in_use(self) -> str:
+        """Return the id of a registration whose secret was seen."""
+        id = await self.ready()
+        await self.see(id)
+        return id
+
+    async def see(self, id: str) -> None:
+        """Show its secret, and mask it."""
+        await self.registrar.secrets.masked(id, await self.open(id))
+
+    async def open(self, id: str) -> str:
+        """Show its secret, and return the secret's id."""
+        look = await self.registrar.secrets.reveal(id, by=self.requester, answer_to=ANSWER_TO)
+        await self.registrar.secrets.shown(id, look.secret, by=self.requester)
+        return look.secret
 
     async def submitted(self, *, by: Person | None = None) -> str:
         number = next(FORMS)
@@ -268,7 +298,7 @@ def registrar_env(
     policy: Policy | None = None,
     catalogue: Catalogue | None = None,
     settings: Settings = SETTINGS,
-    **changes: int,
+    **changes: Any,
 ) -> RegistrarEnv:
     """Return a registrar of a team with this policy, or with the usual one and changes to it."""
     nothing: Any = None  # code that asks it anyway breaks the test
@@ -294,7 +324,7 @@ async def two_registrar_envs(
     clock: MovableClock,
     *,
     next_ids: tuple[Callable[[], str], Callable[[], str]] = (new_id, new_id),
-    **changes: int,
+    **changes: Any,
 ) -> AsyncIterator[tuple[RegistrarEnv, RegistrarEnv]]:
     """Open the registrars of two replicas on PostgreSQL, or two over the one database of SQLite.
 

@@ -117,6 +117,14 @@ class Faults:
         answer = Answer(status=status, body=body, headers=headers or {})
         return self._add(Fault(method=method, path=path, answer=answer, times=times, when=when))
 
+    def answer(
+        self, method: str, path: str, body: Any, *, status: int = 200, times: int = 1
+    ) -> Fault:
+        """Answer with this instead."""
+        answer = Answer(status=status, body=body, headers={"x-ms-request-id": "r1"})
+        fault = Fault(method=method, path=path, answer=answer, times=times, when="before_effect")
+        return self._add(fault)
+
     def html(
         self,
         method: str,

@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from bot.playground.tenant.calls import Answer
-from bot.playground.tenant.faults import Fault
 from graph.clouds import PUBLIC
 from graph.errors import Forbidden, GraphError, SecretsLost, Unreachable
 from graph.secret import remove_strays
@@ -166,15 +164,7 @@ async def test_a_tenant_that_cannot_be_reached_is_told_in_a_sentence(bot: Bot) -
 async def test_a_sign_in_that_entra_takes_for_a_loop_is_waited_out(bot: Bot) -> None:
     plan = await bot.plan()
     looped = {"error": "invalid_grant", "error_codes": [50196], "trace_id": "t1"}
-    bot.tenant.faults.failures.append(
-        Fault(
-            method="POST",
-            path="/token",
-            answer=Answer(status=400, body=looped),
-            times=3,
-            when="before_effect",
-        )
-    )
+    bot.tenant.faults.answer("POST", "/token", looped, status=400, times=3)
     start = bot.clock.now()
     await bot.carry_out(plan)
     assert_complete(bot, plan)
@@ -184,14 +174,6 @@ async def test_a_sign_in_that_entra_takes_for_a_loop_is_waited_out(bot: Bot) -> 
 async def test_a_token_that_cannot_be_read_is_asked_for_again(bot: Bot) -> None:
     plan = await bot.plan()
     opaque = {"token_type": "Bearer", "expires_in": 3599, "access_token": "opaque"}
-    bot.tenant.faults.failures.append(
-        Fault(
-            method="POST",
-            path="/token",
-            answer=Answer(status=200, body=opaque),
-            times=1,
-            when="before_effect",
-        )
-    )
+    bot.tenant.faults.answer("POST", "/token", opaque)
     await bot.carry_out(plan)
     assert_complete(bot, plan)

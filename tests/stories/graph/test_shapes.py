@@ -17,8 +17,6 @@ import httpx
 import pytest
 
 import graph
-from bot.playground.tenant.calls import Answer
-from bot.playground.tenant.faults import Fault
 from graph.calls import filled, identifier, misfit, moment
 from graph.client import Token, read_token
 from graph.clouds import PUBLIC
@@ -427,19 +425,9 @@ DISCOVERY = "openid-configuration"
 
 async def signed_in(bot: Bot, path: str, body: Any, *, status: int = 200) -> BaseException | None:
     """Sign in anew while this is what the sign-in service answers."""
-    fault = Fault(
-        method="GET" if path == DISCOVERY else "POST",
-        path=path,
-        answer=Answer(status=status, body=body, headers={"x-ms-request-id": "r1"}),
-        times=1,
-        when="before_effect",
-    )
-    bot.tenant.faults.failures.append(fault)
-    anew = SignIn(
-        authority=bot.tenant.authority,
-        cloud=PUBLIC,
-        ca_bundle=bot.tenant.ca_file,
-    )
+    method = "GET" if path == DISCOVERY else "POST"
+    bot.tenant.faults.answer(method, path, body, status=status)
+    anew = SignIn(authority=bot.tenant.authority, cloud=PUBLIC, ca_bundle=bot.tenant.ca_file)
     who = bot.tenant.administrator
     signing_in = anew.token(who.client_id, who.client_secret)
     [result] = await asyncio.gather(signing_in, return_exceptions=True)

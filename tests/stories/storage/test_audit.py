@@ -7,7 +7,6 @@ import pytest
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
-from bot.approval import Policy
 from bot.domain.approval_requests import RequestState, Vote
 from bot.domain.events import Event
 from bot.domain.people import Refusal
@@ -26,7 +25,7 @@ from bot.storage.tables import secrets as kept
 from bot.storage.tables import votes as given
 from bot.storage.vault import Vault
 from tests.support.concurrency import URL
-from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM
+from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM, ids
 from tests.support.registrar_env import (
     DIGEST,
     KEY,
@@ -44,14 +43,7 @@ OTHER = Fernet.generate_key().decode()
 @pytest.fixture
 def env(database: Database, clock: MovableClock) -> RegistrarEnv:
     """A registrar in which Ben, too, may ask."""
-    policy = Policy(
-        team_id=TEAM,
-        requesters=frozenset({ROSA.user_id, BEN.user_id}),
-        approvers=frozenset({ADA.user_id, GRACE.user_id}),
-        approvals_needed=1,
-        open_limit=99,
-    )
-    return registrar_env(database, clock, policy=policy)
+    return registrar_env(database, clock, requesters=ids(ROSA, BEN))
 
 
 async def _findings(database: Database, id: str) -> str:
@@ -282,9 +274,8 @@ async def test_a_quorum_that_was_made_less_is_not_one(
 
 def _all_do_all(database: Database, clock: MovableClock) -> RegistrarEnv:
     """A registrar in which three people both ask and approve, and two approvals are needed."""
-    people = frozenset({ROSA.user_id, BEN.user_id, ADA.user_id})
-    policy = Policy(team_id=TEAM, requesters=people, approvers=people, approvals_needed=2)
-    return registrar_env(database, clock, policy=policy)
+    people = ids(ROSA, BEN, ADA)
+    return registrar_env(database, clock, requesters=people, approvers=people, approvals_needed=2)
 
 
 async def test_nobody_confirms_a_handover_that_they_asked_for_themselves(

@@ -16,7 +16,6 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from bot.approval import Policy
 from bot.domain.approval_requests import RequestKind, RequestState
 from bot.domain.events import Subject
 from bot.domain.registration import Status
@@ -30,7 +29,7 @@ from bot.storage.migrating import HEAD, MIGRATIONS, Age, age
 from bot.storage.tables import history, messages, metadata, registrations, seen_events
 from bot.storage.timers import TimerKind
 from bot.storage.vault import Vault
-from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM
+from tests.support.factories import ADA, BEN, GRACE, ROSA, ids
 from tests.support.postgres import postgres_is_quick
 from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
 from tests.support.settings_env import KEY
@@ -190,14 +189,8 @@ async def _upgraded(database_url: str, *more: str) -> AsyncIterator[RegistrarEnv
             await tx.execute(sa.text(statement))
     await engine.dispose()
     clock = MovableClock(offset=datetime.fromisoformat(ROWS["at"]) - datetime.now(UTC))
-    policy = Policy(
-        team_id=TEAM,
-        requesters=frozenset({ROSA.user_id, BEN.user_id}),
-        approvers=frozenset({ADA.user_id, GRACE.user_id}),
-        approvals_needed=2,
-    )
     async with databases.opened(database_url, Vault([KEY])) as database:
-        yield registrar_env(database, clock, policy=policy)
+        yield registrar_env(database, clock, requesters=ids(ROSA, BEN), approvals_needed=2)
 
 
 def _drop_tables(connection: sa.Connection) -> None:

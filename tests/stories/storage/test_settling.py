@@ -133,11 +133,7 @@ async def test_a_secret_that_is_gone_is_lost_and_one_that_is_there_is_in_doubt(
 
 async def test_what_is_not_in_doubt_is_left_alone(env: RegistrarEnv) -> None:
     id = await env.ready()
-    look = await env.registrar.secrets.reveal(
-        id, by=ROSA, answer_to="https://hooks.slack.com/actions/1"
-    )
-    await env.registrar.secrets.shown(id, look.secret, by=ROSA)
-    await env.registrar.secrets.masked(id, look.secret)
+    await env.see(id)
     before = await env.found(id)
     assert before.secret is not None
     held = replace(NEW, key_id=before.secret.key_id or "")
@@ -147,11 +143,7 @@ async def test_what_is_not_in_doubt_is_left_alone(env: RegistrarEnv) -> None:
 
 async def test_approvals_of_a_rotation_that_waits_are_void(env: RegistrarEnv) -> None:
     id = await env.ready()
-    look = await env.registrar.secrets.reveal(
-        id, by=ROSA, answer_to="https://hooks.slack.com/actions/1"
-    )
-    await env.registrar.secrets.shown(id, look.secret, by=ROSA)
-    await env.registrar.secrets.masked(id, look.secret)
+    await env.see(id)
     await env.registrar.requests.rotation(id, by=ROSA)
     copy = await env.found(id)
     assert copy.secret is not None

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import stat
+from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
 
@@ -11,11 +12,10 @@ import sqlalchemy as sa
 
 from bot.playground.clock import MovableClock
 from bot.storage import history, installation
-from bot.storage.database import Database, opened, sqlite_path
-from bot.storage.vault import Vault
+from bot.storage.database import Database, sqlite_path
 from bot.storage.watermark import watched, watermark_path
 from bot.worker import engine
-from tests.support.registrar_env import KEY, RegistrarEnv, registrar_env
+from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
 
 ANEW = """CREATE TABLE anew (LIKE history INCLUDING ALL); INSERT INTO anew SELECT * FROM history;
 DROP TABLE history; ALTER TABLE anew RENAME TO history"""
@@ -24,6 +24,18 @@ DROP TABLE history; ALTER TABLE anew RENAME TO history"""
 
 REFUSE_PLACE = """CREATE TRIGGER killed BEFORE UPDATE OF place ON installation
 BEGIN SELECT RAISE(ABORT, 'killed'); END"""
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}"
+
+
+@pytest.fixture
+async def lone(url: str) -> AsyncIterator[Database]:
+    """A database on SQLite, which alone has a file beside it."""
+    async with opened(url) as database:
+        yield database
 
 
 async def noticed(database: Database, url: str, clock: MovableClock) -> bool:
@@ -64,77 +76,68 @@ async def test_what_pg_restore_has_made_is_noticed(
 
 @pytest.mark.parametrize("content", [None, "", "{}", "[]", '{"place": "elsewhere", "entries": 0}'])
 async def test_a_database_without_its_file_may_be_a_copy(
-    tmp_path: Path, clock: MovableClock, content: str | None
+    lone: Database, url: str, clock: MovableClock, content: str | None
 ) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}"
     file = watermark_path(url)
     assert file is not None
-    async with opened(url, Vault([KEY])) as database:
-        assert not await noticed(database, url, clock)
-        assert not await noticed(database, url, clock)
-        await asyncio.to_thread(file.unlink)
-        if content is not None:
-            await asyncio.to_thread(file.write_text, content)
-        assert await noticed(database, url, clock)
-        assert not await noticed(database, url, clock)
+    assert not await noticed(lone, url, clock)
+    assert not await noticed(lone, url, clock)
+    await asyncio.to_thread(file.unlink)
+    if content is not None:
+        await asyncio.to_thread(file.write_text, content)
+    assert await noticed(lone, url, clock)
+    assert not await noticed(lone, url, clock)
 
 
 async def test_a_database_that_forgot_its_place_may_be_a_copy(
-    tmp_path: Path, clock: MovableClock
+    lone: Database, url: str, clock: MovableClock
 ) -> None:
     """One from before there were places, or whose place somebody has taken away."""
-    url = f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}"
-    async with opened(url, Vault([KEY])) as database:
-        assert not await noticed(database, url, clock)
-        async with database.transaction() as tx:
-            await tx.execute(sa.text("UPDATE installation SET place = NULL"))
-        assert await noticed(database, url, clock)
-        assert not await noticed(database, url, clock)
+    assert not await noticed(lone, url, clock)
+    async with lone.transaction() as tx:
+        await tx.execute(sa.text("UPDATE installation SET place = NULL"))
+    assert await noticed(lone, url, clock)
+    assert not await noticed(lone, url, clock)
 
 
 async def test_a_first_start_that_was_killed_is_no_copy(
-    tmp_path: Path, clock: MovableClock
+    lone: Database, url: str, clock: MovableClock
 ) -> None:
     """Between the file and the commit: the transaction was rolled back, the file is there."""
-    url = f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}"
     file = watermark_path(url)
     assert file is not None
-    async with opened(url, Vault([KEY])) as database:
-        async with database.transaction() as tx:
-            await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
-            await tx.execute(sa.text(REFUSE_PLACE))
-        with pytest.raises(sa.exc.IntegrityError, match="killed"):
-            await noticed(database, url, clock)
-        async with database.transaction() as tx:
-            await tx.execute(sa.text("DROP TRIGGER killed"))
-        assert await asyncio.to_thread(file.exists)
-        assert not await noticed(database, url, clock)
-        assert not await noticed(database, url, clock)
+    async with lone.transaction() as tx:
+        await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
+        await tx.execute(sa.text(REFUSE_PLACE))
+    with pytest.raises(sa.exc.IntegrityError, match="killed"):
+        await noticed(lone, url, clock)
+    async with lone.transaction() as tx:
+        await tx.execute(sa.text("DROP TRIGGER killed"))
+    assert await asyncio.to_thread(file.exists)
+    assert not await noticed(lone, url, clock)
+    assert not await noticed(lone, url, clock)
 
 
 async def test_a_shorter_history_than_there_was_is_a_copy_s(
-    tmp_path: Path, clock: MovableClock
+    lone: Database, url: str, clock: MovableClock
 ) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}"
-    async with opened(url, Vault([KEY])) as database:
-        assert not await noticed(database, url, clock)
-        id = await registrar_env(database, clock).ready()
-        assert not await noticed(database, url, clock)
-        async with database.transaction() as tx:
-            last = len(await history.read(tx, id))
-            await tx.execute(sa.text(f"DELETE FROM history WHERE seq = {last}"))
-        assert await noticed(database, url, clock)
-        assert not await noticed(database, url, clock)
+    assert not await noticed(lone, url, clock)
+    id = await registrar_env(lone, clock).ready()
+    assert not await noticed(lone, url, clock)
+    async with lone.transaction() as tx:
+        last = len(await history.read(tx, id))
+        await tx.execute(sa.text(f"DELETE FROM history WHERE seq = {last}"))
+    assert await noticed(lone, url, clock)
+    assert not await noticed(lone, url, clock)
 
 
 async def test_new_files_can_be_read_by_their_owner_only(
-    tmp_path: Path, clock: MovableClock
+    tmp_path: Path, url: str, clock: MovableClock
 ) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}"
     before = os.umask(0)
     try:
         async with (
-            opened(url, Vault([KEY])) as database,
+            opened(url) as database,
             engine.running(engine.url_of(url), executor="nobody", jobs={}, died=_nobody),
         ):
             assert not await noticed(database, url, clock)
