@@ -45,7 +45,7 @@ SET_UP_RIGHTS = (
     *("Policy.ReadWrite.PermissionGrant", "Policy.Read.PermissionGrant"),
     *("RoleManagement.ReadWrite.Directory", "Application.Read.All"),
 )
-"""What whoever makes them needs, once."""
+"""The rights that it takes to make them, once."""
 
 
 def policy() -> Json:

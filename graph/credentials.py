@@ -78,7 +78,7 @@ class Certificate:
 class FederatedToken:
     """A file with a token of an issuer that the application's federated credential names.
 
-    Whoever issues the token replaces the file before the token ends.
+    The issuer of the token replaces the file before the token ends.
     """
 
     path: Path

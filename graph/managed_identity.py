@@ -2,7 +2,7 @@
 
 msal knows two forms that this bot uses: the metadata service of virtual machines and containers
 (IMDS), and App Service's, which Container Apps and Functions have, too. Neither takes a credential
-of ours: whoever can reach the endpoint is the machine. msal repeats nothing and checks little, so
+of ours: what can reach the endpoint is the machine. msal repeats nothing and checks little, so
 answers pass through here first.
 learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
 """

@@ -1,6 +1,6 @@
 """A proof of what Entra lets the bot grant: a probe application that is made, tried and removed.
 
-It has no secret, so that nobody can use what it is granted, and it is made, granted and removed by
+It has no secret, so that its grants cannot be used, and it is made, granted and removed by
 the steps of registrations. It carries this installation's tags: one that a crash leaves is found
 like every other orphan.
 """
@@ -179,7 +179,7 @@ async def _remove(context: StepContext) -> None:
 async def _to_its_end(doing: Coroutine[Any, Any, None]) -> None:
     """Do it to its end however often this is cancelled, and raise its error rather than that.
 
-    For a quarter of an hour nobody knows whether a call that was broken off has made something.
+    For a quarter of an hour it is unknown whether a call that was broken off has made something.
     """
     task, is_cancelled = asyncio.create_task(doing), False
     while not task.done():

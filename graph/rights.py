@@ -35,7 +35,7 @@ class Verb(StrEnum):
     PLAN = "plan"
     REGISTER = "register"
     CONSENT = "consent"
-    """Make the grants, or see that somebody has made them."""
+    """Make the grants, or see that a person has made them."""
     ROTATE = "rotate"
     CHECK = "check"
     UNDO = "undo"

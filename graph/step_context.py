@@ -68,7 +68,7 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class GrantContext:
-    """All that a grant may touch, whoever makes it."""
+    """All that a grant may touch, by the bot or by an approver."""
 
     graph: Client
     plan: Plan

@@ -19,7 +19,7 @@ from handlers.listeners.command_parser import RESERVED
 
 
 def refused_profiles(cloud: Cloud, catalogue: Catalogue) -> Iterator[Finding]:
-    """Report, once, the profiles that nobody can ask for in this cloud."""
+    """Report, once, the profiles that cannot be requested in this cloud."""
     seen = catalogue_in(cloud, catalogue).values()
     if names := ", ".join(each.id for each in seen if each.refusal):
         yield well(

@@ -112,7 +112,7 @@ class Profile:
     refused_clouds: Mapping[str, str] = field(default_factory=dict)
     """Clouds in which the vendor's connector does not work → the vendor's reason, a sentence."""
     refusal: str = ""
-    """Why nobody can ask for it in this bot's cloud, if so: see `profile_in`."""
+    """Why it cannot be requested in this bot's cloud, if so: see `profile_in`."""
     next_steps: str
     redirect_rule: Literal["none", "optional"] = "none"
     redirect_caution: str = ""

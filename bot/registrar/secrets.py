@@ -66,7 +66,7 @@ class Secrets:
 
         The claim is committed before the secret is returned: of two clicks one wins, and a crash
         loses the secret rather than showing it twice. That it will be masked is committed with it,
-        because nobody can be sure later what stands on a screen. The caller says `shown` or `lost`
+        because later it is unknown what stands on a screen. The caller says `shown` or `lost`
         next.
         """
         async with self.access.locked_for(Verb.REVEAL, id, by) as (tx, registration):
@@ -124,7 +124,7 @@ class Secrets:
         await self._confirm(id, secret, SecretState.SEEN, Event.SECRET_SHOWN, by)
 
     async def lost(self, id: str, secret: str, *, by: Person) -> None:
-        """Note that nobody can tell whether the secret was seen."""
+        """Note that it is unknown whether the secret was seen."""
         await self._confirm(id, secret, SecretState.UNKNOWN, Event.SECRET_UNKNOWN, by)
 
     async def _confirm(
@@ -143,7 +143,7 @@ class Secrets:
     async def mask(self, id: str, *, by: Person) -> None:
         """Have whatever is open masked now instead of in a minute. Raises Refusal.
 
-        History tells of it once: the button may be pressed as often as somebody likes.
+        History tells of it once: the button may be pressed as often as the user likes.
         """
         async with self.access.locked_for(Verb.VALUES, id, by) as (tx, _):
             now = self.access.now()

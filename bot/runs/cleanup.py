@@ -33,7 +33,7 @@ class Cleanup(RunBase):
     """From something that should not be in Entra to its absence."""
 
     async def remove_unread(self, run: Run) -> None:
-        """Take a secret that nobody may see any more out of Entra."""
+        """Take a secret that is no longer to be seen out of Entra."""
         secret = await self._taken_out(run)
         async with self._services.writing() as tx:
             # Overruled: whatever did that sees to the secret.

@@ -113,7 +113,7 @@ class Settings(Access):
 def read_access(environ: Mapping[str, str], *, signs_in: bool = True) -> Access:
     """Return the settings for Entra alone. Raises SettingsError with every problem.
 
-    Whoever does not sign in needs no credential.
+    A command that does not sign in needs no credential.
     """
     reader = Reader(environ)
     access = Access(**_entra(reader, signs_in=signs_in))

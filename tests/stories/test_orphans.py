@@ -268,9 +268,7 @@ async def test_the_tenant_is_searched_once_a_day_and_an_hour_after_a_failure(
     await app.orphan_scan.look()
     assert _searches(stage) == 2
 
-    fault = stage.tenant.faults.fail(
-        "GET", "/applications", status=403, code="Authorization_RequestDenied", times=100
-    )
+    fault = stage.tenant.faults.refuse("GET", "/applications", times=100)
     stage.clock.move(DAY)
     await app.orphan_scan.look()
     fault.times = 0
@@ -291,9 +289,7 @@ async def test_a_secret_that_waits_for_its_removal_is_no_orphan(
     await story.ready()
     (application,) = stage.tenant.applications
     removed = "/removePassword"
-    stage.tenant.faults.fail(
-        "POST", removed, status=403, code="Authorization_RequestDenied", times=10_000
-    )
+    stage.tenant.faults.refuse("POST", removed)
     stage.clock.move(timedelta(days=7, minutes=1))
     await eventually(story, lambda: [each for each in stage.tenant.log if removed in each.path])
     assert len(_keys(stage, application)) == 1

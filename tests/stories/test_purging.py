@@ -60,9 +60,7 @@ async def undone(story: Story) -> str:
 
 
 def refuses(story: Story, method: str = "DELETE") -> Fault:
-    return story.tenant.faults.fail(
-        method, "deletedItems", status=403, code="Authorization_RequestDenied", times=FOR_EVER
-    )
+    return story.tenant.faults.refuse(method, "deletedItems")
 
 
 def bin_calls(story: Story, method: str) -> list[str]:
@@ -216,9 +214,7 @@ async def test_the_bin_is_asked_by_the_ids_that_entra_gave_and_by_no_name(story:
 
 @pytest.mark.slow
 async def test_one_that_never_made_anything_has_nothing_to_delete(story: Story) -> None:
-    fault = story.tenant.faults.fail(
-        "PATCH", "/applications", status=403, code="Authorization_RequestDenied", times=FOR_EVER
-    )
+    fault = story.tenant.faults.refuse("PATCH", "/applications")
     id = await story.ask("billing")
     await story.workspace.click("ada", "Approve", on=story.card_of(id))
     await story.until(lambda: "[Undo]" in card(story, id))

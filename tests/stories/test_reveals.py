@@ -126,9 +126,7 @@ async def test_no_secret_is_shown_before_it_has_been_proven(story: Story) -> Non
 
 async def _in_vain(story: Story, id: str) -> None:
     """Try to make a new one while Entra refuses its test."""
-    broken = story.tenant.faults.fail(
-        "POST", "batch", status=403, code="Authorization_RequestDenied", times=10_000
-    )
+    broken = story.tenant.faults.refuse("POST", "batch")
     await make_a_new_one(story, id)
     await story.until(lambda: NOT_MADE in story.workspace.text_of(story.notice(id)))
     assert "[Make a new one]" in story.workspace.text_of(story.notice(id))

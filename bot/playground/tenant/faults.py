@@ -117,6 +117,10 @@ class Faults:
         answer = Answer(status=status, body=body, headers=headers or {})
         return self._add(Fault(method=method, path=path, answer=answer, times=times, when=when))
 
+    def refuse(self, method: str, path: str, *, times: int = 10_000) -> Fault:
+        """Answer that a right is missing."""
+        return self.fail(method, path, status=403, code="Authorization_RequestDenied", times=times)
+
     def answer(
         self, method: str, path: str, body: Any, *, status: int = 200, times: int = 1
     ) -> Fault:

@@ -183,9 +183,7 @@ async def test_a_right_granted_since_the_token_was_made_is_used(bot: Bot) -> Non
 
 async def test_a_bot_that_may_see_nothing_fails(bot: Bot) -> None:
     plan = await made(bot)
-    bot.tenant.faults.fail(
-        "GET", ".*", status=403, code="Authorization_RequestDenied", times=10_000
-    )
+    bot.tenant.faults.refuse("GET", ".*")
     site = bot.site(plan)
     with pytest.raises(Forbidden):
         await parts.read(site)

@@ -196,9 +196,7 @@ async def test_a_restored_copy_is_compared_with_entra_before_slack_is_served(
         await bot.stop()
     vault, url = Vault([stage.vault_key]), settings["DATABASE_URL"]
     await database_copy.announce(url, vault=vault, now=stage.clock.now())
-    listing = stage.tenant.faults.fail(
-        "GET", "/applications", status=403, code="Authorization_RequestDenied", times=10_000
-    )
+    listing = stage.tenant.faults.refuse("GET", "/applications")
     async with starting(settings, stage.folder) as bot:
         await bot.says("compared later")
         told = await door.until("/readyz", 503)
