@@ -36,6 +36,14 @@ KIND_WORDS: Mapping[Kind, str] = MappingProxyType(
 """The kinds as the Entra admin centre calls them."""
 
 
+class Reach(StrEnum):
+    """How far a permission of the catalogue reaches, in words."""
+
+    EVERYTHING = "reads the whole directory, or the contents of groups"
+    ONE_KIND = "reads one kind of object, for the whole tenant"
+    SIGNED_IN = "only as far as the user who signs in may"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Permission:
     """A Microsoft Graph permission with its reach in plain words."""
@@ -44,6 +52,12 @@ class Permission:
     kind: Kind
     id: str
     meaning: str
+
+    @property
+    def reach(self) -> Reach:
+        if self.kind is Kind.SCOPE:
+            return Reach.SIGNED_IN
+        return Reach.EVERYTHING if self.name in _WIDEST else Reach.ONE_KIND
 
     def __str__(self) -> str:
         return f"{self.name} ({KIND_WORDS[self.kind]})"
@@ -90,6 +104,9 @@ def _danger(name: str, kind: Kind) -> str:
         return "It changes things. "
     return ""
 
+
+_WIDEST = frozenset({"Directory.Read.All", "Group.Read.All"})
+"""Application permissions that read everything, or what people write in groups."""
 
 _ROLES = {
     "AdministrativeUnit.Read.All": (

@@ -4,6 +4,7 @@ Each takes ids from the button, calls one action and answers. A card shows the o
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from slack_sdk.errors import SlackApiError
 
@@ -13,7 +14,7 @@ from handlers.listeners.command_table import COMMANDS, reply, retried
 from handlers.listeners.interaction import Interaction, Json, Listener
 from handlers.slack.api_errors import code_of
 from handlers.slack.response_url import check_is_for_one
-from handlers.views import consent, form, home, ids, requests
+from handlers.views import buttons, consent, form, home, ids, plan, requests
 from handlers.views.values import MAKING, masked_sheet, sheet
 
 OVERTAKEN = frozenset({"hash_conflict", "not_found"})
@@ -159,6 +160,25 @@ async def submit_denial(it: Interaction) -> None:
     await it.registrar.approval.deny(id, request, by=it.person, reason=reason)
 
 
+async def details(it: Interaction) -> None:
+    """Show the whole plan, to every reader of a card."""
+    found = await it.registrar.queries.status(it.id, by=it.person)
+    await it.open(plan.details(found, it.registrar.catalogue))
+
+
+async def more(it: Interaction) -> None:
+    """Ask before a rare action is carried out. Whether the user may is checked when it is."""
+    action, id = buttons.read_entry(it.id)
+    found = await it.registrar.queries.status(id, by=it.person)
+    await it.open(buttons.confirmation(found, action))
+
+
+async def submit_confirmed(it: Interaction) -> None:
+    """Carry out the action as its button would."""
+    action, id = buttons.read_confirmation(it.body["view"])
+    await ACTIONS[action](replace(it, body={**it.body, "actions": [{"value": id}]}))
+
+
 def answered(text: str) -> Listener:
     """Return a listener that answers like a command."""
 
@@ -196,6 +216,8 @@ ACTIONS: Mapping[str, Listener] = {
     ids.GRANT: grant,
     ids.ROTATE: lambda it: it.registrar.requests.rotation(it.id, by=it.person),
     ids.RETIRE: lambda it: it.registrar.secrets.remove_previous(it.id, by=it.person),
+    ids.DETAILS: details,
+    ids.MORE: more,
     ids.MINE: answered("list mine"),
     ids.HELP: answered("help"),
     ids.OPEN_FORM: open_form,
@@ -212,5 +234,9 @@ ACTIONS: Mapping[str, Listener] = {
 }
 """By the id of the button or menu."""
 
-SUBMISSIONS = {ids.FORM: submit_form, ids.DENIAL: submit_denial}
+SUBMISSIONS = {
+    ids.FORM: submit_form,
+    ids.DENIAL: submit_denial,
+    ids.CONFIRMED: submit_confirmed,
+}
 """By the id of the form."""

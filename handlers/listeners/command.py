@@ -61,7 +61,9 @@ class Confirmation:
 
     def drawn(self, id: str) -> ui.Notice:
         """Return the question with the button that answers it."""
-        confirm = ui.button(self.label, self.button, id, style="danger", confirm=self.warning)
+        confirm = ui.button(
+            self.label, self.button, id, about=id, style="danger", confirm=self.warning
+        )
         return ui.notice(f"{self.question.format(id=id)} {self.warning}", buttons=[confirm])
 
 

@@ -34,8 +34,11 @@ def handler(listening: ListenerServices) -> Callable[..., Awaitable[BoltResponse
             return _errors({block_of(field, view): it for field, it in error.problems.items()})
         slack, sentence = listening.slack, _sentence(error, listening.services.settings.contact)
         if body.get("type") == "view_submission":
+            if (field := _first_field(body["view"])) is None:
+                view = sentence_modal(sentence)
+                return json_response({"response_action": "update", "view": view})
             people = error.people if isinstance(error, Refusal) else ()
-            return _errors({_first_field(body["view"]): plain(sentence, people)})
+            return _errors({field: plain(sentence, people)})
         if "command" in body:
             return json_response(
                 {"response_type": "ephemeral", "text": sentence, "blocks": said(sentence)}
@@ -91,10 +94,10 @@ def plain(sentence: str, people: Iterable[Person]) -> str:
     return re.sub(r"[*`]", "", named)
 
 
-def _first_field(view: Json) -> str:
-    """Return the block beside which a sentence about the whole form is shown."""
+def _first_field(view: Json) -> str | None:
+    """Return the block beside which a sentence about the whole form is shown, if it has fields."""
     blocks = [block["block_id"] for block in view["blocks"] if block["type"] == "input"]
-    return ids.NAME if ids.NAME in blocks else str(blocks[0])
+    return ids.NAME if ids.NAME in blocks else next(iter(blocks), None)
 
 
 def _errors(problems: dict[str, str]) -> BoltResponse:

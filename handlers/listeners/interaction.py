@@ -76,8 +76,8 @@ class Interaction(ListenerServices):
 
     @property
     def id(self) -> str:
-        """The registration's id, on a button that holds nothing else."""
-        return str(self.action["value"])
+        """The registration's id, on a button or an entry of a menu that holds nothing else."""
+        return str((self.action.get("selected_option") or self.action)["value"])
 
     @property
     def request(self) -> tuple[str, str | None]:
@@ -168,6 +168,7 @@ def _is_new_message(event: Mapping[str, Any]) -> bool:
 def _check_buttons(body: Mapping[str, Any]) -> None:
     """Raise Refusal for a button that the bot has not drawn: its value would reach the database."""
     for action in body.get("actions") or ():
-        value = action.get("value") if action.get("type") == "button" else ""
+        of = {"button": action, "overflow": action.get("selected_option") or {}}
+        value = of.get(action.get("type"), {"value": ""}).get("value")
         if not isinstance(value, str) or not value.isprintable():
             raise Refusal("This button isn't from this bot. `/aad-setup status` lists yours.")

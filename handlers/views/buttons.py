@@ -1,11 +1,16 @@
 """The buttons of a registration."""
 
+from typing import Any
+
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.blocks.block_elements import ButtonElement
+from slack_sdk.models.views import View
 
 from bot.approval import ASKABLE_AGAIN
 from bot.domain.approval_requests import RequestKind
+from bot.domain.people import Refusal
 from bot.domain.registration import Registration, Status
+from bot.storage.queries import ListLine
 from graph.rights import ConsentMode
 from handlers.views import ids, requests, ui
 
@@ -21,28 +26,99 @@ RETIRE = (
 )
 
 
+CONFIRMABLE = (ids.ROTATE, ids.RETIRE, ids.REVOKE)
+"""The actions that a menu of rare ones may hold."""
+
+
 def approver_buttons(registration: Registration) -> list[Block]:
-    others = [
-        *retire_buttons(registration),
+    """Return a row for each request that waits, and one for all else."""
+    rows = requests.decide(registration)
+    others: list[ui.Element] = [
         *grant_buttons(registration),
         *repair_buttons(registration),
+        *details_buttons(registration),
+        *ui.menu([*retire_buttons(registration), *revoke_buttons(registration)]),
     ]
-    return [*requests.decide(registration), *ui.actions(others)]
+    if registration.status is Status.PENDING and rows:
+        return [*ui.actions([*rows[0], *others]), *(_row(each) for each in rows[1:])]
+    return [*(_row(each) for each in rows), *ui.actions(others)]
 
 
-def requester_buttons(registration: Registration) -> list[ButtonElement]:
+def _row(buttons: list[ButtonElement]) -> Block:
+    [row] = ui.actions(buttons)
+    return row
+
+
+def requester_buttons(registration: Registration) -> list[ui.Element]:
     """Return the requester's actions in this state."""
     cancel = requests.cancel_buttons(registration)
+    details = details_buttons(registration)
     if registration.status is Status.PENDING:
-        return cancel
+        return [*cancel, *details]
     if registration.status in ASKABLE_AGAIN:
-        return [ui.button("Ask again", ids.AGAIN, registration.id, style="primary"), *cancel]
+        again = _button("Ask again", ids.AGAIN, registration, style="primary")
+        return [again, *cancel, *details]
     return [
         *cancel,
+        *repair_buttons(registration),
+        *details,
+        *ui.menu(rare_buttons(registration)),
+    ]
+
+
+def rare_buttons(registration: Registration) -> list[ButtonElement]:
+    """Return the requester's rare actions, which a menu holds."""
+    return [
         *idle_rotate_buttons(registration),
         *retire_buttons(registration),
-        *repair_buttons(registration),
+        *revoke_buttons(registration),
     ]
+
+
+def confirmation(registration: Registration, action: str) -> ui.Json:
+    """Return the modal that asks before a rare action is carried out. Raises Refusal if it is not
+    offered any more.
+    """
+    found = next((it for it in rare_buttons(registration) if it.action_id == action), None)
+    if found is None or found.text is None or found.confirm is None:
+        raise Refusal(f"{registration.id} has changed. Its card shows the actions there are now.")
+    view = View(
+        type="modal",
+        callback_id=ids.CONFIRMED,
+        private_metadata=f"{action} {registration.id}",
+        title=registration.id,
+        submit=found.text.text.split()[0],
+        close="Not now",
+        blocks=[
+            ui.section(f"*{found.text.text}*: {ui.named(registration)}"),
+            ui.section(found.confirm.to_dict()["text"]["text"]),
+        ],
+    )
+    return dict(view.to_dict())
+
+
+def read_confirmation(view: ui.Json) -> tuple[str, str]:
+    """Return the action that was confirmed, and the registration's id. Raises Refusal."""
+    return read_entry(view.get("private_metadata"))
+
+
+def read_entry(value: object) -> tuple[str, str]:
+    """Return the action and the registration's id of an entry of a menu. Raises Refusal."""
+    action, _, id = str(value).partition(" ")
+    if action not in CONFIRMABLE:
+        raise Refusal("This menu isn't from this bot. `/aad-setup status` lists yours.")
+    return action, id
+
+
+def _button(text: str, action: str, registration: Registration, **more: Any) -> ButtonElement:
+    return ui.button(text, action, registration.id, about=ui.about(registration), **more)
+
+
+def details_buttons(registration: Registration) -> list[ButtonElement]:
+    """Return *Details*, the whole plan, once there is one."""
+    if registration.plan is None:
+        return []
+    return [_button("Details", ids.DETAILS, registration)]
 
 
 def idle_rotate_buttons(registration: Registration) -> list[ButtonElement]:
@@ -55,24 +131,24 @@ def rotate_buttons(registration: Registration) -> list[ButtonElement]:
     is_free = secret is not None and secret.may_be_followed and previous is None
     is_asked = registration.waiting(RequestKind.ROTATION) is not None
     if registration.status is Status.READY and is_free and not is_asked:
-        return [rotate_button(registration.id)]
+        return [rotate_button(registration)]
     return []
 
 
-def rotate_button(id: str) -> ButtonElement:
+def rotate_button(it: Registration | ListLine) -> ButtonElement:
     confirm = (
         "Approvers are asked for a new secret beside the one in use, which goes on working until"
         " you have changed over."
     )
-    return ui.button("Rotate", ids.ROTATE, id, confirm=confirm)
+    return ui.button("Rotate", ids.ROTATE, it.id, about=ui.about(it), confirm=confirm)
 
 
 def retire_buttons(registration: Registration) -> list[ButtonElement]:
     """Return the button that removes the previous secret before its time, where that can be."""
-    found, id = registration.previous_secret, registration.id
+    found = registration.previous_secret
     retires = found is not None and found.remove_at is not None and not found.removal_began
     if registration.status is Status.READY and retires:
-        return [ui.button("Remove the previous secret", ids.RETIRE, id, confirm=RETIRE)]
+        return [_button("Remove the previous secret", ids.RETIRE, registration, confirm=RETIRE)]
     return []
 
 
@@ -89,37 +165,41 @@ def renew_button(registration: Registration) -> ButtonElement:
     confirm = "The bot makes a new secret; the old one stops working."
     if registration.previous_secret is not None:
         confirm = "The bot makes another new secret; the previous one keeps working."
-    return ui.button("Make a new one", ids.RENEW, registration.id, confirm=confirm)
+    return _button("Make a new one", ids.RENEW, registration, confirm=confirm)
 
 
-def values_button(id: str) -> ButtonElement:
-    return ui.button("Get the values", ids.VALUES, id, style="primary")
+def values_button(registration: Registration) -> ButtonElement:
+    return _button("Get the values", ids.VALUES, registration, style="primary")
 
 
-def revoke_button(id: str) -> ButtonElement:
-    return ui.button("Revoke", ids.REVOKE, id, style="danger", confirm=REVOKE)
+def revoke_button(registration: Registration) -> ButtonElement:
+    return _button("Revoke", ids.REVOKE, registration, style="danger", confirm=REVOKE)
+
+
+def revoke_buttons(registration: Registration) -> list[ButtonElement]:
+    """Return *Revoke* where it is a rare action."""
+    is_revocable = registration.status in (Status.READY, Status.WAITING_FOR_CONSENT)
+    return [revoke_button(registration)] if is_revocable else []
 
 
 def grant_buttons(registration: Registration) -> list[ButtonElement]:
     """Return *Sign in and grant* where approvers do that."""
     is_waiting = registration.status is Status.WAITING_FOR_CONSENT
     if is_waiting and (registration.plan or {}).get("consent_mode") == ConsentMode.SIGNED_IN:
-        return [ui.button("Sign in and grant", ids.GRANT, registration.id, style="primary")]
+        return [_button("Sign in and grant", ids.GRANT, registration, style="primary")]
     return []
 
 
 def repair_buttons(registration: Registration) -> list[ButtonElement]:
-    """Return the actions that remove a registration, or continue a run that stopped."""
-    id, is_idle = registration.id, registration.run is None
+    """Return the actions that continue a registration that stopped, or undo it."""
+    is_idle = registration.run is None
     match registration.status:
-        case Status.READY:
-            return [revoke_button(id)]
         case Status.WAITING_FOR_CONSENT:
-            return [ui.button("Look now", ids.CHECK_CONSENT, id), revoke_button(id)]
+            return [_button("Look now", ids.CHECK_CONSENT, registration)]
         case Status.REVOKING if is_idle:
-            return [ui.button("Try again", ids.REVOKE, id, style="primary")]
+            return [_button("Try again", ids.REVOKE, registration, style="primary")]
         case Status.FAILED if is_idle:
-            retry = ui.button("Retry", ids.RETRY, id, style="primary")
-            return [retry, ui.button("Undo", ids.UNDO, id, style="danger", confirm=UNDO)]
+            undo = _button("Undo", ids.UNDO, registration, style="danger", confirm=UNDO)
+            return [_button("Retry", ids.RETRY, registration, style="primary"), undo]
         case _:
             return []

@@ -13,32 +13,31 @@ from bot.domain.approval_requests import Quorum, RequestKind
 from bot.domain.catalogue import Profile
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind, StepState
-from bot.planning.plans import plan_paragraphs
 from bot.storage.queries import ListLine
-from graph.plan import Plan
-from handlers.views import consent, ui
+from handlers.views import consent, plan, ui
 from handlers.views.buttons import approver_buttons, requester_buttons
-from handlers.views.outcome import differences, outcome_blocks
+from handlers.views.outcome import differences, outcome_blocks, result
 
-HEADLINES: Mapping[Status, str] = {
-    Status.PLANNING: "is being checked against the tenant",
-    Status.REFUSED: "can't be created",
-    Status.PENDING: "waits for approval",
-    Status.DENIED: "was denied",
-    Status.CANCELLED: "was cancelled",
-    Status.EXPIRED: "expired without a decision",
-    Status.APPROVED: "is being set up",
-    Status.WAITING_FOR_CONSENT: "waits for an administrator's consent",
-    Status.FAILED: "failed",
-    Status.READY: "is ready",
-    Status.UNDONE: "was undone",
-    Status.REVOKING: "is being revoked",
-    Status.REVOKED: "was revoked",
+HEADLINES: Mapping[Status, tuple[str, str]] = {
+    Status.PLANNING: ("is being checked against the tenant", "checking the tenant"),
+    Status.REFUSED: ("can't be created", "can't be created"),
+    Status.PENDING: ("waits for approval", "approval needed"),
+    Status.DENIED: ("was denied", "denied"),
+    Status.CANCELLED: ("was cancelled", "cancelled"),
+    Status.EXPIRED: ("expired without a decision", "expired without a decision"),
+    Status.APPROVED: ("is being set up", "being set up"),
+    Status.WAITING_FOR_CONSENT: (
+        "waits for an administrator's consent",
+        "admin consent needed",
+    ),
+    Status.FAILED: ("failed", "failed"),
+    Status.READY: ("is ready", "ready"),
+    Status.UNDONE: ("was undone", "undone"),
+    Status.REVOKING: ("is being revoked", "being revoked"),
+    Status.REVOKED: ("was revoked", "revoked"),
 }
+"""By the state, the words after an id in a sentence, and those after the name in a headline."""
 
-
-UNDECIDED = (Status.PLANNING, Status.PENDING)
-NEVER_APPROVED = (Status.DENIED, Status.CANCELLED, Status.EXPIRED)
 STUCK = (Status.PLANNING, Status.APPROVED, Status.FAILED, Status.REVOKING)
 """States in which it matters first of all why it does not go on."""
 
@@ -64,65 +63,89 @@ class Drawing:
     expected: timedelta | None = None  # how long all steps usually take, if that is known
     plain: bool = False  # sections only, for clients and readers that plan blocks say nothing to
     consent_page: str = ""  # where an administrator consents
+    level: int = 1  # of the headline
 
 
 def headline(registration: Registration | ListLine) -> str:
     """Return one sentence on where a registration, or its line in a list, stands."""
-    id, status, run = registration.id, registration.status, registration.run
-    if run is RunKind.UNDO:
-        return f"{id} is being undone"
-    if run is RunKind.PURGE:
-        return f"{id} is being deleted for good"
-    if status is Status.REVOKING and run is None:
-        return f"{id} is not revoked yet"
-    return f"{id}: secret expired" if registration.has_expired else f"{id} {HEADLINES[status]}"
+    if registration.has_expired and not _ending(registration):
+        return f"{registration.id}: secret expired"
+    return f"{registration.id} {_standing(registration)[0]}"
+
+
+def title(registration: Registration) -> str:
+    """Return the headline of a card: the application's name, and where it stands."""
+    stands = _standing(registration)[1]
+    if registration.has_expired and not _ending(registration):
+        stands = "secret expired"
+    return f"{ui.unmarked(registration.form.name)}: {stands}"
+
+
+def _standing(registration: Registration | ListLine) -> tuple[str, str]:
+    return _ending(registration) or HEADLINES[registration.status]
+
+
+def _ending(registration: Registration | ListLine) -> tuple[str, str] | None:
+    """Return the words for a removal, which say more than the state."""
+    match registration.run:
+        case RunKind.UNDO:
+            return "is being undone", "being undone"
+        case RunKind.PURGE:
+            return "is being deleted for good", "being deleted for good"
+        case None if registration.status is Status.REVOKING:
+            return "is not revoked yet", "not revoked yet"
+        case _:
+            return None
 
 
 def card(registration: Registration, drawing: Drawing) -> ui.Notice:
     """Return the card for the approval channel, with Approve and Deny while it waits.
 
-    The plan is read before the buttons that decide on it. After the decision the outcome matters
-    more, and the approved plan stands below it.
+    Everything that approvers must read before they decide stands above these buttons; after the
+    decision the outcome stands there, and *Details* has the plan.
     """
-    top = [ui.header(headline(registration)), *_wish(registration, drawing.profile)]
-    plan = list(_plan(registration, drawing.profile))
-    outcome = [
-        *outcome_blocks(registration, drawing.quorum),
-        *consent.awaited(registration, drawing.consent_page),
-        *consent.given(registration),
-        *differences(registration),
-        *steps(registration, drawing),
-    ]
-    about, buttons = _context(registration), approver_buttons(registration)
-    blocks = [*top, *outcome, *buttons, *plan, about]
-    if registration.status in UNDECIDED:
-        blocks = [*top, *plan, *outcome, about, *buttons]
-    return _spoken(registration, drawing.profile), ui.drawn(blocks)
+    return _spoken(registration, drawing.profile), ui.drawn(
+        [
+            ui.header(title(registration), level=drawing.level),
+            _wish(registration, drawing.profile),
+            *(plan.for_decision(registration) if registration.status in plan.UNDECIDED else ()),
+            *_outcome(registration, drawing),
+            *consent.given(registration),
+            _context(registration),
+            *approver_buttons(registration),
+        ]
+    )
 
 
 def progress(registration: Registration, drawing: Drawing) -> ui.Notice:
     """Return the requester's own card, shorter, with their actions."""
     return _spoken(registration, drawing.profile), ui.drawn(
         [
-            ui.header(headline(registration)),
+            ui.header(title(registration), level=drawing.level),
             *_taken_over(registration),
-            *_wish(registration, drawing.profile),
-            *outcome_blocks(registration, drawing.quorum, is_theirs=True),
-            *consent.awaited(registration, drawing.consent_page),
-            *differences(registration),
-            *steps(registration, drawing),
+            _wish(registration, drawing.profile),
+            *_outcome(registration, drawing, is_theirs=True),
             _context(registration),
             *ui.actions(requester_buttons(registration)),
         ]
     )
 
 
+def _outcome(
+    registration: Registration, drawing: Drawing, *, is_theirs: bool = False
+) -> Iterator[Block]:
+    yield from outcome_blocks(registration, drawing.quorum, is_theirs=is_theirs)
+    yield from consent.awaited(registration, drawing.consent_page)
+    yield from differences(registration)
+    yield from steps(registration, drawing)
+
+
 def status(registration: Registration, drawing: Drawing, *, in_full: bool) -> ui.Notice:
     """Return the public view, without buttons; why it ended only for people whom it concerns."""
     return _spoken(registration, drawing.profile), ui.drawn(
         [
-            ui.section(f"*{headline(registration)}*"),
-            *_wish(registration, drawing.profile),
+            ui.section(f"*{headline(registration)}* · {ui.escaped(registration.form.name)}"),
+            _wish(registration, drawing.profile),
             *outcome_blocks(registration, drawing.quorum, in_full=in_full),
             *consent.awaited(registration, drawing.consent_page),
             *steps(registration, drawing),
@@ -146,15 +169,18 @@ def least(registration: Registration) -> str:
 
 
 def _spoken(registration: Registration, profile: Profile) -> str:
-    """Return the card as notifications and screen readers say it: status, requester, application.
-    Names are written out, because a mention would call the person.
+    """Return the card as notifications and screen readers say it: status, requester, application,
+    and the permissions or the result. Names are written out, because a mention would call the
+    person.
     """
     who, name = ui.escaped(registration.requester.name), ui.escaped(registration.form.name)
     asks = _asks(registration)
     words = f"{headline(registration)}. {who} {asks} for the application {name}, {profile.title}."
     if registration.failure is not None and registration.status in STUCK:
         words += f" {ui.escaped(registration.failure.sentence)}"
-    return ui.clipped(words)
+    elif registration.status is Status.READY:
+        words = f"{words} {result(registration, is_theirs=False)}".rstrip()
+    return ui.clipped(words + plan.spoken(registration))
 
 
 def _taken_over(registration: Registration) -> Iterator[Block]:
@@ -164,52 +190,30 @@ def _taken_over(registration: Registration) -> Iterator[Block]:
         yield ui.section(f"You now own {ui.named(registration)}, handed over from {before}.")
 
 
-def _wish(registration: Registration, profile: Profile) -> Iterator[Block]:
-    form = registration.form
-    yield ui.section(
-        f"{ui.person(registration.requester)} {_asks(registration)} for the application"
-        f" *{ui.escaped(form.name)}* · {profile.title}"
-    )
-    # In a section of its own: escapes may make it five times as long.
-    yield ui.section(ui.quoted(form.reason))
+def _wish(registration: Registration, profile: Profile) -> Block:
+    """Say who asks, for what and, until all is made, why."""
+    asks = f"{ui.person(registration.requester)} {_asks(registration)} for this application"
+    wish = f"{asks} · {ui.escaped(profile.title)}"
+    is_over = registration.status is Status.READY or registration.status.is_end
+    return ui.section(wish if is_over else f"{wish}\n{ui.quoted(registration.form.reason)}")
 
 
 def _asks(registration: Registration) -> str:
-    return "asks" if registration.status in UNDECIDED else "asked"
-
-
-def _plan(registration: Registration, profile: Profile) -> Iterator[Block]:
-    if registration.plan is None:
-        return
-    title = "What was approved"
-    if registration.status in UNDECIDED:
-        title = "What would be created"
-    elif registration.status in NEVER_APPROVED:
-        title = "What would have been created"
-    words = plan_paragraphs(
-        Plan.from_json(dict(registration.plan)),
-        profile,
-        registration.form,
-        ui.SLACK_PEN,
-        asked_at=registration.created_at,
-        title=title,
-        is_decided=registration.status not in UNDECIDED,
-    )
-    yield from (ui.section(paragraph) for paragraph in words)
+    return "asks" if registration.status in plan.UNDECIDED else "asked"
 
 
 def _context(registration: Registration) -> Block:
     asked, *expires = _times(registration)
-    plan = [f"plan `{registration.digest[:16]}`"] if registration.digest is not None else []
-    return ui.context(" · ".join([f"`{registration.id}`", asked, *plan, *expires]))
+    digest = [f"plan `{registration.digest[:16]}`"] if registration.digest is not None else []
+    return ui.context(" · ".join([f"`{registration.id}`", asked, *digest, *expires]))
 
 
 def _times(registration: Registration) -> Iterator[str]:
     """Yield when it was asked and, while it waits, when it expires."""
     yield f"asked {ui.when(registration.created_at)}"
-    plan = registration.waiting(RequestKind.PLAN)
-    if plan is not None and plan.expires_at is not None:
-        yield f"expires {ui.when(plan.expires_at)}"
+    asked = registration.waiting(RequestKind.PLAN)
+    if asked is not None and asked.expires_at is not None:
+        yield f"expires {ui.when(asked.expires_at)}"
 
 
 def steps(registration: Registration, drawing: Drawing) -> Iterator[Block]:
@@ -220,15 +224,18 @@ def steps(registration: Registration, drawing: Drawing) -> Iterator[Block]:
     open_stages = (step.stage for step in registration.steps if step.ended_at is None)
     stage = min(open_stages, default=None) if registration.run is not None else None
     states = [(step, _state(step, stage)) for step in registration.steps]
-    title = _progress(registration, drawing.expected)
+    words = _progress(registration, drawing.expected)
+    if registration.status is Status.READY and {state for _, state in states} == {"complete"}:
+        yield ui.context(words)
+        return
     if drawing.plain:
         lines = [f"• {step.title}: {IN_WORDS[state]}" for step, state in states]
-        yield ui.section("\n".join([f"*{title}*", *lines]))
+        yield ui.section("\n".join([f"*{words}*", *lines]))
         return
     tasks = [
         TaskCardBlock(task_id=step.name, title=step.title, status=state) for step, state in states
     ]
-    yield PlanBlock(title=title, tasks=tasks)
+    yield PlanBlock(title=words, tasks=tasks)
 
 
 def _progress(registration: Registration, expected: timedelta | None) -> str:

@@ -67,7 +67,11 @@ def call(registration: Registration, page: str) -> ui.Notice:
         asked,
         *_task(registration, page),
         spoken=f"{said}: {name}",
-        buttons=[*buttons.grant_buttons(registration), *buttons.repair_buttons(registration)],
+        buttons=[
+            *buttons.grant_buttons(registration),
+            *buttons.repair_buttons(registration),
+            *ui.menu(buttons.revoke_buttons(registration)),
+        ],
     )
 
 

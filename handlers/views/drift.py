@@ -6,7 +6,7 @@ from slack_sdk.models.blocks import Block
 
 from bot.domain.registration import Check, Registration, Status
 from handlers.views import ui
-from handlers.views.buttons import repair_buttons
+from handlers.views.buttons import repair_buttons, revoke_buttons
 from handlers.views.ids import COMMAND
 from handlers.views.outcome import check_outcome, listed
 
@@ -39,7 +39,7 @@ def alarm(registration: Registration) -> ui.Notice:
             ui.header(said),
             ui.section(f"*{name}*, requested by {owner}:\n{listed(check.alarming)}"),
             ui.section(f"{AUDIT_LOG} {_remedy(registration)} removes the application from Entra."),
-            *ui.actions(repair_buttons(registration)),
+            *ui.actions([*repair_buttons(registration), *revoke_buttons(registration)]),
             _foot(registration, check),
         ]
     )

@@ -69,7 +69,8 @@ def _waiting(found: Home, catalogue: Catalogue, quorum_of: QuorumOf) -> ui.Block
     for each in found.waiting:
         profile, quorum = drawable(catalogue, each.form.profile), quorum_of(each)
         # Slack draws no plan block in App Home.
-        _, blocks = card.card(each, card.Drawing(profile=profile, quorum=quorum, plain=True))
+        drawing = card.Drawing(profile=profile, quorum=quorum, plain=True, level=2)
+        _, blocks = card.card(each, drawing)
         cards += [*ui.drawn([DividerBlock()]), *blocks]
     return _part(found, Part.WAITING, "Waiting for you", "Nothing waits for you.", cards)
 
@@ -106,7 +107,7 @@ def _expiring(found: Home) -> ui.Blocks:
     blocks = []
     for each in found.expiring.lines:
         may_ask = each.waits is not RequestKind.ROTATION and each.run is None
-        accessory = rotate_button(each.id) if may_ask else None
+        accessory = rotate_button(each) if may_ask else None
         blocks.append(
             ui.section(line(ListKind.EXPIRING, each, ui.LONGEST_TEXT // 2), accessory=accessory)
         )
@@ -165,8 +166,8 @@ def _part(found: Home, part: Part, title: str, nothing: str, blocks: ui.Blocks) 
         return [*ui.drawn(top), *blocks]
     buttons = []
     if page > 1:
-        buttons.append(ui.button("Previous", ids.HOME_BACK, f"{part}:{page - 1}"))
+        buttons.append(ui.button("Previous", ids.HOME_BACK, f"{part}:{page - 1}", about=title))
     if page < last:
-        buttons.append(ui.button("Next", ids.HOME_ON, f"{part}:{page + 1}"))
+        buttons.append(ui.button("Next", ids.HOME_ON, f"{part}:{page + 1}", about=title))
     turning = ui.drawn([ui.context(f"Page {page} of {last}"), *ui.actions(buttons)])
     return [*ui.drawn(top), *blocks, *turning]

@@ -1,11 +1,12 @@
 """The ids of forms and buttons.
 
-A button's value is a registration's id. There are three exceptions:
+A button's value is a registration's id. There are four exceptions:
 
 - A button that turns a page of the App Home holds the part and the page.
 - A button that opens or previews the form holds a profile, or the input of a form that was closed.
 - A button that decides on an approval request also holds the request's id, unless it is the plan's:
   a vote counts for the request that the approver has read.
+- An entry of a menu holds the id of the button that it stands for, too.
 """
 
 COMMAND = "/aad-setup"
@@ -43,6 +44,9 @@ REVOKE = "revoke"
 REVOKE_ASKED = "revoke_asked"
 MINE = "mine"  # lists the user's registrations
 HELP = "help"
+DETAILS = "details"  # opens the whole plan
+MORE = "more"  # a menu of rare actions, whose values begin with the id of a button
+CONFIRMED = "confirmed"  # the form that asks before one of them is carried out
 REPLACED = (
     *("confirm_handover", "confirm_rotation", "deny_rotation", "cancel_rotation"),
     "purge_asked",

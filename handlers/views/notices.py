@@ -103,7 +103,7 @@ def expiry(registration: Registration, about: Subject, *, also: str | None = Non
         " ".join([f"*{id}*: the secret of *{name}* {words}", *([also] if also else [])]),
         ui.section(" ".join([*what, REVOKE])),
         spoken=f"{id}: the secret {happens}",
-        buttons=[*rotate, buttons.revoke_button(id)],
+        buttons=[*rotate, buttons.revoke_button(registration)],
     )
 
 
@@ -142,7 +142,7 @@ def unread(registration: Registration, secret: str | None) -> ui.Notice:
         f"*{id}*: the secret of *{name}* hasn't been picked up yet. Only you can see it, and only"
         f" once. Pick it up by {ui.when(until)}, or it will be deleted from Entra.",
         spoken=f"{id}: the secret of {name} waits for you",
-        buttons=[buttons.values_button(id)],
+        buttons=[buttons.values_button(registration)],
     )
 
 
@@ -170,7 +170,7 @@ def unread_removed(
         words.append(also)
         if is_ready:
             words.append(REVOKE)
-            offered = [buttons.revoke_button(id)]
+            offered = [buttons.revoke_button(registration)]
     elif has_lapsed:
         words.append(f"`{ids.COMMAND} rotate {id}` asks for another.")
         offered = buttons.rotate_buttons(registration)

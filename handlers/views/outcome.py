@@ -25,12 +25,9 @@ def outcome_blocks(
     registration: Registration, quorum: Quorum, *, in_full: bool = True, is_theirs: bool = False
 ) -> Iterator[Block]:
     """Yield the votes and what followed; `is_theirs` on the requester's own card."""
-    for vote in registration.votes:
-        if vote.void is not None:
-            yield requests.void(vote)
-            continue
-        done = "Approved" if vote.verdict == "approve" else "Denied"
-        yield ui.context(f"{done} by {ui.person(vote.person)} {ui.when(vote.at)}")
+    if registration.status is Status.READY:
+        yield from _ready(registration, is_theirs=is_theirs)
+    yield from _votes(registration)
     match registration.status:
         case Status.PENDING if quorum.needed > 1 or registration.was_begun:
             yield ui.context(requests.given(registration.approvals(), quorum))
@@ -49,11 +46,22 @@ def outcome_blocks(
             yield _nothing_changed(registration, is_theirs)
         case Status.UNDONE | Status.REVOKING | Status.REVOKED:
             yield from _removed(registration)
-        case Status.READY:
-            yield from _ready(registration, is_theirs=is_theirs)
     yield from requests.lines(registration, quorum)
     if registration.failure is not None:
         yield from _failure(registration)
+
+
+def _votes(registration: Registration) -> Iterator[Block]:
+    """Yield who decided, in a line, and whose approval no longer counts."""
+    yield from (requests.void(vote) for vote in registration.votes if vote.void is not None)
+    done = [
+        f"{'Approved' if vote.verdict == 'approve' else 'Denied'} by {ui.person(vote.person)}"
+        f" {ui.when(vote.at)}"
+        for vote in registration.votes
+        if vote.void is None
+    ]
+    if done:
+        yield ui.context(" · ".join(done))
 
 
 def _nothing_changed(registration: Registration, is_theirs: bool) -> Block:
@@ -105,18 +113,28 @@ def _removed(registration: Registration) -> Iterator[Block]:
 def _ready(registration: Registration, *, is_theirs: bool) -> Iterator[Block]:
     lost = why_lost(registration, is_theirs=is_theirs)
     is_expired = registration.has_expired and not lost
-    state = expired(registration) if is_expired else lost or _tested(registration)
-    yield ui.section(f"Application (client) ID `{registration.app_id}`. {state}".rstrip())
+    if state := result(registration, is_theirs=is_theirs):
+        mark = ":warning:" if is_expired or lost else ":white_check_mark:"
+        yield ui.section(f"{mark} {state}")
+    facts = {"Application (client) ID": f"`{registration.app_id}`"}
     secret = registration.secret_in_use if lost else registration.secret
     if secret is not None and secret.expires_at is not None and not is_expired:
         ends = "expired" if registration.has_expired else "expires"
-        yield ui.context(f"The secret {ends} {ui.when(secret.expires_at)}")
+        facts[f"The secret {ends}"] = ui.when(secret.expires_at)
+    yield ui.facts(facts)
     yield from latest_check(registration)
     if registration.run is RunKind.ADD_SECRET:
         yield ui.context("A new secret is being made. The one in use works as before.")
         yield from requests.under_way(registration, RequestKind.ROTATION)
     if words := previous(registration):
         yield ui.context(words)
+
+
+def result(registration: Registration, *, is_theirs: bool) -> str:
+    """Return what came of a registration that is ready: whether its connector can sign in."""
+    lost = why_lost(registration, is_theirs=is_theirs)
+    is_expired = registration.has_expired and not lost
+    return expired(registration) if is_expired else lost or _tested(registration)
 
 
 def _tested(registration: Registration) -> str:

@@ -123,10 +123,9 @@ def under_way(registration: Registration, kind: RequestKind) -> Iterator[Block]:
         yield from _votes(registration, latest)
 
 
-def decide(registration: Registration) -> list[Block]:
+def decide(registration: Registration) -> list[list[ButtonElement]]:
     """Return the approvers' buttons, a row for each request that waits."""
-    rows = [ui.actions(_buttons(registration, each)) for each in registration.waiting_requests]
-    return [block for row in rows for block in row]
+    return [_buttons(registration, each) for each in registration.waiting_requests]
 
 
 def cancellable(registration: Registration) -> ApprovalRequest | None:
@@ -149,19 +148,20 @@ def cancelled_text(registration: Registration, request: ApprovalRequest) -> str:
 
 def _cancel_button(registration: Registration, request: ApprovalRequest) -> ButtonElement:
     words, value = WORDS[request.kind], bound_value(registration.id, request.id)
-    return ui.button(words.labels[2], ids.CANCEL, value, confirm=words.rest)
+    about = ui.about(registration)
+    return ui.button(words.labels[2], ids.CANCEL, value, about=about, confirm=words.rest)
 
 
 def _buttons(registration: Registration, request: ApprovalRequest) -> list[ButtonElement]:
     words, value = WORDS[request.kind], bound_value(registration.id, request.id)
-    approve, deny, _ = words.labels
+    (approve, deny, _), about = words.labels, ui.about(registration)
     confirm = _filled(words.approve, registration, request)
     found = [
-        ui.button(approve, ids.APPROVE, value, style="primary", confirm=confirm),
-        ui.button(deny, ids.DENY, value),
+        ui.button(approve, ids.APPROVE, value, about=about, style="primary", confirm=confirm),
+        ui.button(deny, ids.DENY, value, about=about),
     ]
     if request.approvals():
-        found.append(ui.button("Withdraw my approval", ids.WITHDRAW, value))
+        found.append(ui.button("Withdraw my approval", ids.WITHDRAW, value, about=about))
     return found
 
 

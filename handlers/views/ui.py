@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -14,6 +14,8 @@ from slack_sdk.models.blocks import (
     ContextBlock,
     HeaderBlock,
     MarkdownTextObject,
+    Option,
+    OverflowMenuElement,
     PlainTextObject,
     SectionBlock,
 )
@@ -23,12 +25,20 @@ from bot.domain.forms import JOINERS
 from bot.domain.people import Person
 from bot.domain.registration import Registration
 from bot.planning.plans import Pen
+from bot.storage.queries import ListLine
+from handlers.views import ids
 
 LONGEST_TEXT = 3000
 """docs.slack.dev/reference/block-kit/blocks/section-block"""
 
 LONGEST_CONTEXT = 2000
 """docs.slack.dev/reference/block-kit/blocks/context-block"""
+
+LONGEST_FIELD = 2000
+"""docs.slack.dev/reference/block-kit/blocks/section-block"""
+
+LONGEST_LABEL = 75
+"""docs.slack.dev/reference/block-kit/block-elements/button-element"""
 
 EMOJI = re.compile(r":(?=[\w+'-]+:)")
 """The beginning of an emoji's name, which Slack would replace by the emoji."""
@@ -50,10 +60,19 @@ def escaped(text: str) -> str:
 
     docs.slack.dev/messaging/formatting-message-text#escaping
     """
-    seen = "".join(each if each.isprintable() or each in KEPT else " " for each in text)
-    plain = EMOJI.sub("∶", UNDERSCORE.sub("ˍ", _safe(seen)))
+    plain = EMOJI.sub("∶", UNDERSCORE.sub("ˍ", _safe(_printable(text))))
     # Emphasis marks would run on into our own words.
     return plain.replace("*", "∗").replace("`", "'").replace("~", "∼")
+
+
+def unmarked(text: str) -> str:
+    """Return foreign text for Slack's plain text, which shows escapes letter by letter."""
+    plain = " ".join(_printable(text).split()).replace("<", "‹").replace(">", "›")
+    return EMOJI.sub("∶", plain)
+
+
+def _printable(text: str) -> str:
+    return "".join(each if each.isprintable() or each in KEPT else " " for each in text)
 
 
 def _safe(text: str) -> str:
@@ -98,12 +117,31 @@ def lasting(time: timedelta) -> str:
     return f"{minutes} min" if minutes < 100 else f"{round(minutes / 60)} h"
 
 
-def header(text: str) -> HeaderBlock:
-    return HeaderBlock(text=text[:150])
+class LevelledHeader(HeaderBlock):
+    """A header with its level for screen readers, which slack_sdk does not know yet."""
+
+    @property
+    def attributes(self) -> set[str]:  # type: ignore[override] # as in slack_sdk's own blocks
+        return {*super().attributes, "level"}
+
+    def __init__(self, *, text: str, level: int) -> None:
+        super().__init__(text=text)
+        self.level = level
+
+
+def header(text: str, *, level: int = 1) -> HeaderBlock:
+    """Return a headline of a level from 1 to 4."""
+    return LevelledHeader(text=text[:150], level=level)
 
 
 def section(text: str, *, accessory: ButtonElement | None = None) -> SectionBlock:
     return SectionBlock(text=mrkdwn(text), accessory=accessory)
+
+
+def facts(values: Mapping[str, str]) -> SectionBlock:
+    """Return labelled values in two columns."""
+    fields = (f"*{label}*\n{value}" for label, value in values.items())
+    return SectionBlock(fields=[mrkdwn(each, longest=LONGEST_FIELD) for each in fields])
 
 
 def context(text: str) -> ContextBlock:
@@ -150,29 +188,64 @@ def code(text: str) -> str:
     return "`" + _safe(text).replace("`", "'") + "`"
 
 
+def about(it: Registration | ListLine) -> str:
+    """Return the id and name by which a label of a button names a registration."""
+    return f"{it.id}, {it.form.name if isinstance(it, Registration) else it.name}"
+
+
 def button(
     text: str,
     action: str,
     value: str,
     *,
+    about: str = "",
     style: Literal["primary", "danger"] | None = None,
     confirm: str | None = None,
 ) -> ButtonElement:
+    """Return a button. Screen readers say what it is `about`, too: many buttons read the same."""
+    label = f"{text}: {unmarked(about)}"[:LONGEST_LABEL] if about else None
     asked = None
     if confirm is not None:
         # As plain text: names of people stand in it.
         words = PlainTextObject(text=clipped(confirm, longest=ConfirmObject.text_max_length))
         asked = ConfirmObject(title=text, text=words, confirm=text, deny="Not now")
-    return ButtonElement(text=text, action_id=action, value=value, style=style, confirm=asked)
+    return ButtonElement(
+        text=text,
+        action_id=action,
+        value=value,
+        style=style,
+        confirm=asked,
+        accessibility_label=label,
+    )
 
 
-def actions(buttons: Sequence[ButtonElement]) -> list[Block]:
-    """Return a row of buttons; Slack refuses an empty one."""
-    return [ActionsBlock(elements=list(buttons))] if buttons else []
+Element = ButtonElement | OverflowMenuElement
+
+
+def menu(buttons: Sequence[ButtonElement]) -> list[Element]:
+    """Return buttons that are rarely needed as an overflow menu.
+
+    Slack asks for confirmation of a whole menu in the same words, so only a single entry has its
+    own dialog. Of several, `MORE` opens the question as a modal.
+    """
+    if not buttons:
+        return []
+    if len(buttons) == 1:
+        [only] = buttons
+        entries = [Option(text=only.text, value=only.value or "")]
+        confirm = only.confirm
+        return [OverflowMenuElement(action_id=only.action_id, options=entries, confirm=confirm)]
+    entries = [Option(text=it.text, value=f"{it.action_id} {it.value}") for it in buttons]
+    return [OverflowMenuElement(action_id=ids.MORE, options=entries)]
+
+
+def actions(elements: Sequence[Element]) -> list[Block]:
+    """Return a row of buttons and menus; Slack refuses an empty one."""
+    return [ActionsBlock(elements=list(elements))] if elements else []
 
 
 def notice(
-    text: str, *below: Block, spoken: str | None = None, buttons: Sequence[ButtonElement] = ()
+    text: str, *below: Block, spoken: str | None = None, buttons: Sequence[Element] = ()
 ) -> Notice:
     """Return a message of a few sentences, with blocks and buttons below. It is spoken as it is
     written, unless other words are given for that.

@@ -42,7 +42,7 @@ def values_notice(registration: Registration, *, secret: str | None) -> ui.Notic
     if words := previous(registration):
         below.append(ui.context(words))
     offered = [
-        buttons.values_button(registration.id),
+        buttons.values_button(registration),
         *buttons.renew_buttons(registration),
         *buttons.retire_buttons(registration),
     ]
@@ -100,12 +100,13 @@ def _why_dead(registration: Registration) -> str | None:
 def sheet(found: Values) -> ui.Notice:
     """Return the ephemeral sheet of values, with the secret masked or in the clear."""
     registration, secret = found.registration, found.registration.secret
+    id, about = registration.id, ui.about(registration)
     if found.is_open:
-        mask = ui.button("Mask now", ids.MASK, registration.id, style="primary")
+        mask = ui.button("Mask now", ids.MASK, id, about=about, style="primary")
         return _drawn(found, OPEN, [mask])
     offered = buttons.renew_buttons(registration)
     if secret is not None and secret.is_unread:
-        offered = [ui.button("Show the secret", ids.REVEAL, registration.id, style="primary")]
+        offered = [ui.button("Show the secret", ids.REVEAL, id, about=about, style="primary")]
     return _drawn(found, _why_dead(registration) or _state(registration), offered)
 
 

@@ -64,8 +64,7 @@ class Pair:
 
 def _cards(story: Story, id: str) -> int:
     """Count a registration's cards in the approval channel."""
-    texts = map(story.workspace.text_of, story.workspace.messages("approvals"))
-    return sum(text.startswith(id) for text in texts)
+    return sum(it["text"].startswith(id) for it in story.workspace.messages("approvals"))
 
 
 async def test_the_main_road_on_postgresql(stage: Stage, bot: Bot, postgres_url: str) -> None:
@@ -97,7 +96,7 @@ async def test_the_other_replica_takes_over_from_one_that_is_killed(pair: Pair) 
         await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"))
         assert len(story.tenant.applications_named("billing")) == 1
         # The dead one may have claimed the card, and a claim lapses after 15 seconds.
-        await story.until(lambda: f"{id} is ready" in story.workspace.text_of(story.card_of(id)))
+        await story.until(lambda: f"{id} is ready" in story.read(story.card_of(id)))
         assert _cards(story, id) == 1
         assert await other.stop() == 0
 

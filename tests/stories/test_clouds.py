@@ -48,7 +48,7 @@ async def test_from_the_form_to_the_masked_secret_in_each_cloud(
         assert page in str(story.card_of(id))
         stage.tenant.grant_admin_consent(application["appId"])
         await story.until(
-            lambda: _later(story) and f"{id} is ready" in workspace.text_of(story.card_of(id))
+            lambda: _later(story) and f"{id} is ready" in story.read(story.card_of(id))
         )
         await story.until(lambda: story.is_announced(id))
         await story.values(id)

@@ -100,7 +100,7 @@ async def consented(story: Story, id: str) -> None:
 
     def is_ready() -> bool:
         story.clock.move(timedelta(minutes=1))
-        return f"{id} is ready" in story.workspace.text_of(story.card_of(id))
+        return f"{id} is ready" in story.read(story.card_of(id))
 
     await story.until(is_ready)
 

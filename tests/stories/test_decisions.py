@@ -144,9 +144,12 @@ async def test_a_card_shows_the_very_name_and_address_that_are_made(story: Story
     name, redirect = "_Mimecast_ a_b :lock: *b* ~c~ __", "https://example.com/_cb_/:key:/~d~"
     id = await story.ask(name, **{"Redirect URL": redirect}, Reason=":tada: _agreed_")
     card = story.card().translate(LOOKALIKES)
-    assert f"• Application {name}, for accounts" in card
-    assert f"• Redirect URL: {redirect}\n" in card
+    assert f"\n{name}: approval needed\n" in card
+    assert f"Redirect URL: {redirect}\n" in card
     assert ">:tada: _agreed_\n" in card
+    whole = (await story.details(id)).translate(LOOKALIKES)
+    assert f"• Application {name}, for accounts" in whole
+    assert f"• Redirect URL: {redirect}\n" in whole
     await story.approve(id)
     [made] = story.tenant.applications
     assert made["displayName"] == name

@@ -196,7 +196,7 @@ async def _two_in_the_bin(story: Story) -> tuple[str, str]:
 
 
 def _card(story: Story, id: str) -> str:
-    return story.workspace.text_of(story.card_of(id))
+    return story.read(story.card_of(id))
 
 
 TAKE = "UPDATE registrations SET {0} = (SELECT {0} FROM registrations WHERE id = '{2}')" + (

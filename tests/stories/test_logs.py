@@ -56,9 +56,9 @@ async def test_each_fact_of_a_registration_leaves_one_line(
         await rotated(story, id)
         await seen(story, id)
         card = partial(story.card_of, id)
-        await story.until(lambda: "[Revoke]" in story.workspace.text_of(card()))
-        await story.workspace.click("ada", "Revoke", on=card())
-        await story.until(lambda: f"{id} was revoked" in story.workspace.text_of(card()))
+        await story.until(lambda: "Revoke]" in story.read(card()))
+        await story.confirm("ada", "Revoke", on=card())
+        await story.until(lambda: f"{id} was revoked" in story.read(card()))
     mine = [line for line in lines(written) if line.get("registration") == id]
     events = [line["event"] for line in mine]
     for event in ("requested", "planned", "approved", "ready", "rotated", "revoked"):

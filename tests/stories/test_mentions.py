@@ -31,7 +31,7 @@ async def test_a_new_request_notifies_the_approvers_and_not_its_requester(
         assert not notified(story, "ben", id)
         await story.approve(id)
         assert len(notified(story, "ada", id)) == 1
-        assert "For @" not in story.workspace.text_of(story.card_of(id))
+        assert "For @" not in story.read(story.card_of(id))
 
 
 async def test_where_there_are_approver_groups_those_are_mentioned(stage: Stage, bot: Bot) -> None:

@@ -32,7 +32,7 @@ async def test_what_waits_is_drawn_and_can_be_denied_and_not_approved(
         await story.workspace.open_home("ada")
         await story.until(lambda: story.workspace.home_of("ada"))
         home = story.workspace.text_of(story.workspace.home_of("ada") or {})
-        for part in (f"{id} waits for approval", NAMED, "Directory.Read.All (application)"):
+        for part in ("billing: approval needed", id, NAMED, "Directory.Read.All (application)"):
             assert part in home
         await story.workspace.command("rosa", f"status {id}")
         assert NAMED in story.whispers("rosa")
@@ -43,7 +43,7 @@ async def test_what_waits_is_drawn_and_can_be_denied_and_not_approved(
         assert NAMED in story.card()
         assert (
             "The profile of this registration is gone, so its values are not listed."
-            in story.card()
+            in await story.details(id)
         )
         await story.until(lambda: f"{id} was denied" in story.direct("rosa"))
         story.workspace.reload("rosa")

@@ -8,7 +8,7 @@ from tests.support.story import Story
 async def test_from_the_form_to_the_masked_secret(story: Story) -> None:
     id = await story.ask("billing")
     assert "Directory.Read.All (application): reads the whole directory" in story.card()
-    assert "until about" in story.card()
+    assert "Secret valid until: about 20" in story.card()
 
     await story.approve(id)
     application = story.tenant.applications_named("billing")[0]

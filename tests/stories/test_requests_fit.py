@@ -116,7 +116,7 @@ async def a_failure_that_is_undone_and_purged(story: Story) -> None:
     await story.until(lambda: f"{id} was undone" in story.card())
     story.tenant.faults.failures.clear()
     await purge(story, id)
-    await story.until(lambda: "Deleted for good" in story.workspace.text_of(story.card_of(id)))
+    await story.until(lambda: "Deleted for good" in story.read(story.card_of(id)))
 
 
 async def a_grant_that_a_person_was_quicker_to_make(story: Story) -> None:

@@ -135,7 +135,7 @@ async def test_pending_in_the_copy_and_ready_in_entra_is_ready(
         await check_audit(app, id)
         assert registration.secret is not None
         assert life_of(registration.secret) is SecretLife.UNKNOWN
-        await story.until(lambda: "[Rotate]" in story.direct("rosa"))
+        await story.until(lambda: "Rotate |" in story.direct("rosa"))
         assert "ready now. The copy does not say who approved" in announced(story)
         (application,) = stage.tenant.applications
         await story.until(lambda: "Compared with the tenant" in story.direct("rosa"))
@@ -179,7 +179,7 @@ async def test_nothing_acts_before_the_tenant_has_answered_and_what_was_made_sin
             stage.clock.move(WEEK)
             await app.scheduler.look()
             await app.orphan_scan.look()
-        await story.until(lambda: f"{id} is ready" in story.workspace.text_of(story.card_of(id)))
+        await story.until(lambda: f"{id} is ready" in story.read(story.card_of(id)))
         assert (await found(app, id)).status is Status.READY
         assert len(stage.tenant.live_secrets(application["appId"])) == 1
 
@@ -200,7 +200,7 @@ async def test_what_was_revoked_since_the_copy_is_revoked(stage: Stage, bot: Bot
         assert registration.deleted  # so that it can be deleted for good
         await check_audit(app, id)
         assert "No longer in Entra" in announced(story)
-        await story.until(lambda: f"{id} was revoked" in story.workspace.text_of(story.card_of(id)))
+        await story.until(lambda: f"{id} was revoked" in story.read(story.card_of(id)))
         await story.until(lambda: "counts as revoked" in story.direct("rosa"))
 
 

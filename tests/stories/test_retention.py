@@ -106,7 +106,7 @@ async def test_what_one_in_use_still_needs_is_kept(stage: Stage, bot: Bot) -> No
             row["kind"] for row in await _rows(running, messages, id)
         }
         await press(story, id)
-        await story.until(lambda: f"{id} was revoked" in story.workspace.text_of(story.card_of(id)))
+        await story.until(lambda: f"{id} was revoked" in story.read(story.card_of(id)))
         assert not story.tenant.applications
 
 

@@ -32,7 +32,7 @@ async def _waits_again(story: Story) -> str:
 
 
 def _card(story: Story, id: str) -> str:
-    return story.workspace.text_of(story.card_of(id))
+    return story.read(story.card_of(id))
 
 
 async def test_an_approval_of_somebody_who_left_does_not_carry_a_retry(story: Story) -> None:

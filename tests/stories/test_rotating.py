@@ -197,16 +197,16 @@ async def _taken_back_by_the_word(story: Story, id: str) -> None:
     await story.until(
         lambda: "the rotation was cancelled" in story.workspace.text_of(request(story))
     )
-    await story.until(lambda: "[Rotate]" in story.direct("rosa"))
+    await story.until(lambda: "[… Rotate" in story.direct("rosa"))
     assert "was cancelled already" in await confirm_late(story, read, by="ada")
 
 
 async def _taken_back_by_the_button(story: Story, id: str) -> None:
     """The requester's card asks, too."""
     mine = story.workspace.messages("rosa")[0]
-    await story.workspace.click("rosa", "Rotate", on=mine)
+    await story.confirm("rosa", "Rotate", on=mine)
     await story.until(lambda: "[Confirm the rotation]" in story.workspace.text_of(request(story)))
-    await story.until(lambda: "[Rotate]" not in story.direct("rosa"))
+    await story.until(lambda: "[… Rotate" not in story.direct("rosa"))
     waiting = str((await story.workspace.command("grace", "list waiting")).text)
     assert id in waiting
     assert "a rotation waits for approval" in waiting
@@ -214,7 +214,7 @@ async def _taken_back_by_the_button(story: Story, id: str) -> None:
     await story.until(lambda: "[Cancel the rotation]" in story.direct("rosa"))
     mine = story.workspace.messages("rosa")[0]
     await story.workspace.click("rosa", "Cancel the rotation", on=mine)
-    await story.until(lambda: "[Rotate]" in story.direct("rosa"))
+    await story.until(lambda: "[… Rotate" in story.direct("rosa"))
     assert "the rotation was cancelled" not in story.direct("rosa")
     assert "already approved" in str((await story.workspace.command("rosa", f"cancel {id}")).text)
     assert "rotation cancelled" in await history(story, id)

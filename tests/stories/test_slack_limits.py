@@ -90,9 +90,9 @@ async def test_a_slow_answer_keeps_no_other_card_waiting(story: Story) -> None:
     await story.workspace.click("ada", "Approve", on=story.card_of(slow))
     await held.reached.wait()
     await story.approve(other)
-    await story.until(lambda: "is ready" in story.workspace.text_of(story.card_of(other)))
+    await story.until(lambda: "is ready" in story.read(story.card_of(other)))
     held.release()
-    await story.until(lambda: "is ready" in story.workspace.text_of(story.card_of(slow)))
+    await story.until(lambda: "is ready" in story.read(story.card_of(slow)))
 
 
 @pytest.mark.slow

@@ -272,16 +272,29 @@ async def test_where_slack_takes_no_messages_stands_in_the_homes_of_approvers(
 async def test_a_message_whose_plan_block_is_refused_is_drawn_plainly(story: Story) -> None:
     id = await story.ask("billing")
     story.workspace.faults.fail("chat.update", "invalid_blocks")
+    held = story.tenant.faults.hold("POST", "addPassword")
     with structlog.testing.capture_logs() as logged:
-        await story.approve(id)
+        await story.workspace.click("ada", "Approve", on=story.card_of(id))
+        await eventually(story, lambda: len(_progressing(story)) == 2, step=SOON)
+        held.release()
         await eventually(story, lambda: f"{id} is ready" in story.card(), step=SOON)
         await eventually(story, lambda: f"{id} is ready" in story.direct("rosa"), step=SOON)
     [said] = [it for it in logged if it["log_level"] == "error"]
     assert said["code"] == "invalid_blocks"
     assert "PLAIN_CARDS=true" in said["advice"]
     refused = next(it.sent["ts"] for it in _updates(story) if not it.answer["ok"])
-    ready = [it for it in _updates(story) if it.answer["ok"] and "is ready" in it.sent["text"]]
-    assert {it.sent["ts"] == refused: _has_plan(it) for it in ready} == {True: False, False: True}
+    plans = {ts == refused: _has_plan(it) for ts, it in _progressing(story).items()}
+    assert plans == {True: False, False: True}
+
+
+def _progressing(story: Story) -> dict[str, Entry]:
+    """Return the latest update of each message that Slack took while the steps were at work."""
+    taken = [it for it in _updates(story) if it.answer["ok"]]
+    return {
+        it.sent["ts"]: it
+        for it in taken
+        if " steps done" in str(it.sent["blocks"]) and "is being set up" in it.sent["text"]
+    }
 
 
 def _has_plan(update: Entry) -> bool:

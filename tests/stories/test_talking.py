@@ -349,5 +349,6 @@ async def test_what_a_channel_reads_mentions_nobody_and_makes_no_links(story: St
     await answered(story, "rosa", "no such word")
     posts = [it.sent for it in story.workspace.calls("chat.postMessage")]
     assert all(it["unfurl_links"] is it["unfurl_media"] is False for it in posts)
-    texts = [block["text"] for it in posts for block in it["blocks"] if block["type"] == "section"]
+    sections = [it for post in posts for it in post["blocks"] if it["type"] == "section"]
+    texts = [text for it in sections for text in (it.get("text"), *it.get("fields", ())) if text]
     assert all(it.get("verbatim") for it in texts)

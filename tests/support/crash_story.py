@@ -176,7 +176,7 @@ class CrashStory(Story):
 
     def cards(self, words: str) -> list[str]:
         """Return the cards in the approval channel that say this."""
-        found = [self.workspace.text_of(it) for it in self.workspace.messages("approvals")]
+        found = map(self.read, self.workspace.messages("approvals"))
         return [card for card in found if words in card]
 
     def progress_messages(self) -> list[Json]:

@@ -13,6 +13,8 @@ from bot.registrar.queries import Home, Part
 from bot.storage.history import HistoryPage
 from bot.storage.messages import Message, MessageKind
 from bot.storage.queries import ListLine, ListPage, Mark
+from graph.permissions import Kind, lookup
+from graph.plan import Plan
 from tests.support.secret_lives import FIELDS, SecretLife
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -24,7 +26,28 @@ BEN = Person(team_id=TEAM, user_id="U0BEN", name="Ben Okafor")
 
 GROUPS = frozenset({"S0ADMINS", "S0SECURITY"})
 EVERYBODY = frozenset({"*"})
-PLAN = {"tenant_id": "11111111-2222-3333-4444-555555555555", "domain": "northwind.example"}
+PLAN = Plan(
+    registration="AAD-7K3F",
+    key="aad-setup-x-y",
+    installation="x",
+    profile="mimecast",
+    profile_digest="",
+    name="billing",
+    redirect=None,
+    secret_name="Mimecast Key",
+    consent_mode="autonomous",
+    tenant_id="11111111-2222-3333-4444-555555555555",
+    tenant_name="Northwind Traders",
+    domain="northwind.example",
+    resource_id="22222222-2222-3333-4444-555555555555",
+    notes="Registered by aad-setup.",
+    tags=("aad-setup",),
+    roles=(lookup("User.Read.All", Kind.ROLE),),
+    scopes=(),
+    secret_days=365,
+    secret_limited_by="requester",
+    warnings=(),
+).to_json()
 CLIENT_ID = "99999999-2222-3333-4444-555555555555"
 
 

@@ -34,7 +34,7 @@ async def waiting(story: Story, **values: Any) -> str:
 
 
 def card(story: Story, id: str) -> str:
-    return story.workspace.text_of(story.card_of(id))
+    return story.read(story.card_of(id))
 
 
 def app_id(story: Story) -> str:

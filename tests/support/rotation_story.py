@@ -104,7 +104,7 @@ def ends(story: Story) -> list[str]:
 
 def card(story: Story, id: str) -> str:
     """Return the registration's card in the approval channel; requests stand below it."""
-    return story.workspace.text_of(story.card_of(id))
+    return story.read(story.card_of(id))
 
 
 async def history(story: Story, id: str) -> str:

@@ -149,7 +149,7 @@ async def waiting(story: Story, *, by: str = "ada", **values: Any) -> str:
 
 
 def card(story: Story, id: str) -> str:
-    return story.workspace.text_of(story.card_of(id))
+    return story.read(story.card_of(id))
 
 
 async def link_for(story: Story, person: str, id: str) -> str:

@@ -90,6 +90,12 @@ class Story:
             if self.whispers(by).count(TRY_AGAIN) == before:
                 return
 
+    async def confirm(self, by: str, entry: str, *, on: Json) -> None:
+        """Choose an entry of a menu, and confirm it where the question opens as a modal."""
+        await self.workspace.click(by, entry, on=on)
+        if self.workspace.view_of(by):
+            assert not (await self.workspace.submit(by, {})).errors
+
     async def deny(self, id: str, *, by: str = "grace", reason: str = "Not this quarter") -> Any:
         """Press *Deny*, say why, and return what became of the form."""
         await self.open_denial(id, by=by)
@@ -140,20 +146,36 @@ class Story:
         return self._cards()[index]
 
     def _cards(self) -> list[str]:
-        texts = map(self.workspace.text_of, self.workspace.messages("approvals"))
+        texts = map(self.read, self.workspace.messages("approvals"))
         return [text for text in texts if not any(it in text for it in NOTICES)]
 
     def card_of(self, id: str) -> Json:
         return next(
             message
             for message in self.workspace.messages("approvals")
-            if self.workspace.text_of(message).startswith(id)
+            if self.read(message).startswith(id)
         )
+
+    def read(self, message: Json) -> str:
+        """Return a message as it notifies and as it looks: the headline of a card has the name of
+        its application, and its notification begins with its id.
+        """
+        shown = self.workspace.text_of(message)
+        announced = self.workspace.text_of({**message, "blocks": []})
+        is_said = announced.partition(" ")[0] in shown.partition("\n")[0]
+        return shown if is_said else f"{announced}\n{shown}"
+
+    async def details(self, id: str, *, by: str = "ada") -> str:
+        """Press *Details* on a card and return the whole plan that opens."""
+        card = self.card_of(id)
+        await self.opens(by, lambda: self.workspace.click(by, "Details", on=card))
+        seen = self.workspace.text_of(self.workspace.view_of(by) or {})
+        await self.workspace.close_view(by)
+        return seen
 
     def direct(self, person: str) -> str:
         """Return everything in somebody's direct messages from the bot."""
-        found = self.workspace.messages(person)
-        return "\n".join(self.workspace.text_of(message) for message in found)
+        return "\n".join(map(self.read, self.workspace.messages(person)))
 
     def whispers(self, person: str) -> str:
         """Return every ephemeral message that somebody sees."""

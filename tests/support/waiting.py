@@ -57,5 +57,5 @@ async def make_a_new_one(story: Story, id: str, *, by: str = "rosa") -> None:
 def _offers(story: Story, id: str, to: str) -> list[dict[str, Any]]:
     """Return the messages of this registration that have the button."""
     text_of = story.workspace.text_of
-    found = [each for each in story.workspace.messages(to) if text_of(each).startswith(id)]
+    found = [each for each in story.workspace.messages(to) if each["text"].startswith(id)]
     return [each for each in found if "[Make a new one]" in text_of(each)]

@@ -120,7 +120,7 @@ def test_the_policy_is_the_one_that_is_enforced() -> None:
 
 def test_what_is_said_to_do_a_verb_is_there() -> None:
     texts = [path.read_text("utf-8") for path in (ROOT / "handlers").rglob("*.py")]
-    labels = set(re.findall(r'\bbutton\(\s*"([^"]+)"', "\n".join(texts)))
+    labels = set(re.findall(r'\b_?button\(\s*"([^"]+)"', "\n".join(texts)))
     labels |= {label for words in WORDS.values() for label in words.labels}
     how = " ".join(how for *_, how in policy_rows())
     assert set(re.findall(r"`(\w+)`", how)) <= SUBCOMMANDS

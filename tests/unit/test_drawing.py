@@ -12,11 +12,15 @@ from bot.domain.catalogue import read_catalogue
 from bot.domain.forms import LONGEST_REASON, check_form
 from bot.domain.registration import Form, Registration, Status
 from bot.domain.runs import Failure
+from bot.planning.plans import ALMIGHTY
 from bot.registrar.queries import Home, Part
 from bot.storage.queries import Health
+from graph.permissions import Kind, lookup
 from graph.preflight import LONGEST_NAME
+from graph.rights import ConsentMode
 from handlers.views import card, home
 from handlers.views.card import Drawing
+from handlers.views.plan import details
 from handlers.views.ui import LONGEST_TEXT, clipped, escaped, short
 from tests.support.factories import NOON, home_of, registration
 from tests.support.graph_fakes import plan
@@ -77,6 +81,7 @@ def test_every_form_that_is_taken_can_be_drawn_in_every_state(
     assert all(card.card(drawn, MIMECAST))
     assert all(card.progress(drawn, MIMECAST))
     assert all(card.status(drawn, replace(MIMECAST, plain=True), in_full=True))
+    assert details(drawn, CATALOGUE)
     assert home.home(seen(drawn), CATALOGUE, quorum_of=lambda _: ONE)
 
 
@@ -99,9 +104,52 @@ def test_words_for_the_decision_go_once_it_is_made(status: Status) -> None:
     form = Form(profile="mimecast", name="a", reason="b", secret_days=90)
     drawn = drawable(form, status, ("Continue only if your console asks for a Key.",))
     shown = str(card.card(drawn, MIMECAST))
+    whole = str(details(drawn, CATALOGUE))
     is_open = status in (Status.PLANNING, Status.PENDING)
-    for words in ("Continue only if", "once the plan is approved"):
+    for words in ("Continue only if", "*Consent for the whole tenant*"):
         assert (words in shown) is is_open
+    for words in ("Continue only if", "once the plan is approved"):
+        assert (words in whole) is is_open
+
+
+@pytest.mark.parametrize("status", Status)
+def test_behind_details_is_the_whole_plan(status: Status) -> None:
+    form = Form(profile="mimecast", name="a", reason="b", secret_days=90)
+    whole = str(details(drawable(form, status), CATALOGUE))
+    title = "What was approved"
+    if status in (Status.PLANNING, Status.PENDING):
+        title = "What would be created"
+    elif status in (Status.DENIED, Status.CANCELLED, Status.EXPIRED):
+        title = "What would have been created"
+    assert f"*{title}* in" in whole
+    for words in ("What it could do", "*The requester receives* Description", "d" * 64, ">b"):
+        assert words in whole
+
+
+@pytest.mark.parametrize("mode", ConsentMode)
+def test_nothing_that_has_to_be_read_before_an_approval_is_behind_details(
+    mode: ConsentMode,
+) -> None:
+    form = Form(profile="mimecast", name="a", reason="b", secret_days=90)
+    planned = plan(
+        roles=tuple(lookup(it, Kind.ROLE) for it in ("Directory.Read.All", "User.Read.All")),
+        scopes=(lookup("User.Read.All", Kind.SCOPE),),
+        redirect="https://vendor.example/back",
+        warnings=("Long. " + "x" * 400, "Short."),
+        consent_mode=str(mode),
+    )
+    drawn = replace(drawable(form, Status.PENDING), plan=planned.to_json(), failure=None)
+    text, blocks = card.card(drawn, MIMECAST)
+    before = str(blocks).partition("'actions'")[0]
+    for words in (
+        *(":red_circle: `Directory.Read.All` (application): reads the whole directory",),
+        *(":large_yellow_circle: `User.Read.All` (application)", ":white_circle: `User.Read.All`"),
+        *("https://vendor.example/back", "90 days, as the requester asked", "in this directory"),
+        *(":warning: Long. *Details* has the rest.", ":warning: Short.", "Contoso"),
+    ):
+        assert words in before
+    assert (ALMIGHTY in before) is (mode is ConsentMode.AUTONOMOUS)
+    assert "Directory.Read.All (application)" in text
 
 
 def test_nobody_s_text_turns_ours_around_or_hides_in_it() -> None:
@@ -111,21 +159,15 @@ def test_nobody_s_text_turns_ours_around_or_hides_in_it() -> None:
 
 
 @pytest.mark.parametrize("status", Status)
-def test_once_it_is_decided_what_came_of_it_stands_above_the_plan(status: Status) -> None:
+def test_once_it_is_decided_what_came_of_it_stands_instead_of_the_plan(status: Status) -> None:
     form = Form(profile="mimecast", name="a", reason="b", secret_days=90)
     shown = str(card.card(drawable(form, status), MIMECAST))
-    plan = shown.index("What it could do")
-    if status in (Status.PLANNING, Status.PENDING):
-        assert "*What would be created* in" in shown
-        assert plan < shown.index("plan `dddd")
-        assert "Approve" not in shown[:plan]
-    else:
-        assert "What would be created" not in shown
-        waits = status is Status.APPROVED  # for an outage to pass
-        mark = ":hourglass_flowing_sand:" if waits else ":x:"
-        assert mark in shown[:plan]
-        assert mark not in shown[plan:]
-        assert "'actions'" not in shown[plan:]
+    is_open = status in (Status.PLANNING, Status.PENDING)
+    assert ("Redirect URL" in shown) is is_open
+    waits = status in (Status.PLANNING, Status.APPROVED)  # for an outage to pass
+    mark = ":hourglass_flowing_sand:" if waits else ":x:"
+    assert shown.index(mark) < shown.index("'Details'")
+    assert shown.index("plan `dddd") < shown.index("'Details'")
 
 
 @pytest.mark.parametrize("text", ["a" * 4000, "a " * 2000, "&amp;" * 900, "x\n" * 2000])

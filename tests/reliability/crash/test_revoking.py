@@ -157,9 +157,9 @@ async def _ready(story: CrashStory) -> None:
 
 
 async def _press_revoke(story: CrashStory) -> None:
-    await story.until(lambda: story.cards("[Revoke]") or story.lives.dead)
+    await story.until(lambda: story.cards("[… Revoke]") or story.lives.dead)
     cards = story.workspace.messages("approvals")
-    with_button = [it for it in cards if "[Revoke]" in story.workspace.text_of(it)]
+    with_button = [it for it in cards if "[… Revoke]" in story.workspace.text_of(it)]
     await story.workspace.click("ada", "Revoke", on=with_button[-1])
 
 

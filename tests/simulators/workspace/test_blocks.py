@@ -19,6 +19,11 @@ def option(word: str) -> Json:
     return {"text": plain(word), "value": word}
 
 
+def overflow(options: list[Json]) -> Json:
+    element = {"type": "overflow", "action_id": "more", "options": options}
+    return {"type": "actions", "elements": [element]}
+
+
 RIGHT: list[tuple[Surface, Json]] = [
     (Surface.MESSAGE, section("x" * 3000)),
     (Surface.MESSAGE, {"type": "section", "fields": [plain("x")] * 10}),
@@ -27,6 +32,8 @@ RIGHT: list[tuple[Surface, Json]] = [
     (Surface.MESSAGE, {"type": "plan", "title": "Plan", "tasks": [TASK]}),
     (Surface.MESSAGE, menu([option("a")], initial_option=option("a"))),
     (Surface.MESSAGE, HeaderBlock(text="Title").to_dict()),
+    (Surface.HOME, {**HeaderBlock(text="Title").to_dict(), "level": 4}),
+    (Surface.MESSAGE, overflow([{**option("a"), "url": "https://example.com"}])),
     (Surface.MODAL, text_input("Name")),
     (Surface.HOME, actions("Open")),
 ]
@@ -36,6 +43,14 @@ WRONG: list[tuple[str, Surface, Json]] = [
     ("unsupported type: None", Surface.MESSAGE, {}),
     ("unknown field: colour", Surface.MESSAGE, {"type": "divider", "colour": "red"}),
     ("missing required field: text", Surface.MESSAGE, {"type": "header"}),
+    ("between 1 and 4", Surface.MESSAGE, {"type": "header", "text": plain("x"), "level": 5}),
+    ("1 to 5 items, has 6", Surface.MESSAGE, overflow([option(it) for it in "abcdef"])),
+    ("unknown field: url", Surface.MESSAGE, menu([{**option("a"), "url": "https://example.com"}])),
+    (
+        "less than 76",
+        Surface.MESSAGE,
+        {"type": "actions", "elements": [button("x", accessibility_label="y" * 76)]},
+    ),
     ("unsupported type: mrkdwn", Surface.MESSAGE, {**section("x"), "type": "header"}),
     ("less than 3001", Surface.MESSAGE, section("x" * 3001)),
     ("more than 0", Surface.MESSAGE, section("")),

@@ -58,7 +58,7 @@ async def test_a_stop_under_load_loses_nothing(stage: Stage, door: HttpEndpoint,
     async with served(stage.environ(**settings), door, folder=stage.folder) as bot:
         await story.until(
             lambda: (
-                sum(f"{id} is ready" in workspace.text_of(story.card_of(id)) for id in ids)
+                sum(f"{id} is ready" in story.read(story.card_of(id)) for id in ids)
                 == EACH - refused
             )
         )

@@ -1,7 +1,8 @@
 """The rules of blocks: keys, lengths and counts, and where each kind may stand.
 
-docs.slack.dev/reference/block-kit/blocks. Kinds that are not in the table are refused, whether or
-not Slack has them. `input` is kept out of messages, which Slack would allow.
+docs.slack.dev/reference/block-kit/blocks. A header's `level`, from 1 to 4, came in June 2026. Kinds
+that are not in the table are refused, whether or not Slack has them. `input` is kept out of
+messages, which Slack would allow.
 """
 
 from enum import StrEnum
@@ -23,6 +24,7 @@ from bot.playground.workspace.blocks.grammar import (
     one_of,
     shape,
     string,
+    whole,
 )
 from bot.playground.workspace.blocks.rich_text_rules import RICH_TEXT
 
@@ -48,7 +50,7 @@ BLOCKS: dict[str, Check] = {
     "actions": shape({"elements": many(kinds(ELEMENTS, *CLICKABLE), 25)}, NAMED),
     "context": shape({"elements": many(text(2000), 10)}, NAMED),
     "divider": shape({}, NAMED),
-    "header": shape({"text": plain(150)}, NAMED),
+    "header": shape({"text": plain(150)}, {**NAMED, "level": whole(1, 4)}),
     "input": shape(
         {"label": plain(2000), "element": kinds(ELEMENTS, *FIELDS)},
         {**NAMED, "hint": plain(2000), "optional": flag, "dispatch_action": flag},

@@ -34,8 +34,8 @@ def plain(most: int) -> Check:
     return kinds({"plain_text": shape({"text": string(most)}, {"emoji": flag})})
 
 
-def option(words: Check) -> Check:
-    return shape({"text": words, "value": string(150)}, {"description": words, "url": string(3000)})
+def option(words: Check, **more: Check) -> Check:
+    return shape({"text": words, "value": string(150)}, {"description": words, **more})
 
 
 def begins_with_own_options(element: Json, spot: Spot) -> None:
@@ -47,6 +47,8 @@ def begins_with_own_options(element: Json, spot: Spot) -> None:
 
 
 OPTION = option(plain(75))
+MENU_OPTION = option(plain(75), url=string(3000))
+"""Of an overflow menu, whose options alone may have a URL: …/composition-objects/option-object"""
 RICH_OPTION = option(text(75))
 OPTIONS = many(OPTION, 100)
 CONFIRM = shape(
@@ -72,7 +74,7 @@ ELEMENTS: dict[str, Check] = {
         {**COMMON, "placeholder": plain(150), "confirm": CONFIRM, "initial_option": OPTION},
         begins_with_own_options,
     ),
-    "overflow": shape({"options": many(OPTION, 5)}, {"action_id": ID, "confirm": CONFIRM}),
+    "overflow": shape({"options": many(MENU_OPTION, 5)}, {"action_id": ID, "confirm": CONFIRM}),
     "checkboxes": shape(
         {"options": many(RICH_OPTION, 10)},
         {**COMMON, "confirm": CONFIRM, "initial_options": many(RICH_OPTION, 10)},

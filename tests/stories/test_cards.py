@@ -1,0 +1,45 @@
+"""Cards: everything behind *Details*, and the menu of rare actions."""
+
+import re
+
+from tests.support.rotation_story import in_use
+from tests.support.story import Json, Story
+
+
+async def test_every_reader_of_a_card_can_read_the_whole_plan(story: Story) -> None:
+    id = await story.ask("billing")
+    whole = await story.details(id, by="ben")
+    [digest] = re.findall(r"plan ([0-9a-f]{16})", story.card())
+    for words in ("What would be created in", "The requester receives Description", digest):
+        assert words in whole
+    assert "Approve" not in whole
+
+
+async def menu_of(story: Story, label: str) -> Json:
+    """Choose an entry of the menu on Rosa's card; return the question that opens."""
+    await story.until(lambda: "[… Rotate | Revoke]" in story.direct("rosa"))
+    mine = story.workspace.messages("rosa")[0]
+    await story.opens("rosa", lambda: story.workspace.click("rosa", label, on=mine))
+    return story.workspace.view_of("rosa") or {}
+
+
+async def test_a_menu_of_several_actions_asks_before_it_carries_one_out(story: Story) -> None:
+    id = await in_use(story)
+    question = story.workspace.text_of(await menu_of(story, "Revoke"))
+    assert f"Revoke: {id} (billing)" in question
+    assert "The connector can no longer sign in" in question
+    assert len(story.tenant.applications) == 1
+    assert not (await story.workspace.submit("rosa", {})).errors
+    await story.until(lambda: f"{id} was revoked" in story.card())
+    assert not story.tenant.applications
+
+
+async def test_a_question_that_is_answered_too_late_says_so(story: Story) -> None:
+    id = await in_use(story)
+    await menu_of(story, "Rotate")
+    await story.workspace.click("ada", "Revoke", on=story.card_of(id))
+    await story.until(lambda: f"{id} was revoked" in story.card())
+    sent = await story.workspace.submit("rosa", {})
+    assert f"{id} was revoked, so there is nothing to rotate." in story.workspace.text_of(
+        sent.view or {}
+    )
