@@ -20,7 +20,16 @@ SECONDS = 20.0
 
 WORKSPACE = frozenset(
     {"choose", "click", "close_view", "command", "disconnect", "drop_connections", "faults"}
-    | {"mention", "message_im", "open_home", "open_messages", "rates", "redeliver", "reload"}
+    | {
+        "fill",
+        "mention",
+        "message_im",
+        "open_home",
+        "open_messages",
+        "rates",
+        "redeliver",
+        "reload",
+    }
     | {"say", "submit"}
 )
 TENANT = {

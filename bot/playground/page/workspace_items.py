@@ -13,6 +13,7 @@ from bot.playground.workspace.installation import BOT_NAME
 from bot.playground.workspace.messages import Message
 from bot.playground.workspace.notices import Notification
 from bot.playground.workspace.people import Person
+from handlers.listeners.command_table import COMMANDS
 
 Json = dict[str, Any]
 
@@ -33,6 +34,7 @@ class WorkspaceItems:
             "me": as_is(self._person.id),
             "people": as_is(people(self._workspace)),
             "names": as_is(names(self._workspace)),
+            "commands": as_is(commands()),
             "channels": as_is(self._channels()),
             **dict(map(_message, messages)),
             **dict(self._notifications(messages)),
@@ -86,6 +88,12 @@ def names(workspace: Workspace) -> dict[str, str]:
         **{channel.id: channel.name for channel in workspace.channels if channel.name},
         **{group.id: group.handle for group in workspace.groups},
     }
+
+
+def commands() -> list[Json]:
+    """Return what the composer offers behind the command, in the order of the help."""
+    shown = (each for each in COMMANDS.values() if not each.is_hidden)
+    return [{"usage": each.usage(), "does": each.does} for each in shown]
 
 
 def _roles(workspace: Workspace) -> dict[str, str]:

@@ -17,6 +17,7 @@ const page = { store, api, toast, show };
  * Say something at the edge of the page for a while.
  * @param {string} text
  * @param {{kind?: "note" | "error", title?: string, onclick?: () => void}} [options]
+ * @returns {() => void}  takes it away
  */
 export function toast(text, { kind = "note", title, onclick } = {}) {
   const close = () => element.remove();
@@ -29,6 +30,7 @@ export function toast(text, { kind = "note", title, onclick } = {}) {
   );
   document.querySelector("#toasts").append(element);
   setTimeout(close, TOAST_SECONDS * 1000);
+  return close;
 }
 
 /** Show one of the views: workspace, tenant, vendor, trouble or gallery. */

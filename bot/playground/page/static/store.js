@@ -8,6 +8,7 @@
 export class Store {
   constructor() {
     this._values = new Map();
+    this._ordered = new Map(); // what `entries` returned since the last change, by prefix
     this._subscriptions = new Set();
     this._source = null;
     this._person = null;
@@ -27,12 +28,16 @@ export class Store {
   }
 
   /**
-   * Return [key, value] of every key that begins so, ordered by key.
+   * Return [key, value] of every key that begins so, ordered by key. Do not change the answer.
    * @param {string} prefix
    * @returns {Array<[string, any]>}
    */
   entries(prefix) {
-    return [...this._values].filter(([key]) => key.startsWith(prefix)).sort(([a], [b]) => (a < b ? -1 : 1));
+    if (!this._ordered.has(prefix)) {
+      const found = [...this._values].filter(([key]) => key.startsWith(prefix));
+      this._ordered.set(prefix, found.sort(([a], [b]) => (a < b ? -1 : 1)));
+    }
+    return this._ordered.get(prefix);
   }
 
   /**
@@ -87,6 +92,7 @@ export class Store {
       this._values.set(key, value);
       changes.set(key, value);
     }
+    this._ordered.clear();
     const isReset = Boolean(reset) && this._isFresh;
     if (reset && "me" in set) this._isFresh = false;
     this._tellAll(changes, isReset);

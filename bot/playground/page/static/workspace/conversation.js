@@ -3,8 +3,8 @@
 import { h, patch } from "../dom.js";
 import { message } from "./message.js";
 
-const FIRST = 30; // threads drawn at once; earlier ones follow while the browser is idle
-const MORE = 15;
+const FIRST = 12; // threads drawn at once; earlier ones follow while the browser is idle
+const MORE = 5;
 const NEAR_END = 80; // pixels from the end at which new messages are still followed
 
 export class Conversation {
@@ -12,38 +12,59 @@ export class Conversation {
     this._page = page;
     this._store = page.store;
     this._channel = null;
-    this._threads = new Map();
+    this._soon = once(() => this._draw());
+    this._threads = new WeakMap(); // the messages that each thread's element shows
     this._isPinned = true;
     /** Told which message is to be answered. */
     this.onreply = () => {};
     this._list = h("div", { class: "messages", role: "log", "aria-label": "Messages" });
     this._empty = h("p", { class: "empty" }, "Nothing here yet.");
     this.element = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Conversation" }, this._empty, this._list);
-    this.element.addEventListener("scroll", () => (this._isPinned = this._isNearEnd()), { passive: true });
+    this.element.addEventListener("scroll", () => this._scrolled(), { passive: true });
     new ResizeObserver(() => this._follow()).observe(this._list);
     this._store.subscribe("message/", (changes) => this._changed(changes));
     for (const key of ["names", "people"]) this._store.subscribe(key, () => this._again());
   }
 
-  /** Show this conversation. */
-  open(channel) {
+  /** Show this conversation, from the first message that is new, if there is one. */
+  open(channel, seen) {
     if (this._channel?.id === channel?.id) return;
     this._channel = channel;
     this._again();
+    this._seen = seen;
+  }
+
+  /** Begin with what is new. */
+  _showFirst(isCut) {
+    const seen = this._seen;
+    this._seen = null;
+    const all = [...this._list.querySelectorAll("[data-ts]")];
+    const first = seen && all.find((each) => each.dataset.ts > seen);
+    if (!first || (first === all[0] && isCut)) return; // what is new began before what is drawn
+    this._isPinned = false;
+    first.scrollIntoView({ block: "start" });
   }
 
   _again() {
-    this._threads.clear();
     this._list.replaceChildren();
     this._shown = FIRST;
     this._isPinned = true;
-    this._draw();
+    this._soon();
   }
 
   _changed(changes) {
     if (!this._channel) return;
     const prefix = `message/${this._channel.id}/`;
-    if ([...changes.keys()].some((key) => key.startsWith(prefix))) this._draw();
+    const mine = [...changes].filter(([key]) => key.startsWith(prefix));
+    if (mine.length === 0) return;
+    if (!changes.isReset && mine.some(([, value]) => value && this._isAnswer(value))) this._isPinned = true;
+    this._soon();
+  }
+
+  /** Whether this is new and belongs to what the reader just did: they look for it at the end. */
+  _isAnswer({ ts, user, only_for_you, thread_ts }) {
+    if (this._list.querySelector(`[data-ts="${CSS.escape(ts)}"]`)) return false;
+    return !thread_ts && (only_for_you || user === this._store.me);
   }
 
   _draw() {
@@ -53,14 +74,16 @@ export class Conversation {
     const shown = [...threads].slice(-this._shown);
     patch(this._list, shown.map(([ts]) => [ts, ts]), () => this._thread());
     shown.forEach(([, messages], index) => this._fillThread(this._list.children[index], messages));
+    this._showFirst(threads.size > this._shown);
     this._follow();
     if (threads.size > this._shown) this._later();
   }
 
   _later() {
-    const channel = this._channel;
+    if (this._isDrawingMore) return;
+    this._isDrawingMore = true;
     requestIdleCallback(() => {
-      if (channel !== this._channel) return;
+      this._isDrawingMore = false;
       this._shown += MORE;
       this._draw();
     });
@@ -70,21 +93,43 @@ export class Conversation {
     return h("div", { class: "thread" }, h("div", { class: "first" }), h("div", { class: "replies" }));
   }
 
-  _fillThread(element, [first, ...replies]) {
+  /** Threads in which nothing changed are left alone. */
+  _fillThread(element, messages) {
+    const before = this._threads.get(element);
+    if (before?.length === messages.length && messages.every((each, index) => each === before[index])) return;
+    this._threads.set(element, messages);
+    const [first, ...replies] = messages;
     const draw = (value) => message(value, this._page, () => this.onreply(first));
     const [top, below] = element.children;
     patch(top, [[first.ts, first]], draw);
     patch(below, replies.map((value) => [value.ts, value]), draw);
   }
 
-  _isNearEnd() {
+  /** Only the reader leaves the end: what is estimated and drawn later moves the end, too. */
+  _scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.element;
-    return scrollHeight - scrollTop - clientHeight < NEAR_END;
+    const isUp = scrollTop < this._top && scrollHeight === this._height;
+    if (scrollHeight - scrollTop - clientHeight < NEAR_END) this._isPinned = true;
+    else if (isUp) this._isPinned = false;
+    [this._top, this._height] = [scrollTop, scrollHeight];
   }
 
   _follow() {
     if (this._isPinned) this.element.scrollTop = this.element.scrollHeight;
   }
+}
+
+/** Return a function that lets the action be done once, after all that is under way. */
+function once(action) {
+  let isDue = false;
+  return () => {
+    if (isDue) return;
+    isDue = true;
+    queueMicrotask(() => {
+      isDue = false;
+      action();
+    });
+  };
 }
 
 /** Return the messages by the ts of what they belong to, each list beginning with that. */

@@ -44,7 +44,7 @@ export function mount(element, page) {
     home.element.hidden = !isHome;
     if (isHome) home.open();
     else home.leave(channel);
-    conversation.open(channel);
+    conversation.open(channel, channel && unread.seen(channel.id));
     composer.open(channel);
     look();
   };

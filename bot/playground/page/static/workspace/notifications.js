@@ -9,7 +9,7 @@ const MOST = 50;
 export class Notifications {
   constructor(page) {
     this._page = page;
-    this._missed = new Set();
+    this._missed = new Map();
     const id = freshId("notifications");
     this._count = h("span", { class: "count", hidden: true });
     this._list = h("div", { class: "notifications", id, popover: "auto", role: "region", "aria-label": "Notifications" });
@@ -18,14 +18,25 @@ export class Notifications {
     this.element = h("div", { class: "bell-place" }, this._button, this._list);
     page.store.subscribe("notification/", (changes) => this._came(changes));
     page.store.subscribe("me", () => this._forget());
+    for (const name of ["hashchange", "visibilitychange"]) window.addEventListener(name, () => this._looked());
   }
 
   _came(changes) {
     if (changes.isReset) return;
     for (const value of changes.values()) {
       if (!value || isSeen(value)) continue;
-      this._missed.add(value.ts);
-      this._page.toast(value.text, { title: `${this._where(value)}  `, onclick: () => this._go(value) });
+      const close = this._page.toast(value.text, { title: this._where(value), onclick: () => this._go(value) });
+      this._missed.set(value, close);
+    }
+    this._draw();
+  }
+
+  /** What one has gone to look at is no longer new. */
+  _looked() {
+    for (const [value, close] of this._missed) {
+      if (!isSeen(value)) continue;
+      close();
+      this._missed.delete(value);
     }
     this._draw();
   }

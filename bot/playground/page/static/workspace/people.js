@@ -13,7 +13,7 @@ export function people(store) {
       "button",
       {
         type: "button", class: "person", "aria-pressed": String(isMe), title: `${person.real_name}, ${person.role}`,
-        data: { person: person.name }, onclick: () => place.go({ as: person.name, in: null, tab: null }),
+        data: { person: person.name }, onclick: () => isMe || place.go({ as: person.name, in: null, tab: null }),
       },
       avatar(person.id, person.real_name),
       h("span", null, h("span", { class: "person-name" }, person.real_name.split(" ")[0]), h("span", { class: "role" }, person.role)),

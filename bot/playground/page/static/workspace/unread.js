@@ -19,19 +19,20 @@ export class Unread {
   see(channel) {
     if (!channel || document.hidden || !isInFront()) return;
     const latest = this._store.entries(`message/${channel}/`).at(-1);
-    if (!latest || latest[1].ts <= this._seen(channel)) return;
+    if (!latest || latest[1].ts <= this.seen(channel)) return;
     sessionStorage.setItem(this._key(channel), latest[1].ts);
     this._counts.set(channel, 0);
   }
 
   _counted(channel) {
-    const seen = this._seen(channel);
+    const seen = this.seen(channel);
     const all = this._store.entries(`message/${channel}/`);
     return all.filter(([, message]) => message.ts > seen && message.user !== this._store.me).length;
   }
 
-  _seen(channel) {
-    return sessionStorage.getItem(this._key(channel)) ?? "";
+  /** The ts of the latest message that this person has seen in a conversation. */
+  seen(channel) {
+    return sessionStorage.getItem(this._key(channel)) ?? "0";
   }
 
   _key(channel) {
