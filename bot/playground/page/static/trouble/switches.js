@@ -20,6 +20,7 @@ const CONSENT = {
   message: "Insufficient privileges to complete the operation.",
   times: UNTIL_OFF,
 };
+const REREAD = "The bot reads the policy again after 5 minutes.";
 const SLACK_METHODS = ["chat.postMessage", "chat.update"];
 
 function spans(value, ...names) {
@@ -101,14 +102,14 @@ const CONSENT_AND_POLICY = [
     id: "ban",
     title: "Secrets banned",
     does: "The tenant's policy forbids new client secrets.",
-    sees: "A new request is refused with the reason; one that is under way fails at its secret.",
+    sees: `A new request is refused with the reason; one that is under way fails at its secret. ${REREAD}`,
     ...policy({ secrets_banned: true }, (it) => it.secrets_banned),
   },
   {
     id: "cap",
     title: "Secrets capped",
     does: `The tenant's policy lets a client secret live ${CAP_DAYS} days at most.`,
-    sees: "The plan of a new request shortens its secret and says so.",
+    sees: `The plan of a new request shortens its secret and says so. ${REREAD}`,
     ...policy({ longest_secret_days: CAP_DAYS }, (it) => it.longest_secret_days !== null && it.longest_secret_days !== undefined),
   },
 ];
@@ -158,6 +159,6 @@ export const SKIPS = [
   { id: "skip-minute", title: "1 minute", seconds: MINUTE, sees: "masks a secret that is shown" },
   { id: "skip-minutes", title: "5 minutes", seconds: 5 * MINUTE, sees: "lets waits and retries pass" },
   { id: "skip-day", title: "1 day", seconds: DAY, sees: "expires requests without a decision" },
-  { id: "skip-days", title: "30 days", seconds: 30 * DAY, sees: "removes secrets that were not picked up" },
-  { id: "skip-months", title: "23 months", seconds: 700 * DAY, sees: "lets secrets expire, with their reminders" },
+  { id: "skip-days", title: "30 days", seconds: 30 * DAY, sees: "removes secrets that were not picked up, some minutes later" },
+  { id: "skip-months", title: "23 months", seconds: 700 * DAY, sees: "lets secrets expire, with their reminders; twice, and the bot's own has, too" },
 ];
