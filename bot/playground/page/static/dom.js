@@ -47,7 +47,7 @@ const drawnFrom = new WeakMap();
  * Make the children of `parent` show these items, redrawing only those that changed.
  *
  * An item that is the same object as before keeps its element. Focus stays on the control that has the
- * same data-block and data-action in the new element.
+ * same data-action, and data-block if there is such, in the new element.
  * @param {HTMLElement} parent
  * @param {Array<[string, any]>} items  keys, unique, and values
  * @param {(value: any, key: string) => HTMLElement} draw
@@ -91,9 +91,8 @@ function focused(parent) {
 function refocus(parent, focus) {
   if (document.activeElement === focus.active || !focus.action) return;
   const own = [...parent.children].find((child) => drawnFrom.get(child)?.key === focus.key);
-  const same = [...(own?.querySelectorAll("[data-action]") ?? [])].find(
-    (each) => each.dataset.action === focus.action && each.closest("[data-block]")?.dataset.block === focus.block,
-  );
+  const all = [...(own ?? parent).querySelectorAll("[data-action]")].filter((each) => each.dataset.action === focus.action);
+  const same = all.find((each) => each.closest("[data-block]")?.dataset.block === focus.block) ?? all[0];
   if (!same) return;
   same.focus({ preventScroll: true });
   if (typeof focus.range[0] === "number") same.setSelectionRange?.(...focus.range);

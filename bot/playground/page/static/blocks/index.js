@@ -18,7 +18,7 @@
 
 import { h } from "../dom.js";
 import { element, input } from "./elements.js";
-import { Refused, check, checkChoice, checkLength, checkList, checkUnique } from "./refused.js";
+import { Refused, check, checkChoice, checkLength, checkList, checkUnique, refusal } from "./refused.js";
 import { plain, rich, richText } from "./texts.js";
 
 const MOST_BLOCKS = 100;
@@ -63,9 +63,7 @@ export function shownBlocks(blocks, context) {
   try {
     return renderBlocks(blocks, context);
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    reportError(error);
-    return h("p", { class: "refused", role: "alert" }, error.message);
+    return refusal(error);
   }
 }
 
@@ -73,7 +71,7 @@ function header(block) {
   check(block, "header", ["text"], ["block_id", "level"]);
   checkChoice(block.level, [1, 2, 3, 4], "level");
   const level = block.level ?? 2;
-  return h("div", { role: "heading", "aria-level": level + 2, data: { level } }, plain(block.text, 150));
+  return h("div", { role: "heading", "aria-level": level > 2 ? 4 : 3, data: { level } }, plain(block.text, 150));
 }
 
 function divider(block) {

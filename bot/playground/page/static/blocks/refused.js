@@ -1,5 +1,7 @@
 /** What Slack would refuse is refused here, too, with the place where it is. */
 
+import { h } from "../dom.js";
+
 export class Refused extends Error {
   constructor(sentence) {
     super(`Slack would refuse this: ${sentence}`);
@@ -52,4 +54,11 @@ export function checkUnique(values, name) {
   const known = values.filter((value) => value !== undefined);
   const twice = known.find((value, index) => known.indexOf(value) !== index);
   if (twice !== undefined) throw new Refused(`${name} ${twice} is there twice.`);
+}
+
+/** Return what is shown in the place of blocks that are refused; the page's error handlers hear of it. */
+export function refusal(error) {
+  if (!(error instanceof Refused)) throw error;
+  reportError(error);
+  return h("p", { class: "refused", role: "alert" }, error.message);
 }

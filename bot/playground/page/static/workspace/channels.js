@@ -5,7 +5,9 @@ import { place } from "./place.js";
 
 /** Return a button for each conversation that this person is in. */
 export function channels(store, unread) {
-  return (store.get("channels") ?? []).map((channel) => {
+  const all = store.get("channels") ?? [];
+  const isApp = ({ kind }) => kind === "app";
+  return [...all.filter(isApp), ...all.filter((channel) => !isApp(channel))].map((channel) => {
     const count = unread.count(channel.id);
     return h(
       "button",

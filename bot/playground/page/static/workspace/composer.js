@@ -15,9 +15,10 @@ export class Composer {
     this._thread = null;
     this._chosen = -1;
     const id = freshId("hints");
-    this._hints = h("ul", { class: "hints", id, role: "listbox", "aria-label": "Commands", hidden: true });
+    this._hints = h("ul", { class: "hints", id, role: "listbox", "aria-label": "Commands", tabindex: "0", hidden: true,
+      onmousedown: (event) => event.preventDefault() });
     this._field = h("textarea", {
-      rows: 1, role: "combobox", "aria-controls": id, "aria-expanded": "false", "aria-autocomplete": "list",
+      rows: 1, "aria-controls": id, "aria-autocomplete": "list",
       "aria-label": "Write a message", maxlength: 4000, data: { composer: "" },
       oninput: () => this._typed(), onkeydown: (event) => this._key(event), onblur: () => setTimeout(() => this._hide(), 150),
     });
@@ -83,7 +84,6 @@ export class Composer {
     this._chosen = -1;
     fill(this._hints, found.map((command, index) => this._hint(command, index)));
     this._hints.hidden = found.length === 0;
-    this._field.setAttribute("aria-expanded", String(found.length > 0));
     this._field.removeAttribute("aria-activedescendant");
   }
 
@@ -134,6 +134,6 @@ export class Composer {
 
   _hide() {
     this._hints.hidden = true;
-    this._field.setAttribute("aria-expanded", "false");
+    this._field.removeAttribute("aria-activedescendant");
   }
 }

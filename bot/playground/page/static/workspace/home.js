@@ -1,7 +1,8 @@
 /** The Home tab of the app. */
 
-import { shownBlocks } from "../blocks/index.js";
-import { fill, h } from "../dom.js";
+import { KeptBlocks } from "../blocks/kept.js";
+import { refusal } from "../blocks/refused.js";
+import { h } from "../dom.js";
 import { act, attempt } from "./act.js";
 import { reader } from "./message.js";
 
@@ -10,7 +11,10 @@ export class Home {
     this._page = page;
     this._isOpen = false;
     this._person = null;
-    this.element = h("div", { class: "scroll home", tabindex: "0", role: "region", "aria-label": "Home of the app" });
+    this._empty = h("p", { class: "empty" }, "The app has not shown anything here yet.");
+    this._blocks = h("div", { class: "blocks" });
+    this._kept = new KeptBlocks(this._blocks);
+    this.element = h("div", { class: "scroll home", tabindex: "0", role: "region", "aria-label": "Home of the app" }, this._empty, this._blocks);
     for (const key of ["home", "names"]) page.store.subscribe(key, () => this._draw());
   }
 
@@ -36,10 +40,11 @@ export class Home {
     if (!this._isOpen) return;
     const { store } = this._page;
     const view = store.get("home");
-    const scrolled = this.element.scrollTop;
-    fill(this.element, view
-      ? shownBlocks(view.blocks, reader(store, act(this._page, { id: view.id })))
-      : h("p", { class: "empty" }, "The app has not shown anything here yet."));
-    this.element.scrollTop = scrolled;
+    this._empty.hidden = Boolean(view);
+    try {
+      this._kept.show(view?.blocks ?? [], reader(store, act(this._page, { id: view?.id })));
+    } catch (error) {
+      this._blocks.replaceChildren(refusal(error));
+    }
   }
 }

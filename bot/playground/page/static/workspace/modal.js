@@ -1,10 +1,10 @@
 /** The modal in front of this person: fields, errors beside them, updates, and views pushed on top. */
 
-import { checkBlocks, renderBlock } from "../blocks/index.js";
 import { showProblem } from "../blocks/elements.js";
-import { Refused } from "../blocks/refused.js";
+import { KeptBlocks } from "../blocks/kept.js";
+import { refusal } from "../blocks/refused.js";
 import { plain } from "../blocks/texts.js";
-import { fill, freshId, h, patch } from "../dom.js";
+import { fill, freshId, h } from "../dom.js";
 import { act, attempt, unanswered } from "./act.js";
 import { readState, requiredProblems } from "./form_values.js";
 import { reader } from "./message.js";
@@ -21,7 +21,7 @@ export class Modal {
     this._desk = desk;
     this._page = page;
     this._touched = new Map(); // what was typed, by view: block_id → action_id → value
-    this._dialog = null;
+    this._cover = null;
     this._view = null;
     page.store.subscribe("modal", () => this._changed());
   }
@@ -37,20 +37,20 @@ export class Modal {
   _gone() {
     this._touched.clear();
     this._view = null;
-    if (!this._dialog) return;
-    this._dialog.remove();
-    this._dialog = null;
+    if (!this._cover) return;
+    this._cover.remove();
+    this._cover = null;
     this._desk.inert = false;
     (this._before?.isConnected ? this._before : this._desk.querySelector("[data-composer]"))?.focus();
   }
 
   _build(view) {
-    if (!this._dialog) this._before = document.activeElement;
-    this._dialog?.remove();
+    if (!this._cover) this._before = document.activeElement;
+    this._cover?.remove();
     const title = freshId("modal");
     this._title = h("h2", { id: title });
     this._blocks = h("div", { class: "blocks modal-blocks" });
-    this._known = new Map();
+    this._kept = new KeptBlocks(this._blocks);
     this._status = h("p", { class: "problem", role: "alert" });
     this._foot = h("div", { class: "dialog-buttons" });
     this._form = h("form", { novalidate: true, autocomplete: "off", onsubmit: (event) => (event.preventDefault(), this._submit()) },
@@ -59,8 +59,8 @@ export class Modal {
       h("div", { class: "modal-scroll" }, this._blocks), this._status, this._foot);
     this._dialog = h("div", { class: "modal", role: "dialog", "aria-labelledby": title, tabindex: "-1",
       data: { view: view.callback_id || view.id, depth: view.depth }, onkeydown: (event) => this._key(event) }, this._form);
-    this._pane.append(h("div", { class: "modal-cover" }, this._dialog));
-    this._dialog = this._dialog.parentElement;
+    this._cover = h("div", { class: "modal-cover" }, this._dialog);
+    this._pane.append(this._cover);
     this._desk.inert = true;
     this._isNew = true;
   }
@@ -68,30 +68,15 @@ export class Modal {
   _draw() {
     const view = this._view;
     try {
-      checkBlocks(view.blocks);
       this._forget(view);
       fill(this._title, plain(view.title, 24, "title"));
-      patch(this._blocks, this._kept(view.blocks), (block) => renderBlock(block, this._context()));
+      this._kept.show(view.blocks, this._context());
       fill(this._foot, this._buttons(view));
       if (this._isNew) this._focusFirst();
     } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      reportError(error);
-      fill(this._blocks, h("p", { class: "refused", role: "alert" }, error.message));
+      fill(this._blocks, refusal(error));
     }
     this._isNew = false;
-  }
-
-  /** Return blocks by id, as the same object where nothing changed: those keep their elements. */
-  _kept(blocks) {
-    const known = this._known;
-    this._known = new Map();
-    for (const block of blocks) {
-      const json = JSON.stringify(block);
-      const before = known.get(block.block_id);
-      this._known.set(block.block_id, before?.json === json ? before : { json, block });
-    }
-    return [...this._known].map(([id, { block }]) => [id, block]);
   }
 
   /** What was typed into a field is forgotten where an update leaves the field out. */
@@ -185,7 +170,7 @@ export class Modal {
 
   _focusFirst() {
     const wanted = this._blocks.querySelector("[data-autofocus]") ?? this._blocks.querySelector("input, select, textarea");
-    (wanted ?? this._dialog.firstElementChild).focus();
+    (wanted ?? this._dialog).focus();
   }
 
   /** Escape closes; Tab stays inside. A menu that is open takes its own Escape. */
@@ -197,7 +182,7 @@ export class Modal {
     if (event.key !== "Tab") return;
     const all = [...this._dialog.querySelectorAll(FOCUSABLE)].filter((each) => each.getClientRects().length > 0);
     const [edge, other] = event.shiftKey ? [all[0], all.at(-1)] : [all.at(-1), all[0]];
-    if (document.activeElement !== edge && document.activeElement !== this._dialog.firstElementChild) return;
+    if (document.activeElement !== edge && document.activeElement !== this._dialog) return;
     event.preventDefault();
     other.focus();
   }

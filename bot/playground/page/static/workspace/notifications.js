@@ -42,18 +42,22 @@ export class Notifications {
   }
 
   _forget() {
+    for (const close of this._missed.values()) close();
     this._missed.clear();
     this._draw();
   }
 
   _opened() {
     const all = this._page.store.entries("notification/").slice(-MOST).reverse();
-    fill(this._list, h("h3", null, "Notifications"),
+    fill(this._list, h("h2", null, "Notifications"),
       h("p", { class: "hint" }, "As a phone shows them: the text of the message, without its blocks."),
       all.length === 0 && h("p", { class: "empty" }, "None yet."),
       all.map(([, value]) => h("button", { type: "button", class: "notification", onclick: () => this._go(value) },
         h("strong", null, this._where(value)), h("span", null, value.text))));
     this._forget();
+    const { bottom, right } = this._button.getBoundingClientRect();
+    this._list.style.top = `${bottom + 4}px`;
+    this._list.style.left = `${Math.max(8, right - this._list.offsetWidth)}px`;
   }
 
   _go(value) {
