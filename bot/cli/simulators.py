@@ -72,11 +72,7 @@ async def _show(folder: Path, *, open_browser: bool, is_kept: bool) -> None:
             typer.echo(kept.ADVICE.format(folder=folder))
         if open_browser:
             threading.Thread(target=_open, args=(page.url,), daemon=True).start()
-        stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait((stopped, page.keeper), return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        if page.keeper.done():
-            await page.keeper
+        await page.bot.fails_or(stop)
 
 
 def _open(url: str) -> None:

@@ -4,7 +4,6 @@ It is to be looked at, not to be gone on with: the simulators are new at each st
 bot would miss its messages and applications. So a folder that holds a database is refused.
 """
 
-import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,6 +33,12 @@ def prepared(folder: Path) -> Path:
 
 def write_settings(folder: Path, environ: Mapping[str, str]) -> None:
     """Write the bot's settings to `.env`, which commands in that folder read."""
-    file = os.open(folder / ".env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
-    with os.fdopen(file, "w", encoding="utf-8") as lines:
-        lines.writelines(f"{name}={quote(value)}\n" for name, value in environ.items())
+    certificate = folder / "ca.pem"  # the tenant's own is gone when it stops
+    _write(certificate, Path(environ["CA_BUNDLE"]).read_text("ascii"))
+    settings = {**environ, "CA_BUNDLE": str(certificate)}
+    _write(folder / ".env", "".join(f"{name}={quote(it)}\n" for name, it in settings.items()))
+
+
+def _write(path: Path, text: str) -> None:
+    path.touch(mode=PRIVATE, exist_ok=False)
+    path.write_text(text, encoding="utf-8")

@@ -33,6 +33,7 @@ class Window:
     shown: dict[str, Any] = field(default_factory=dict)
     events: list[str] = field(default_factory=list)
     """The data of each event, as it came."""
+    answers: list[str] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def ask(
@@ -43,6 +44,7 @@ class Window:
         async with self.session.request(
             method, self.url + path, json=sent, headers=named
         ) as answer:
+            self.answers.append(await answer.text())
             return Answered(status=answer.status, body=await answer.json())
 
     async def do(self, verb: str, **arguments: Any) -> Any:
@@ -66,6 +68,10 @@ class Window:
         """Whether any message in the window says this."""
         return words in json.dumps(self.of("message/"), ensure_ascii=False)
 
+    def offers(self, action: str) -> bool:
+        """Whether any message has an element of this action id."""
+        return self.says(f'"action_id": "{action}"')
+
     async def follow(self) -> None:
         """Take in events until the stream ends."""
         address = f"{self.url}events?as={self.person}"
@@ -73,7 +79,7 @@ class Window:
             assert stream.status == 200, await stream.text()
             async for line in stream.content:
                 if line.startswith(b"data: "):
-                    self._take(line.removeprefix(b"data: ").decode())
+                    self._take(line.removeprefix(b"data: ").rstrip(b"\n").decode())
 
     def _take(self, data: str) -> None:
         event = json.loads(data)

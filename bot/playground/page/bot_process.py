@@ -48,6 +48,7 @@ class BotProcess:
         self.status = Status.STARTING
         self.restarts = 0
         self.log = folder / "bot.log"
+        self.keeper: asyncio.Task[None] | None = None
         self._environ = {**environ, **_inherited()}
         self._clock = clock
         self._tell = tell
@@ -93,6 +94,15 @@ class BotProcess:
             await asyncio.sleep(RESTART_SECONDS)
             self.restarts += 1
 
+    async def fails_or(self, stop: asyncio.Event) -> None:
+        """Wait until something else asks to stop. Raises Unusable if the bot does not start."""
+        assert self.keeper is not None
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait((stopped, self.keeper), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if self.keeper.done():
+            self.keeper.result()
+
     async def stop(self) -> None:
         """End the process, if there is one, and wait until it is gone."""
         process = self._process
@@ -123,6 +133,7 @@ class BotProcess:
 
     async def _started(self) -> Process:
         """Start it in a session of its own: Ctrl-C is for the page, which ends it in good order."""
+        self.log.touch(mode=0o600)
         with self.log.open("ab") as log:
             return await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-m", "bot.playground.bot"),
@@ -151,11 +162,11 @@ class BotProcess:
 
 
 @asynccontextmanager
-async def kept_running(bot: BotProcess) -> AsyncIterator[asyncio.Task[None]]:
-    """Keep a bot running while inside. Enter at once; the task fails if it does not start."""
-    keeper = asyncio.create_task(bot.keep_running(), name="bot process")
+async def kept_running(bot: BotProcess) -> AsyncIterator[None]:
+    """Keep a bot running while inside. Enter at once: it needs a moment to start."""
+    keeper = bot.keeper = asyncio.create_task(bot.keep_running(), name="bot process")
     try:
-        yield keeper
+        yield
     finally:
         keeper.cancel()
         await asyncio.gather(keeper, return_exceptions=True)

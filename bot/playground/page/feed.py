@@ -25,7 +25,7 @@ POLL_SECONDS = 0.3
 """How long a change in the tenant stays unseen; the workspace tells of its own."""
 PING_SECONDS = 15.0
 """A comment when there is nothing else, so that a connection that is gone is noticed."""
-WRITE_SECONDS = 10.0
+PATIENCE_SECONDS = 10.0
 """How long a reader may keep an event waiting; the browser of a slower one connects again."""
 CLOCK_SECONDS = 5
 """How often the time is sent when nothing else happens; the page lets it go on between."""
@@ -94,9 +94,13 @@ def _ticks(now: datetime) -> int:
 class Feed:
     """Answers `events?as=PERSON`."""
 
-    def __init__(self, stage: Stage, common: Common) -> None:
+    def __init__(self, stage: Stage, common: Common, *, patience: float) -> None:
+        """`patience`: how many seconds a reader may keep an event waiting."""
         self._stage = stage
         self._common = common
+        self._patience = patience
+        self.cut = 0
+        """How many readers were too slow."""
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         who = request.query.get("as", "")
@@ -107,10 +111,13 @@ class Feed:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         window = Window(WorkspaceItems(workspace, person), self._common)
-        with suppress(TimeoutError, ConnectionError):
+        try:
             await self._keep_sending(window, response)
-        if request.transport is not None:
-            request.transport.abort()  # what a slow reader has not read is not worth keeping
+        except (TimeoutError, ConnectionError):
+            self.cut += 1
+            workspace.changed()
+            if request.transport is not None:
+                request.transport.abort()  # what a slow reader has not read is not worth keeping
         return response
 
     async def _keep_sending(self, window: Window, response: web.StreamResponse) -> None:
@@ -119,17 +126,16 @@ class Feed:
         while True:
             changed = self._stage.workspace.next_change  # taken first: none is missed
             if event := window.event():
-                await _write(response, f"data: {json.dumps(event)}\n\n")
+                await self._write(response, f"data: {json.dumps(event)}\n\n")
                 last = loop.time()
             elif loop.time() - last > PING_SECONDS:
-                await _write(response, ": ping\n\n")
+                await self._write(response, ": ping\n\n")
                 last = loop.time()
             await asyncio.sleep(GAP_SECONDS)
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
                     await changed.wait()
 
-
-async def _write(response: web.StreamResponse, text: str) -> None:
-    async with asyncio.timeout(WRITE_SECONDS):
-        await response.write(text.encode())
+    async def _write(self, response: web.StreamResponse, text: str) -> None:
+        async with asyncio.timeout(self._patience):
+            await response.write(text.encode())

@@ -1,6 +1,5 @@
 """The page, running: both simulators, the bot's process and the server between them."""
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +9,7 @@ from pathlib import Path
 from bot.playground import vendor as vendors
 from bot.playground.clock import MovableClock
 from bot.playground.page.bot_process import BotProcess, kept_running
-from bot.playground.page.feed import Common, Feed
+from bot.playground.page.feed import PATIENCE_SECONDS, Common, Feed
 from bot.playground.page.relay import relaying
 from bot.playground.page.server import Actions, serving
 from bot.playground.page.tenant_items import TenantItems
@@ -21,26 +20,19 @@ TOKEN_BYTES = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """A running page. `url` ends with a slash; other addresses are below it."""
+    """A page that can be opened. `url` ends with a slash; other addresses are below it."""
 
     url: str
     stage: Stage
     bot: BotProcess
+    feed: Feed
     environ: dict[str, str]
-    """The settings that the bot was started with."""
-    keeper: asyncio.Task[None]
-    """Keeps the bot running; fails with Unusable if the bot does not start."""
+    """The settings that the bot is started with."""
 
 
 @asynccontextmanager
 async def shown(
-    *,
-    folder: Path,
-    clock: MovableClock | None = None,
-    token: str | None = None,
-    users: int = 2000,
-    groups: int = 150,
-    log_level: str = "INFO",
+    *, folder: Path, clock: MovableClock | None = None, users: int = 2000, groups: int = 150
 ) -> AsyncIterator[Page]:
     """Show the page while inside. `folder` gets the bot's database and log.
 
@@ -48,19 +40,26 @@ async def shown(
     clock must not be eager: the bot's own would not follow.
     """
     clock = clock or MovableClock()
-    async with standing(folder=folder, clock=clock, users=users, groups=groups) as stage:
-        environ = stage.portal_environ(LOG_LEVEL=log_level)
-        bot = BotProcess(environ, folder=folder, clock=clock, tell=stage.workspace.changed)
-        tenant = TenantItems(stage.tenant, consent_mode=environ["CONSENT_MODE"])
-        vendor = vendors.of(stage.tenant, clock, changed=stage.workspace.changed)
-        async with (
-            kept_running(bot) as keeper,
-            relaying(stage) as relay,
-            serving(
-                token or secrets.token_urlsafe(TOKEN_BYTES),
-                relay=relay,
-                feed=Feed(stage, Common(stage, bot, tenant, vendor)),
-                actions=Actions(stage, bot, vendor),
-            ) as url,
-        ):
-            yield Page(url=url, stage=stage, bot=bot, environ=environ, keeper=keeper)
+    async with (
+        standing(folder=folder, clock=clock, users=users, groups=groups) as stage,
+        on_stage(stage) as page,
+        kept_running(page.bot),
+    ):
+        yield page
+
+
+@asynccontextmanager
+async def on_stage(stage: Stage, *, patience: float = PATIENCE_SECONDS) -> AsyncIterator[Page]:
+    """Show the page of a stage, with a bot that is not started."""
+    clock, changed = stage.clock, stage.workspace.changed
+    environ = stage.portal_environ()
+    bot = BotProcess(environ, folder=stage.folder, clock=clock, tell=changed)
+    tenant = TenantItems(stage.tenant, consent_mode=environ["CONSENT_MODE"])
+    vendor = vendors.of(stage.tenant, clock, changed=changed)
+    feed = Feed(stage, Common(stage, bot, tenant, vendor), patience=patience)
+    token, actions = secrets.token_urlsafe(TOKEN_BYTES), Actions(stage, bot, vendor)
+    async with (
+        relaying(stage) as relay,
+        serving(token, relay=relay, feed=feed, actions=actions) as url,
+    ):
+        yield Page(url=url, stage=stage, bot=bot, feed=feed, environ=environ)
