@@ -4,13 +4,17 @@ import { h } from "../dom.js";
 import { date } from "./dates.js";
 import { withEmoji } from "./emoji.js";
 
-const FENCE = /```\n?([\s\S]*?)\n?```/g;
+// Whichever begins first: code in a line hides the beginning of a block of code.
+const CODE = /```\n?([\s\S]*?)\n?```|`[^`\n]+`/g;
 // Code and references are units: a mark inside them neither begins nor ends a style. The alternatives
 // exclude each other, so that the search cannot take exponential time.
-const UNIT = "(?:<[^<>\\n]*>|`[^`\\n]+`|[^\\n<`])";
-const INLINE = new RegExp(
-  "`([^`\\n]+)`|<([^<>\\n]+)>" + `|(?<![\\w*~])([*_~])(?=\\S)(${UNIT}+?)(?<=\\S)\\3(?![\\w*~])`, "g",
-);
+const UNIT = "(?:<[^<>\\n]*>|`[^`\\n]+`|`(?![^`\\n]+`)|[^\\n<`])";
+const WORD = "[\\p{L}\\p{N}_*~]";
+const UNSTYLED = "`([^`\\n]+)`|<([^<>\\n]+)>";
+const STYLED = `(?<!${WORD})([*_~])(?=\\S)(${UNIT}+?)(?<=\\S)\\3(?!${WORD})`;
+const INLINE = new RegExp(`${UNSTYLED}|${STYLED}`, "gu");
+const INNERMOST = new RegExp(UNSTYLED, "gu");
+const MOST_STYLES = 3; // one in another, as there are marks: a line of stars is no thousand styles
 const STYLES = { "*": "strong", _: "em", "~": "s" };
 const LINK = /^(https?:\/\/|mailto:)/i;
 
@@ -23,7 +27,8 @@ const LINK = /^(https?:\/\/|mailto:)/i;
 export function mrkdwn(text, reader) {
   const parts = [];
   let end = 0;
-  for (const found of text.matchAll(FENCE)) {
+  for (const found of text.matchAll(CODE)) {
+    if (found[1] === undefined) continue;
     parts.push(...lines(text.slice(end, found.index), reader));
     parts.push(h("pre", null, unescaped(found[1])));
     end = found.index + found[0].length;
@@ -41,15 +46,15 @@ function lines(text, reader) {
   return parts;
 }
 
-function inline(text, reader) {
+function inline(text, reader, depth = 0) {
   const parts = [];
   let end = 0;
-  for (const found of text.matchAll(INLINE)) {
+  for (const found of text.matchAll(depth < MOST_STYLES ? INLINE : INNERMOST)) {
     const [all, code, reference, mark, styled] = found;
     parts.push(prose(text.slice(end, found.index)));
     if (code) parts.push(h("code", null, unescaped(code)));
     else if (reference) parts.push(referred(reference, reader));
-    else parts.push(h(STYLES[mark], null, inline(styled, reader)));
+    else parts.push(h(STYLES[mark], null, inline(styled, reader, depth + 1)));
     end = found.index + all.length;
   }
   return [...parts, prose(text.slice(end))].filter((part) => part !== "");
