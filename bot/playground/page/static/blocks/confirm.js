@@ -1,8 +1,10 @@
 /** The dialog that asks before something is done. */
 
 import { freshId, h } from "../dom.js";
-import { checkChoice, checkKeys } from "./refused.js";
+import { checkChoice, checkKeys, checkLength } from "./refused.js";
 import { plain, rich } from "./texts.js";
+
+const LONGEST = { title: 100, text: 300, confirm: 30, deny: 30 };
 
 /**
  * Ask, if there is something to ask. Return whether to go on.
@@ -17,11 +19,11 @@ export function confirmed(confirm, context) {
     "dialog",
     { class: "confirm", role: "alertdialog", "aria-labelledby": title, "aria-describedby": text },
     h("form", { method: "dialog" },
-      h("h2", { id: title }, plain(confirm.title, 100)),
-      h("div", { class: "text", id: text }, rich(confirm.text, 300, context)),
+      h("h2", { id: title }, plain(confirm.title, LONGEST.title)),
+      h("div", { class: "text", id: text }, rich(confirm.text, LONGEST.text, context)),
       h("div", { class: "dialog-buttons" },
-        h("button", { class: "button", value: "no", data: { confirm: "no" } }, plain(confirm.deny, 30)),
-        h("button", { class: `button ${confirm.style ?? "primary"}`, value: "yes", data: { confirm: "yes" } }, plain(confirm.confirm, 30)))),
+        h("button", { class: "button", value: "no", data: { confirm: "no" } }, plain(confirm.deny, LONGEST.deny)),
+        h("button", { class: `button ${confirm.style ?? "primary"}`, value: "yes", data: { confirm: "yes" } }, plain(confirm.confirm, LONGEST.confirm)))),
   );
   document.body.append(dialog);
   dialog.showModal();
@@ -38,4 +40,5 @@ export function checkConfirm(confirm) {
   if (!confirm) return;
   checkKeys(confirm, "confirm", ["title", "text", "confirm", "deny"], ["style"]);
   checkChoice(confirm.style, ["primary", "danger"], "style");
+  for (const [name, most] of Object.entries(LONGEST)) checkLength(confirm[name].text, most, name);
 }
