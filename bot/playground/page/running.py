@@ -16,6 +16,8 @@ from bot.playground.page.tenant_items import TenantItems
 from bot.playground.stage import Stage, standing
 
 TOKEN_BYTES = 16
+REQUESTERS = ("rosa", "ada")
+"""Ada is an approver, too, so that one can see that she may not approve her own request."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,8 @@ async def shown(
 async def on_stage(stage: Stage, *, patience: float = PATIENCE_SECONDS) -> AsyncIterator[Page]:
     """Show the page of a stage, with a bot that is not started."""
     clock, changed = stage.clock, stage.workspace.changed
-    environ = stage.portal_environ()
+    requesters = (stage.workspace.people[name].id for name in REQUESTERS)
+    environ = stage.portal_environ(REQUESTERS=",".join(requesters))
     bot = BotProcess(environ, folder=stage.folder, clock=clock, tell=changed)
     tenant = TenantItems(stage.tenant, consent_mode=environ["CONSENT_MODE"])
     vendor = vendors.of(stage.tenant, clock, changed=changed)
