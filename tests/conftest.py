@@ -25,6 +25,7 @@ from graph.clouds import PUBLIC, Cloud
 from tests.support.concurrency import careful, registrar_envs
 from tests.support.graph_requests import story_fits
 from tests.support.graph_schema import CUT, Schema, read_schema
+from tests.support.payloads import keep_payloads
 from tests.support.postgres import (
     database_url,
     postgres_database,
@@ -153,6 +154,7 @@ async def stage(
         folder=tmp_path, clock=clock, cloud=cloud, ca=ca, users=50, groups=5
     ) as stage:
         yield stage
+        keep_payloads(stage.workspace)
     if schema is not None:
         story_fits(schema, stage.tenant)
 
