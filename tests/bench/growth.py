@@ -14,7 +14,7 @@ import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -178,13 +178,14 @@ def changed(table: str, row: Mapping[str, Any], id: str, number: int, *, is_revo
     return {**row, **changes}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.growth")
-    parser.add_argument("--registrations", type=int, default=20_000)
+def beside(measure: Callable[[int, int], Coroutine[Any, Any, None]], *, registrations: int) -> None:
+    """Measure beside so many registrations, unless the command line says otherwise."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--registrations", type=int, default=registrations)
     parser.add_argument("--rounds", type=int, default=15)
     arguments = parser.parse_args()
-    asyncio.run(growth(arguments.registrations, arguments.rounds))
+    asyncio.run(measure(arguments.registrations, arguments.rounds))
 
 
 if __name__ == "__main__":
-    main()
+    beside(growth, registrations=20_000)

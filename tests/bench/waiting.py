@@ -7,7 +7,6 @@ many copies of it, all of which are to be looked at in the same moment, on the s
 same run. Times are medians in milliseconds.
 """
 
-import argparse
 import asyncio
 import statistics
 import tempfile
@@ -22,7 +21,7 @@ from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
 from bot.settings.settings import Settings
 from graph.rights import ConsentMode, rights
-from tests.bench.growth import multiply
+from tests.bench.growth import beside, multiply
 from tests.bench.readiness import path_of
 from tests.support.story import Story
 
@@ -93,13 +92,5 @@ async def minute(story: Story) -> int:
     return len(story.tenant.calls("POST", "$batch")) - before
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.waiting")
-    parser.add_argument("--registrations", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=15)
-    arguments = parser.parse_args()
-    asyncio.run(waiting(arguments.registrations, arguments.rounds))
-
-
 if __name__ == "__main__":
-    main()
+    beside(waiting, registrations=1000)

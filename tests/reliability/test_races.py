@@ -292,15 +292,12 @@ async def test_expiry_and_approval_at_the_same_moment_have_one_winner(
         assert (await _what(one, id))[-1] == ("approved" if refused is None else "expired")
 
 
-async def test_a_run_that_cannot_be_started_keeps_no_other_waiting(
-    registrar_envs: RegistrarEnvs,
-) -> None:
-    one, _ = registrar_envs
-    broken, fine = await one.approved(), await one.approved()
+async def test_a_run_that_cannot_be_started_keeps_no_other_waiting(env: RegistrarEnv) -> None:
+    broken, fine = await env.approved(), await env.approved()
     engine = IdleEngine()
-    engine.poison.add((await one.run_of(broken)).id)
-    await one.scheduler(engine).look()
-    assert engine.started == [(await one.run_of(fine)).id]
+    engine.poison.add((await env.run_of(broken)).id)
+    await env.scheduler(engine).look()
+    assert engine.started == [(await env.run_of(fine)).id]
 
 
 @pytest.mark.slow

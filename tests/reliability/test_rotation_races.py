@@ -14,11 +14,9 @@ from bot.domain.lifetimes import PREVIOUS_SECRET
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import RunOutcome
 from bot.domain.runs import Failure, RunKind
-from bot.domain.secrets import RemovalReason
 from bot.runs.base import StepFailed
 from bot.runs.cleanup import Cleanup
-from bot.runs.provisioning import Provisioning
-from bot.storage import runs, secrets, tables, timers
+from bot.storage import runs, tables, timers
 from bot.storage.queries import ListKind
 from bot.storage.timers import TimerKind
 from tests.support.concurrency import URL, RegistrarEnvs, all_at_once
@@ -65,20 +63,6 @@ async def _followed(registrar_env: RegistrarEnv) -> tuple[str, str]:
     await _rotated(registrar_env, id)
     await registrar_env.see(id)
     return id, old.id
-
-
-async def _renewed(registrar_env: RegistrarEnv, id: str) -> None:
-    """Let the run that replaces a lost secret make another, which waits to be seen."""
-    lost = (await registrar_env.found(id)).secret
-    assert lost is not None
-    await registrar_env.registrar.secrets.replace(id, by=ROSA)
-    run = await registrar_env.run_of(id)
-    await registrar_env.seal(id, run)
-    async with registrar_env.database.transaction() as tx:
-        await secrets.note_removed(
-            tx, lost.id, RemovalReason.REPLACED, now=registrar_env.clock.now()
-        )
-    await Provisioning(registrar_env.services)._finish(run)
 
 
 @pytest.mark.slow
@@ -184,15 +168,14 @@ async def test_a_vote_counts_for_the_rotation_it_was_given_to(careful: Registrar
     assert (await one.run_of(id)).subject == second
 
 
-async def test_a_rotation_waits_for_those_who_can_decide(registrar_envs: RegistrarEnvs) -> None:
-    one, _ = registrar_envs
-    id = await one.in_use()
-    await one.registrar.requests.rotation(id, by=ADA)
-    assert await _waiting(one, GRACE) == [id]
-    assert await _waiting(one, ADA) == []
-    rotation = (await _rotation(one, id)).id
-    await one.registrar.approval.approve(id, rotation, by=GRACE)
-    assert await _waiting(one, GRACE) == []
+async def test_a_rotation_waits_for_those_who_can_decide(env: RegistrarEnv) -> None:
+    id = await env.in_use()
+    await env.registrar.requests.rotation(id, by=ADA)
+    assert await _waiting(env, GRACE) == [id]
+    assert await _waiting(env, ADA) == []
+    rotation = (await _rotation(env, id)).id
+    await env.registrar.approval.approve(id, rotation, by=GRACE)
+    assert await _waiting(env, GRACE) == []
 
 
 async def test_whoever_has_confirmed_waits_for_the_others(careful: RegistrarEnvs) -> None:
@@ -263,49 +246,44 @@ async def _removals(registrar_env: RegistrarEnv, id: str) -> int:
 
 
 async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
-    registrar_envs: RegistrarEnvs,
+    env: RegistrarEnv,
 ) -> None:
-    one, _ = registrar_envs
-    id, old = await _followed(one)
-    await one.registrar.secrets.remove_previous(id, by=ADA)
-    await one.scheduler().look()
-    failed = await one.run_of(id)
+    id, old = await _followed(env)
+    await env.registrar.secrets.remove_previous(id, by=ADA)
+    await env.scheduler().look()
+    failed = await env.run_of(id)
     assert failed.kind is RunKind.REMOVE_PREVIOUS
     outage = Failure(step="Run", sentence="Entra does not answer.", advice="Retry.")
     unreachable = StepFailed("unreachable", outage)
-    await Cleanup(one.services).fail(failed, unreachable)
-    await _renewed(one, id)
-    previous = next(each for each in (await one.found(id)).other_secrets if each.id == old)
+    await Cleanup(env.services).fail(failed, unreachable)
+    await env.replace(id)
+    previous = next(each for each in (await env.found(id)).other_secrets if each.id == old)
     assert previous.remove_at is not None
     assert previous.removal_began
     with pytest.raises(Refusal, match="is being removed"):
-        await one.registrar.secrets.remove_previous(id, by=ADA)
-    async with one.database.reading() as tx:
+        await env.registrar.secrets.remove_previous(id, by=ADA)
+    async with env.database.reading() as tx:
         assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == [Subject(secret=old)]
 
 
-async def test_a_newer_secret_puts_off_only_what_has_not_come(
-    registrar_envs: RegistrarEnvs,
-) -> None:
-    one, _ = registrar_envs
-    id, old = await _followed(one)
-    await _renewed(one, id)
-    previous = next(each for each in (await one.found(id)).other_secrets if each.id == old)
+async def test_a_newer_secret_puts_off_only_what_has_not_come(env: RegistrarEnv) -> None:
+    id, old = await _followed(env)
+    await env.replace(id)
+    previous = next(each for each in (await env.found(id)).other_secrets if each.id == old)
     assert previous.remove_at is None
-    async with one.database.reading() as tx:
+    async with env.database.reading() as tx:
         assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == []
 
 
-async def test_a_late_mask_of_the_old_secret_starts_no_grace(registrar_envs: RegistrarEnvs) -> None:
-    """The old one is hidden after the new one was made: nobody has seen the new one by that."""
-    one, _ = registrar_envs
-    id = await one.ready()
-    look = await one.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
-    await one.registrar.secrets.shown(id, look.secret, by=ROSA)
-    await one.registrar.approval.approve(id, await _asked(one, id), by=ADA)
-    await _rotated(one, id)
-    await one.registrar.secrets.masked(id, look.secret)
-    found = await one.found(id)
+async def test_a_late_mask_of_the_old_secret_starts_no_grace(env: RegistrarEnv) -> None:
+    """The old env is hidden after the new env was made: nobody has seen the new env by that."""
+    id = await env.ready()
+    look = await env.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
+    await env.registrar.secrets.shown(id, look.secret, by=ROSA)
+    await env.registrar.approval.approve(id, await _asked(env, id), by=ADA)
+    await _rotated(env, id)
+    await env.registrar.secrets.masked(id, look.secret)
+    found = await env.found(id)
     assert found.secret is not None
     assert life_of(found.secret) is SecretLife.SEALED
     assert [each.remove_at for each in (found.secret, *found.other_secrets)] == [None, None]

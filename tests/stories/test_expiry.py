@@ -7,9 +7,8 @@ import pytest
 
 from bot.domain.events import Subject
 from bot.domain.people import Refusal
-from bot.domain.secrets import RemovalReason, Stage
-from bot.runs.provisioning import Provisioning
-from bot.storage import history, secrets, timers
+from bot.domain.secrets import Stage
+from bot.storage import history, timers
 from bot.storage.message_queue import stale
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
@@ -163,9 +162,7 @@ async def _rotated(registrar_env: RegistrarEnv, id: str) -> None:
     await registrar_env.registrar.requests.rotation(id, by=ROSA)
     rotation = await registrar_env.asked(id)
     await registrar_env.registrar.approval.approve(id, rotation.id, by=ADA)
-    run = await registrar_env.run_of(id)
-    await registrar_env.seal(id, run)
-    await Provisioning(registrar_env.services)._finish(run)
+    await registrar_env.hand_over(id)
 
 
 async def _ten_days_pass(registrar_env: RegistrarEnv, id: str) -> None:
@@ -218,109 +215,89 @@ async def test_a_bot_that_was_down_for_a_month_reminds_once(
     assert whats.count("secret expires") == whats.count("secret expired") == 1
 
 
-async def test_a_new_secret_takes_the_reminders_over_when_it_was_seen(
-    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
-) -> None:
-    one, _ = registrar_envs
-    id = await one.in_use()
-    [before] = await _planned(one, id)
-    one.clock.move(timedelta(days=331))
-    await _rotated(one, id)
-    assert await _planned(one, id) == [before]
-    one.clock.move(timedelta(days=6))  # past the day on which it would have been told
-    await one.scheduler().look()
-    assert await _owed(one) == []  # the new one waits unseen
-    await one.see(id)
-    found = await one.found(id)
+async def test_a_new_secret_takes_the_reminders_over_when_it_was_seen(env: RegistrarEnv) -> None:
+    id = await env.in_use()
+    [before] = await _planned(env, id)
+    env.clock.move(timedelta(days=331))
+    await _rotated(env, id)
+    assert await _planned(env, id) == [before]
+    env.clock.move(timedelta(days=6))  # past the day on which it would have been told
+    await env.scheduler().look()
+    assert await _owed(env) == []  # the new env waits unseen
+    await env.see(id)
+    found = await env.found(id)
     assert found.secret is not None
     assert found.secret_in_use == found.secret
-    assert await _planned(one, id) == [f"{found.secret.id}:{Stage.MONTH:d}"]
+    assert await _planned(env, id) == [f"{found.secret.id}:{Stage.MONTH:d}"]
 
 
 async def test_a_new_secret_that_nobody_came_for_gives_the_reminders_back(
-    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
+    env: RegistrarEnv,
 ) -> None:
-    one, _ = registrar_envs
-    id = await one.in_use()
-    old = (await one.found(id)).secret
+    id = await env.in_use()
+    old = (await env.found(id)).secret
     assert old is not None
-    one.clock.move(timedelta(days=331))
-    await _rotated(one, id)
-    await _ten_days_pass(one, id)
-    assert await _owed(one) == [(ROSA.user_id, f"{old.id}:{Stage.MONTH:d}")]
+    env.clock.move(timedelta(days=331))
+    await _rotated(env, id)
+    await _ten_days_pass(env, id)
+    assert await _owed(env) == [(ROSA.user_id, f"{old.id}:{Stage.MONTH:d}")]
 
 
 async def test_if_all_that_followed_is_lost_the_first_secret_is_in_use_again(
-    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
+    env: RegistrarEnv,
 ) -> None:
     """It ends long before those that followed it would have."""
-    one, _ = registrar_envs
-    id = await one.in_use()
-    first = (await one.found(id)).secret
+    id = await env.in_use()
+    first = (await env.found(id)).secret
     assert first is not None
-    one.clock.move(timedelta(days=300))
-    await _rotated(one, id)
-    await one.see(id)
-    lost = (await one.found(id)).secret
-    assert lost is not None
-    await one.registrar.secrets.replace(id, by=ROSA)
-    run = await one.run_of(id)
-    await one.seal(id, run)
-    async with one.database.transaction() as tx:
-        await secrets.note_removed(tx, lost.id, RemovalReason.REPLACED, now=one.clock.now())
-    await Provisioning(one.services)._finish(run)
-    await _ten_days_pass(one, id)
-    assert await _planned(one, id) == [f"{first.id}:{Stage.MONTH:d}"]
+    env.clock.move(timedelta(days=300))
+    await _rotated(env, id)
+    await env.see(id)
+    await env.replace(id)
+    await _ten_days_pass(env, id)
+    assert await _planned(env, id) == [f"{first.id}:{Stage.MONTH:d}"]
     with pytest.raises(Refusal, match="was not picked up in time"):
-        await one.registrar.requests.rotation(id, by=ROSA)
+        await env.registrar.requests.rotation(id, by=ROSA)
 
 
 async def test_what_nobody_was_told_before_an_upgrade_is_told_at_once_and_once(
-    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
+    env: RegistrarEnv,
 ) -> None:
-    one, _ = registrar_envs
-    id = await one.in_use()
-    used = (await one.found(id)).secret
+    id = await env.in_use()
+    used = (await env.found(id)).secret
     assert used is not None
-    one.clock.move(timedelta(days=360))
-    async with one.database.transaction() as tx:
+    env.clock.move(timedelta(days=360))
+    async with env.database.transaction() as tx:
         await timers.cancel(tx, id, TimerKind.TELL_EXPIRY)
         subject = Subject(secret="-", stage=Stage.MONTH)
-        await timers.add(tx, id, TimerKind.TELL_EXPIRY, one.clock.now(), subject)
+        await timers.add(tx, id, TimerKind.TELL_EXPIRY, env.clock.now(), subject)
     for _ in range(3):
-        await one.scheduler().look()
+        await env.scheduler().look()
     week = f"{used.id}:{Stage.WEEK:d}"
-    assert await _owed(one) == sorted([(ROSA.user_id, week), ("C0APPROVE", week)])
-    assert await _planned(one, id) == [f"{used.id}:{Stage.DAY:d}"]
+    assert await _owed(env) == sorted([(ROSA.user_id, week), ("C0APPROVE", week)])
+    assert await _planned(env, id) == [f"{used.id}:{Stage.DAY:d}"]
 
 
-async def test_what_is_revoked_is_reminded_of_no_more(
-    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
-) -> None:
-    one, _ = registrar_envs
-    id = await one.in_use()
-    await one.registrar.revocation.revoke(id, by=ROSA)
-    assert await _planned(one, id) == []
+async def test_what_is_revoked_is_reminded_of_no_more(env: RegistrarEnv) -> None:
+    id = await env.in_use()
+    await env.registrar.revocation.revoke(id, by=ROSA)
+    assert await _planned(env, id) == []
 
 
-async def test_a_mask_that_comes_after_the_revocation_plans_no_reminder(
-    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
-) -> None:
-    one, _ = registrar_envs
-    id = await one.ready()
-    look = await one.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
-    await one.registrar.revocation.revoke(id, by=ADA)
-    await one.registrar.secrets.shown(id, look.secret, by=ROSA)
-    await one.registrar.secrets.masked(id, look.secret)
-    assert await _planned(one, id) == []
+async def test_a_mask_that_comes_after_the_revocation_plans_no_reminder(env: RegistrarEnv) -> None:
+    id = await env.ready()
+    look = await env.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
+    await env.registrar.revocation.revoke(id, by=ADA)
+    await env.registrar.secrets.shown(id, look.secret, by=ROSA)
+    await env.registrar.secrets.masked(id, look.secret)
+    assert await _planned(env, id) == []
 
 
 async def test_a_secret_of_which_nobody_knows_whether_it_was_seen_may_be_in_use(
-    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
+    env: RegistrarEnv,
 ) -> None:
-    one, _ = registrar_envs
-    id = await one.ready()
-    assert await _planned(one, id) == []
-    look = await one.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
-    await one.registrar.secrets.lost(id, look.secret, by=ROSA)
-    assert await _planned(one, id) == [f"{look.secret}:{Stage.MONTH:d}"]
+    id = await env.ready()
+    assert await _planned(env, id) == []
+    look = await env.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
+    await env.registrar.secrets.lost(id, look.secret, by=ROSA)
+    assert await _planned(env, id) == [f"{look.secret}:{Stage.MONTH:d}"]

@@ -39,6 +39,11 @@ class Intruder:
             stored = await tx.scalar(sa.text("SELECT plan FROM registrations"))
         return dict(json.loads(stored))
 
+    async def put(self, plan: dict[str, Any]) -> None:
+        """Put another plan, with its digest, in the place of the one stored."""
+        put = "UPDATE registrations SET plan = :plan, digest = :digest"
+        await self.sql(put, plan=json.dumps(plan), digest=digest_of(plan))
+
     async def refused(self, id: str, sentence: str) -> None:
         """Approve, and see the run refuse before it has asked the tenant for anything."""
         before = len(self.story.tenant.log)
@@ -98,11 +103,7 @@ async def test_a_plan_of_another_version_of_the_profile_cannot_be_approved(
     """How many approvals it takes stands in the profile: a vote counts under the plan's own."""
     id = await intruder.story.ask()
     older = {**await intruder.plan(), "profile_digest": "0" * 64}
-    await intruder.sql(
-        "UPDATE registrations SET plan = :plan, digest = :digest",
-        plan=json.dumps(older),
-        digest=digest_of(older),
-    )
+    await intruder.put(older)
     await intruder.story.workspace.click("ada", "Approve", on=intruder.story.card_of(id))
     assert "has changed since the plan" in intruder.story.whispers("ada")
     await intruder.sql("UPDATE registrations SET form = json_replace(form, '$.profile', 'gone')")
@@ -131,11 +132,7 @@ async def test_an_approval_of_another_plan_does_not_count(bot: Bot, stage: Stage
         id = await intruder.story.ask()
         await intruder.story.workspace.click("ada", "Approve", on=intruder.story.card_of(id))
         other = {**await intruder.plan(), "name": "something else"}
-        await intruder.sql(
-            "UPDATE registrations SET plan = :plan, digest = :digest",
-            plan=json.dumps(other),
-            digest=digest_of(other),
-        )
+        await intruder.put(other)
         await intruder.story.workspace.click("grace", "Approve", on=intruder.story.card_of(id))
         async with app.services.database.reading() as tx:
             status = await tx.scalar(sa.text("SELECT status FROM registrations"))

@@ -69,13 +69,18 @@ async def test_members_of_a_requester_group_ask(bot: Bot, stage: Stage) -> None:
         await story.ask("billing", by="ben")
 
 
+GROUPED = (
+    *(replace(it, groups=frozenset({"S0ADMINS"})) for it in (ADA, GRACE)),
+    replace(BEN, groups=frozenset({"S0SECURITY"})),
+)
+
+
 async def test_a_profile_may_ask_for_approvers_of_distinct_groups(
     database: Database, clock: MovableClock
 ) -> None:
     [mimecast] = [each for each in read_catalogue().values() if each.id == "mimecast"]
     strict = replace(mimecast, approval=Quorum(needed=2, distinct_groups=True))
-    first, second = (replace(it, groups=frozenset({"S0ADMINS"})) for it in (ADA, GRACE))
-    third = replace(BEN, groups=frozenset({"S0SECURITY"}))
+    first, second, third = GROUPED
     policy = team_policy(approvers=ids(ADA), approver_groups=GROUPS)
     env = registrar_env(database, clock, catalogue={"mimecast": strict}, policy=policy)
     id = await env.pending()
@@ -111,8 +116,7 @@ async def test_a_rotation_takes_distinct_groups_if_the_plan_did(
 ) -> None:
     plain = read_catalogue()["mimecast"]
     strict = replace(plain, approval=Quorum(needed=2, distinct_groups=True))
-    first, second = (replace(it, groups=frozenset({"S0ADMINS"})) for it in (ADA, GRACE))
-    third = replace(BEN, groups=frozenset({"S0SECURITY"}))
+    first, second, third = GROUPED
     policy = team_policy(approvers=ids(ADA), approver_groups=GROUPS)
     before = registrar_env(database, clock, catalogue={"mimecast": strict}, policy=policy)
     id = await before.pending()

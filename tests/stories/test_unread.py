@@ -8,7 +8,6 @@ import pytest
 
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
-from bot.runs.provisioning import Provisioning
 from bot.storage import secret_notices, timers
 from bot.storage.message_queue import stale
 from bot.storage.messages import MessageKind
@@ -145,9 +144,7 @@ async def test_if_the_requester_has_left_the_approvers_are_told_alone(story: Sto
 
 async def _announced(registrar_env: RegistrarEnv) -> str:
     id = await registrar_env.approved()
-    run = await registrar_env.run_of(id)
-    await registrar_env.seal(id, run)
-    await Provisioning(registrar_env.services)._finish(run)
+    await registrar_env.hand_over(id)
     return id
 
 
@@ -181,24 +178,20 @@ async def test_a_bot_that_was_down_for_days_reminds_once(
     assert await _planned(one, id) == []
 
 
-async def test_what_is_revoked_is_reminded_of_no_more(
-    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
-) -> None:
-    one, _ = registrar_envs
-    id = await _announced(one)
-    await one.registrar.revocation.revoke(id, by=ADA)
-    assert await _planned(one, id) == []
+async def test_what_is_revoked_is_reminded_of_no_more(env: RegistrarEnv) -> None:
+    id = await _announced(env)
+    await env.registrar.revocation.revoke(id, by=ADA)
+    assert await _planned(env, id) == []
 
 
 @pytest.mark.slow
 async def test_a_secret_that_was_never_announced_is_removed_without_a_word(
-    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
+    env: RegistrarEnv,
 ) -> None:
-    one, _ = registrar_envs
-    id = await _announced(one)
-    async with one.database.transaction() as tx:
-        await secret_notices.tell_removed(tx, id, ["another"], one.clock.now())
-    assert await _owed(one, MessageKind.UNREAD, MessageKind.UNREAD_NEWS) == []
+    id = await _announced(env)
+    async with env.database.transaction() as tx:
+        await secret_notices.tell_removed(tx, id, ["another"], env.clock.now())
+    assert await _owed(env, MessageKind.UNREAD, MessageKind.UNREAD_NEWS) == []
 
 
 # What people read when it has moved on before they do.

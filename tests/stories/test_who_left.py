@@ -52,12 +52,9 @@ async def test_that_nobody_heard_of_an_expiry_is_told_once(
     assert await _told(one, id) == ([MessageKind.EXPIRY], 1)
 
 
-async def test_nothing_is_told_of_somebody_who_is_not_the_requester(
-    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
-) -> None:
-    one, _ = registrar_envs
-    id = await one.ready()
-    await one.registrar.deliveries.requester_left(id, who="U0BEFORE", message="m1")
+async def test_nothing_is_told_of_somebody_who_is_not_the_requester(env: RegistrarEnv) -> None:
+    id = await env.ready()
+    await env.registrar.deliveries.requester_left(id, who="U0BEFORE", message="m1")
     expiry = Subject(secret="s1", stage=Stage.DAY)
-    await one.registrar.deliveries.requester_left(id, who="U0BEFORE", message="m1", expiry=expiry)
-    assert await _told(one, id) == ([], 0)
+    await env.registrar.deliveries.requester_left(id, who="U0BEFORE", message="m1", expiry=expiry)
+    assert await _told(env, id) == ([], 0)

@@ -21,9 +21,11 @@ from bot.domain.events import Event
 from bot.domain.people import Person
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
+from bot.domain.secrets import RemovalReason
 from bot.playground.clock import MovableClock
 from bot.registrar import Registrar
 from bot.runs import Runs
+from bot.runs.provisioning import Provisioning
 from bot.services import Services, new_id
 from bot.settings.settings import Settings
 from bot.storage import approval_requests, history, installation, registrations, runs, secrets
@@ -116,6 +118,21 @@ class RegistrarEnv:
     async def see(self, id: str) -> None:
         """Show its secret, and mask it."""
         await self.registrar.secrets.masked(id, await self.open(id))
+
+    async def hand_over(self, id: str) -> None:
+        """Let the open run, which makes a secret, end well."""
+        run = await self.run_of(id)
+        await self.seal(id, run)
+        await Provisioning(self.services)._finish(run)
+
+    async def replace(self, id: str) -> None:
+        """Let another secret, which waits to be seen, be made in the place of the newest one."""
+        lost = (await self.found(id)).secret
+        assert lost is not None
+        await self.registrar.secrets.replace(id, by=self.requester)
+        async with self.database.transaction() as tx:
+            await secrets.note_removed(tx, lost.id, RemovalReason.REPLACED, now=self.clock.now())
+        await self.hand_over(id)
 
     async def open(self, id: str) -> str:
         """Show its secret, and return the secret's id."""

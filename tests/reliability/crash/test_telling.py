@@ -43,12 +43,16 @@ async def test_a_kill_while_it_is_removed_tells_everybody_once(
     await story.until(lambda: _said(story, "rosa") and _said(story, "approvals"))
     assert not story.live_secrets()
     await _is_idle(story, sweeps=len(SWEEPS))
+    await _lives_once_more(story)
+    assert story.told("unread secret removed") == 1
+    assert len(_said(story, "rosa")) == len(_said(story, "approvals")) == 1
+
+
+async def _lives_once_more(story: CrashStory) -> None:
     assert await story.lives.stop() == 0
     await story.lives.begin(later=LATER)
     await story.workspace.command("rosa", "")  # it is at work again
     assert await story.lives.stop() == 0
-    assert story.told("unread secret removed") == 1
-    assert len(_said(story, "rosa")) == len(_said(story, "approvals")) == 1
 
 
 async def _is_idle(story: CrashStory, *, sweeps: int) -> None:
@@ -78,10 +82,7 @@ async def test_a_kill_while_it_is_told_tells_nobody_twice(
     await story.until(lambda: story.lives.deaths == 1)
     await story.lives.begin(later=LATER)
     await story.until(lambda: _reminders(story, "rosa") and _reminders(story, "approvals"))
-    assert await story.lives.stop() == 0
-    await story.lives.begin(later=LATER)
-    await story.workspace.command("rosa", "")  # it is at work again
-    assert await story.lives.stop() == 0
+    await _lives_once_more(story)
     assert story.told("secret expires") == 1
     assert len(_reminders(story, "rosa")) == len(_reminders(story, "approvals")) == 1
 

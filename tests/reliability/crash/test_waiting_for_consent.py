@@ -45,14 +45,19 @@ async def test_a_kill_where_it_begins_to_wait(story: CrashStory, death: Death) -
     await _goes_on(story)
 
 
-@pytest.mark.parametrize("when", [HELD[0], pytest.param(HELD[1], marks=pytest.mark.slow)])
-async def test_a_kill_during_a_look(story: CrashStory, when: When) -> None:
+async def _killed_at(story: CrashStory, path: str, when: When) -> None:
+    """Kill it at a call after the consent."""
     await _waits(story)
     await story.lives.kill()
-    held = story.tenant.faults.hold("POST", r"/\$batch$", when=when)
+    held = story.tenant.faults.hold("POST", path, when=when)
     _consent(story)
     await story.lives.begin(later=LATER)
     await story.kill_at(held)
+
+
+@pytest.mark.parametrize("when", [HELD[0], pytest.param(HELD[1], marks=pytest.mark.slow)])
+async def test_a_kill_during_a_look(story: CrashStory, when: When) -> None:
+    await _killed_at(story, r"/\$batch$", when)
     await _goes_on(story)
 
 
@@ -71,12 +76,7 @@ async def test_a_kill_at_a_commit_of_a_look(story: CrashStory, death: Death) -> 
 @pytest.mark.parametrize("when", HELD)
 async def test_a_kill_while_the_secret_is_made(story: CrashStory, when: When) -> None:
     """Its own secret is nothing that somebody has added."""
-    await _waits(story)
-    await story.lives.kill()
-    held = story.tenant.faults.hold("POST", r"/addPassword$", when=when)
-    _consent(story)
-    await story.lives.begin(later=LATER)
-    await story.kill_at(held)
+    await _killed_at(story, r"/addPassword$", when)
     await story.lives.begin(later=LATER)
     await story.approve_it()
     await story.take_it()
