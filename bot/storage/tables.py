@@ -31,6 +31,12 @@ def _registration() -> sa.Column[str]:
     return sa.Column("registration", sa.ForeignKey("registrations.id"), nullable=False)
 
 
+def _index_where(condition: str, name: str, *columns: str, unique: bool = False) -> sa.Index:
+    """Return a partial index."""
+    where = sa.text(condition)
+    return sa.Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
+
+
 installation = sa.Table(
     "installation",
     metadata,
@@ -99,13 +105,8 @@ approval_requests = sa.Table(
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("payload", Json, nullable=False),  # fields of some kinds only, and the reason
     sa.Index("approval_requests_by_registration", "registration", "asked_at"),
-    sa.Index(
-        "approval_requests_one_waiting",
-        "registration",
-        "kind",
-        unique=True,
-        sqlite_where=sa.text("state = 'waiting'"),
-        postgresql_where=sa.text("state = 'waiting'"),
+    _index_where(
+        "state = 'waiting'", "approval_requests_one_waiting", "registration", "kind", unique=True
     ),
 )
 
@@ -139,13 +140,7 @@ runs = sa.Table(
     sa.Index("runs_by_registration", "registration", "created_at"),
     sa.Index("runs_by_end", "ended_at"),
     sa.Index("runs_by_outcome", "outcome", "kind", "ended_at"),
-    sa.Index(
-        "runs_one_open",
-        "registration",
-        unique=True,
-        sqlite_where=sa.text("ended_at IS NULL"),
-        postgresql_where=sa.text("ended_at IS NULL"),
-    ),
+    _index_where("ended_at IS NULL", "runs_one_open", "registration", unique=True),
 )
 
 steps = sa.Table(
@@ -186,12 +181,7 @@ secrets = sa.Table(
     sa.Index("secrets_by_registration", "registration"),
     sa.Index("secrets_by_run", "run"),
     sa.Index("secrets_by_expiry", "expires_at"),
-    sa.Index(
-        "secrets_sealed",
-        "registration",
-        sqlite_where=sa.text("sealed IS NOT NULL"),
-        postgresql_where=sa.text("sealed IS NOT NULL"),
-    ),
+    _index_where("sealed IS NOT NULL", "secrets_sealed", "registration"),
 )
 
 messages = sa.Table(
@@ -215,12 +205,7 @@ messages = sa.Table(
     sa.Column("trouble", sa.String(60)),  # why it cannot be shown there, mostly Slack's word
     sa.Index("messages_by_registration", "registration"),
     sa.Index("messages_by_kind", "kind", "shown_at"),
-    sa.Index(
-        "messages_stale",
-        "shown_at",
-        sqlite_where=sa.text("shown < wanted"),
-        postgresql_where=sa.text("shown < wanted"),
-    ),
+    _index_where("shown < wanted", "messages_stale", "shown_at"),
 )
 
 timers = sa.Table(
