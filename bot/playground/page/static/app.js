@@ -1,7 +1,7 @@
 /** The page: connects the store, mounts the panes, shows the clock, the bot's state and toasts. */
 
 import { api } from "./api.js";
-import { h } from "./dom.js";
+import { fill, h } from "./dom.js";
 import { Store } from "./store.js";
 import * as workspace from "./workspace/index.js";
 import { place } from "./workspace/place.js";
@@ -98,8 +98,9 @@ function botState() {
     const state = store.connection === "open" && now ? now.bot : "lost";
     const text = words[state] ?? "connecting";
     const restarts = now?.restarts ? `, restarted ${now.restarts}×` : "";
-    if (element.dataset.state !== state) element.dataset.state = state;
-    if (element.textContent !== text + restarts) element.textContent = text + restarts;
+    element.dataset.state = state;
+    if (element.textContent === text + restarts) return; // it would be read aloud again
+    fill(element, h("span", null, text, restarts && h("span", { class: "wide-only" }, restarts)));
   };
   store.subscribe("now", draw);
   store.subscribe("connection", draw);
