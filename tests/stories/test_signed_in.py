@@ -22,6 +22,7 @@ from bot.server.consent_flow import consent_flow_of
 from graph.clouds import CLOUDS
 from tests.support.database import changed
 from tests.support.graph_caller import asking
+from tests.support.limited_consent import set_up_for
 from tests.support.marks import slow
 from tests.support.running_bot import Bot
 from tests.support.signing_in import (
@@ -257,6 +258,14 @@ async def test_an_approver_without_the_role_is_told_which_one_it_takes(
     assert (page.status, ROLE in page.text) == (403, True)
     assert WAITS in card(story, id)
     story.tenant.assign_role(world.accounts["grace"], ROLE)
+    assert (await signed_in(world, story, id, user="grace", by="grace")).status == 200
+    await story.until(lambda: story.is_announced(id))
+
+
+@pytest.mark.slow
+async def test_an_approver_with_the_custom_role_grants(world: SigningIn, story: Story) -> None:
+    id = await waiting(story, by="grace")
+    await set_up_for(story.tenant, world.accounts["grace"]["id"])
     assert (await signed_in(world, story, id, user="grace", by="grace")).status == 200
     await story.until(lambda: story.is_announced(id))
 

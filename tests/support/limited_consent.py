@@ -46,10 +46,21 @@ async def set_up(
 ) -> None:
     """Make the policy and the role, and assign the role to this bot."""
     async with role_administrator(tenant) as admin:
-        await made(admin, consent_policy.POLICIES, consent_policy.policy())
-        await replace_includes(admin, permissions)
-        role = await made(admin, consent_policy.ROLE_DEFINITIONS, consent_policy.role())
-        await assign(admin, bot, role)
+        await assign(admin, bot, await _role(admin, permissions))
+
+
+async def set_up_for(tenant: Tenant, user_id: str) -> None:
+    """Make the policy and the role, and assign the role to a user."""
+    async with role_administrator(tenant) as admin:
+        held = consent_policy.role_assignment(user_id, await _role(admin, CATALOGUE))
+        await made(admin, consent_policy.ROLE_ASSIGNMENTS, held)
+
+
+async def _role(admin: Asking, permissions: Collection[Permission]) -> str:
+    """Make the policy and the role, and return the role's id."""
+    await made(admin, consent_policy.POLICIES, consent_policy.policy())
+    await replace_includes(admin, permissions)
+    return await made(admin, consent_policy.ROLE_DEFINITIONS, consent_policy.role())
 
 
 async def assign(admin: Asking, bot: Credential, role: str) -> None:

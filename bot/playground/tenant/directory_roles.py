@@ -105,7 +105,9 @@ def assign(directory: Directory, request: Request) -> Answer:
     role = directory.role_definitions.get(body["roleDefinitionId"])
     if role is None or not role["isEnabled"]:
         raise not_found(body["roleDefinitionId"])
-    if directory.store.get(Kind.SERVICE_PRINCIPAL, body["principalId"]) is None:
+    users = {user["id"] for user in directory.people.users}
+    principal = directory.store.get(Kind.SERVICE_PRINCIPAL, body["principalId"])
+    if principal is None and body["principalId"] not in users:
         raise not_found(body["principalId"])
     wanted = _plain(body)
     if any(wanted.items() <= held.items() for held in directory.role_assignments.values()):

@@ -25,8 +25,8 @@ from bot.playground.tenant import (
 )
 from bot.playground.tenant.calls import Answer, Request
 from bot.playground.tenant.directory import Directory
-from bot.playground.tenant.errors import GraphFailure, bad_request
-from bot.playground.tenant.rights import Rule, check_rule, fulfils
+from bot.playground.tenant.errors import GraphFailure, bad_request, denied
+from bot.playground.tenant.rights import Rule, check_rule, fulfils, needs_role
 
 Do = Callable[[Directory, Request], Answer]
 Check = Callable[[Directory, Request], None]
@@ -41,10 +41,14 @@ class Operation:
 
     def check(self, directory: Directory, request: Request) -> None:
         """Refuse a caller who may not do this."""
-        if self.check_role is None or fulfils(request.caller, self.rule):
-            check_rule(request.caller, self.rule)
+        caller = request.caller
+        if self.check_role is None or (fulfils(caller, self.rule) and not needs_role(caller)):
+            check_rule(caller, self.rule)
             return
-        check_rule(request.caller, self.rule[1:])
+        if not caller.is_user:
+            check_rule(caller, self.rule[1:])
+        elif not fulfils(caller, self.rule):  # no role of the user makes up for a scope
+            raise denied()
         self.check_role(directory, request)
 
 

@@ -149,9 +149,14 @@ def check_rule(caller: Caller, rule: Rule) -> None:
         raise denied()
 
 
+def needs_role(caller: Caller) -> bool:
+    """Whether only a custom role could let this caller grant: a user without one of Entra's own."""
+    return caller.is_user and not caller.directory_roles & GRANTING
+
+
 def _may_user(caller: Caller, rule: Rule) -> bool:
     if rule in _GRANTED_BY_USERS:
-        return bool(caller.directory_roles & GRANTING)
+        return not needs_role(caller)
     return rule in _READ_BY_USERS and caller.directory_roles != {GUEST}
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from bot.playground.tenant import Tenant
 from tests.support.graph_caller import Asking, asking, code_of
+from tests.support.limited_consent import set_up_for
 from tests.support.person import (
     REDIRECT,
     SCOPES,
@@ -122,6 +123,21 @@ async def test_a_role_counts_that_is_in_the_token_and_still_held(
     async with signed_in(tenant, ada) as graph:
         tenant.remove_role(ada, PRIVILEGED)
         assert (await graph.grant(made, "User.Read.All")).status_code == 403
+
+
+async def test_a_custom_role_lets_a_user_grant_what_its_policy_includes(
+    tenant: Tenant, ada: dict[str, Any], made: dict[str, Any]
+) -> None:
+    await set_up_for(tenant, ada["id"])
+    async with signed_in(tenant, ada) as graph:
+        answers = await grants(graph, made)
+        forbidden = await graph.grant(made, "Mail.Read")
+        path = f"/servicePrincipals/{made['id']}/appRoleAssignments/{answers[0].json()['id']}"
+        revoked = await graph.delete(path)
+    statuses = [answer.status_code for answer in (*answers, forbidden, revoked)]
+    assert statuses == [201, 201, 403, 403]
+    async with signed_in(tenant, ada, scopes=SCOPES[:1]) as graph:
+        assert (await graph.grant(made, "Directory.Read.All")).status_code == 403
 
 
 async def test_users_read_by_their_scopes_and_change_nothing_else(
