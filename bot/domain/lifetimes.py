@@ -20,6 +20,8 @@ UNDO_FAILED = timedelta(days=7)
 
 CONSENT_TTL = timedelta(days=7)
 """How long a registration waits for an administrator's consent: a week's absence."""
+CONSENT_LEAST = DAY
+"""How long it waits at least when consent was withdrawn before the secret was made."""
 CONSENT_REMINDERS = (DAY, timedelta(days=3), timedelta(days=6))
 """How long after it began to wait the approvers are reminded of that."""
 CONSENT_PAUSE = timedelta(minutes=1)

@@ -10,7 +10,13 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.events import Event
-from bot.domain.lifetimes import CONSENT_PAUSE, CONSENT_REMINDERS, CONSENT_TTL, UNDO_FAILED
+from bot.domain.lifetimes import (
+    CONSENT_LEAST,
+    CONSENT_PAUSE,
+    CONSENT_REMINDERS,
+    CONSENT_TTL,
+    UNDO_FAILED,
+)
 from bot.domain.people import Person
 from bot.domain.registration import Check, Registration, Status
 from bot.domain.runs import Failure, RunKind
@@ -22,8 +28,11 @@ from bot.storage.timers import TimerKind
 async def begin(tx: AsyncConnection, registration: Registration, *, now: datetime) -> None:
     """Let it wait, and call for an administrator. The client id is signed with the history, because
     the link for the administrator is made of it.
+
+    A wait that is taken up again ends when it would have, or in a day if that is later.
     """
-    id, until = registration.id, now + CONSENT_TTL
+    id, since = registration.id, await _waits_since(tx, registration.id)
+    until = max((since or now) + CONSENT_TTL, now + CONSENT_LEAST)
     await registrations.move(
         tx, id, Status.WAITING_FOR_CONSENT, deadline=until, failure=None, consent=None
     )
@@ -33,6 +42,17 @@ async def begin(tx: AsyncConnection, registration: Registration, *, now: datetim
     await messages.add_news(tx, id)
     app_id = registration.facts["application"]["app_id"]
     await history.write(tx, id, Event.CONSENT_AWAITED, now=now, app_id=app_id)
+
+
+async def _waits_since(tx: AsyncConnection, id: str) -> datetime | None:
+    """Return when it began to wait, since it was approved or a user has asked for a retry."""
+    since: datetime | None = None
+    for entry in await history.read(tx, id):
+        if entry.what in (Event.APPROVED, Event.RETRIED):
+            since = None
+        elif entry.what == Event.CONSENT_AWAITED:
+            since = since or entry.at
+    return since
 
 
 async def remind(tx: AsyncConnection, registration: Registration, *, now: datetime) -> None:

@@ -1,14 +1,15 @@
 """Consent mode `portal`, when something is not as it should be while a registration waits."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.domain.lifetimes import CONSENT_TTL
 from bot.domain.people import Person
 from bot.playground.stage import Stage
 from bot.playground.tenant import Credential
-from tests.support.database import changed
+from tests.support.database import changed, read
 from tests.support.drift_story import by_hand
 from tests.support.marks import slow
 from tests.support.portal_story import (
@@ -25,6 +26,9 @@ from tests.support.portal_story import (
 from tests.support.running_bot import Bot
 from tests.support.story import Story
 
+WAITING = "waiting for consent"
+STATUS = "SELECT status FROM registrations WHERE id = ?"
+WAITED = "SELECT count(*) FROM history WHERE registration = ? AND what = 'consent awaited'"
 MAIL_READ = "810c84a8-4a9e-49e6-bf7d-12d183f40d01"
 GRAPH = "00000003-0000-0000-c000-000000000000"
 
@@ -92,18 +96,60 @@ async def test_a_forged_consent_is_looked_at(bot: Bot, stage: Stage) -> None:
     async with bot(**environ(stage, SEE), intervals=UNHURRIED):
         story = Story(stage)
         id = await waiting(story)
-        forged = '{"granted_at": "2026-01-01T00:00:00+00:00"}'
-        what = "facts = ?, ended_at = intended_at"
-        await changed(
-            stage, f"UPDATE steps SET {what} WHERE name LIKE 'role:%' OR name = 'scopes'", forged
-        )
-        columns = "id, registration, kind, attempts, created_at"
-        run = "SELECT 'forged', registration, kind, 0, created_at FROM runs WHERE kind = 'register'"
-        await changed(stage, f"INSERT INTO runs ({columns}) {run}")
-        await changed(stage, "UPDATE registrations SET status = 'approved' WHERE id = ?", id)
+        await forge_consent(stage, id)
         await story.until(lambda: calls(story, id) == 2)
         await story.until(lambda: "waits for an administrator's consent" in card(story, id))
         assert no_secret(story)
+
+
+async def forge_consent(stage: Stage, id: str) -> None:
+    """Let a run go on as if an administrator had consented. It finds that none has."""
+    forged = '{"granted_at": "2026-01-01T00:00:00+00:00"}'
+    what = "facts = ?, ended_at = intended_at"
+    await changed(
+        stage, f"UPDATE steps SET {what} WHERE name LIKE 'role:%' OR name = 'scopes'", forged
+    )
+    columns = "id, registration, kind, attempts, created_at"
+    run = "SELECT 'forged' || count(*), max(registration), kind, 0, max(created_at) FROM runs"
+    await changed(stage, f"INSERT INTO runs ({columns}) {run} WHERE kind = 'register'")
+    await changed(stage, "UPDATE registrations SET status = 'approved' WHERE id = ?", id)
+
+
+async def test_a_wait_that_is_taken_up_again_ends_when_it_would_have(
+    bot: Bot, stage: Stage
+) -> None:
+    async with bot(**environ(stage, SEE), intervals=UNHURRIED):
+        story = Story(stage)
+        id = await waiting(story)
+
+        def left() -> timedelta:
+            deadline = str(read(stage, "SELECT deadline FROM registrations WHERE id = ?", id))
+            return datetime.fromisoformat(deadline).replace(tzinfo=UTC) - story.clock.now()
+
+        assert timedelta(days=6, hours=23) < left() <= timedelta(days=7)
+        for times, days in enumerate((4.0, 2.5), start=2):
+            story.clock.move(timedelta(days=days))
+            expected = max(left(), timedelta(days=1))
+            await forge_consent(stage, id)
+            await story.until(lambda: read(stage, WAITED, id) == times)  # noqa: B023 - in this turn
+            assert abs(left() - expected) < timedelta(hours=1)
+
+
+async def test_rows_that_cannot_be_read_are_given_up_a_day_after_the_deadline(
+    bot: Bot, stage: Stage
+) -> None:
+    async with bot(**environ(stage, SEE), intervals=UNHURRIED) as running:
+        story = Story(stage)
+        id = await waiting(story)
+        await changed(stage, "UPDATE registrations SET plan = '{\"is\": 1}' WHERE id = ?", id)
+        story.clock.move(CONSENT_TTL)
+        await running.consent_watch.look()
+        assert read(stage, STATUS, id) == WAITING
+        story.clock.move(timedelta(days=1))
+        await running.consent_watch.look()
+        assert read(stage, STATUS, id) == "failed"
+        code = "SELECT details FROM history WHERE registration = ? AND what = 'failed'"
+        assert "ConsentUnseen" in read(stage, code, id)
 
 
 async def test_a_forged_client_id_gets_no_link(bot: Bot, stage: Stage) -> None:

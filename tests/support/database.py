@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from contextlib import closing
+from typing import Any
 
 from bot.playground.stage import Stage
 
@@ -13,6 +14,13 @@ async def changed(stage: Stage, statement: str, *values: str) -> None:
     In a thread: it may wait for the bot's own transaction, which needs the loop to end.
     """
     await asyncio.to_thread(_changed, stage, statement, values)
+
+
+def read(stage: Stage, query: str, *values: str) -> Any:
+    """Return the first value that a query finds, or None."""
+    path = stage.folder / "aad-setup.db"
+    with closing(sqlite3.connect(path, timeout=10)) as database:
+        return (database.execute(query, values).fetchone() or (None,))[0]
 
 
 def _changed(stage: Stage, statement: str, values: tuple[str, ...]) -> None:

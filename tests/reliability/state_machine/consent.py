@@ -13,6 +13,7 @@ from tests.reliability.state_machine.model import (
     AWAITED,
     FOREIGN,
     HARMLESS,
+    REMINDERS,
     WAITING,
     Consent,
     Expected,
@@ -24,7 +25,6 @@ SETTLED = timedelta(minutes=15)
 """For so long Entra may not know what was made."""
 GIVEN_UP = timedelta(days=1)
 """For so long after its end a wait bears an outage."""
-REMINDERS = [timedelta(days=days) for days in (1, 3, 6)]
 
 
 def grant_all(consent: Consent) -> None:

@@ -5,7 +5,14 @@ from datetime import timedelta
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
 from graph.rights import ConsentMode
-from tests.reliability.state_machine.model import AWAITED, FOREIGN, IN_ENTRA, Expected, Held
+from tests.reliability.state_machine.model import (
+    AWAITED,
+    FOREIGN,
+    IN_ENTRA,
+    REMINDERS,
+    Expected,
+    Held,
+)
 from tests.reliability.state_machine.play import Play
 from tests.support.scripted_runs import Ending
 from tests.support.secret_lives import SecretLife
@@ -86,12 +93,16 @@ def _waits(play: Play, it: Expected) -> None:
     if not it.has_application:
         it.has_application, consent.made_at = True, now
     it.status = Status.WAITING_FOR_CONSENT
-    consent.began_at, consent.remind_at = now, now + timedelta(days=1)
+    consent.since = consent.since or now
+    until = max(consent.since + timedelta(days=7), now + timedelta(days=1))
+    consent.began_at = until - timedelta(days=7)
+    later = [consent.began_at + each for each in REMINDERS]
+    consent.remind_at = next((at for at in later if at > now), None)
     consent.calls += 1
     consent.seen, consent.granted, consent.missed = set(), set(), set()
     consent.extras, consent.withdrawn = set(), set()
     consent.is_foreign = consent.is_missing = False
-    play.ends_in(it, timedelta(days=7))
+    play.ends_in(it, until - now)
     play.looks_in(it, at_most=timedelta(minutes=1))
 
 

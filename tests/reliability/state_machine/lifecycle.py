@@ -88,7 +88,7 @@ def retry(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     if allowed:
         it.status = Status.APPROVED if it.has_plan else Status.PLANNING
         it.run = RunKind.REGISTER if it.has_plan else RunKind.PLAN
-        it.until = None
+        it.until = it.consent.since = None
         it.said.append(("retried", who.key))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.approval import Role, Verb
 from bot.domain.approval_requests import RequestKind
@@ -19,6 +19,9 @@ from tests.support.secret_lives import SecretLife
 
 WAITING = Status.WAITING_FOR_CONSENT
 OPEN = {Status.PLANNING, Status.PENDING, Status.APPROVED, WAITING, Status.FAILED}
+
+REMINDERS = [timedelta(days=days) for days in (1, 3, 6)]
+"""Of consent, counted from when it began to be waited for."""
 
 TAKEN = OPEN | {Status.READY, Status.REVOKING}
 
@@ -96,7 +99,8 @@ class Consent:
     is_missing: bool = False  # the latest look has not found the service principal
     extras: set[str] = field(default_factory=set)
     withdrawn: set[str] = field(default_factory=set)
-    began_at: datetime | None = None  # to wait, the last time
+    since: datetime | None = None  # it waits, with runs in between that took no retry
+    began_at: datetime | None = None  # to wait, as its reminders count
     look_at: datetime | None = None
     remind_at: datetime | None = None
     calls: int = 0
