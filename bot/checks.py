@@ -7,7 +7,7 @@ Nothing that is checked while the bot runs stops or delays it: it warns in the l
 import asyncio
 import stat
 from collections.abc import Awaitable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from bot.approval import Policy
 from bot.domain.catalogue import Catalogue
 from bot.logs import slack_logger
 from bot.manifest import SCOPES
-from bot.own_credential import granting, removing, renewal
+from bot.own_credential import OwnCredential, granting, own_credentials, removing
 from bot.problems import Unusable
 from bot.services import Services
 from bot.settings.settings import Settings
@@ -31,7 +31,7 @@ from bot.storage.database import sqlite_path
 from bot.worker.loops import run_guarded
 from bot.worker.outages import Outage
 from graph.client import TokenSource
-from graph.connection import own_credential_ends, stage_of
+from graph.connection import stage_of
 from graph.credentials import Certificate, FederatedToken, ManagedIdentity
 from graph.errors import GraphError, NoAnswer, Throttled, Unavailable, Unreachable
 from graph.http import shown
@@ -297,19 +297,19 @@ DAILY = timedelta(days=1)
 
 @dataclass(kw_only=True)
 class PeriodicChecks:
-    """Check once who can approve, and each day when the bot's own credential ends."""
+    """Check once who can approve, and each day when the bot's own credentials end."""
 
     services: Services
     slack: Slack
     _looked_at: datetime | None = None
-    _told: tuple[datetime, timedelta] | None = None
+    _told: dict[str, tuple[datetime, timedelta]] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Look until cancelled."""
         await run_guarded("look at approvers", self.look_at_approvers)
         await self.services.entra.answered.wait()
         while True:
-            await run_guarded("look at the bot's own credential", self.look_at_credential)
+            await run_guarded("look at the bot's own credentials", self.look_at_credentials)
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def look_at_approvers(self) -> None:
@@ -323,19 +323,23 @@ class PeriodicChecks:
                 needed=accounts.needed,
             )
 
-    async def look_at_credential(self) -> None:
-        """Warn once at each stage; at the start, too, if one has come."""
-        now, settings = self.services.clock.now(), self.services.settings
+    async def look_at_credentials(self) -> None:
+        """Warn once at each stage of each; at the start, too, if one has come."""
+        now, services = self.services.clock.now(), self.services
         if self._looked_at is not None and now < self._looked_at + DAILY:
             return
         self._looked_at = now
-        name, advice = renewal(settings.credential)
+        for each in own_credentials(services.settings, services.tenant.graph):
+            await self._look_at(each, now)
+
+    async def _look_at(self, credential: OwnCredential, now: datetime) -> None:
+        name, advice = credential.name, credential.advice
         try:
-            end = await own_credential_ends(self.services.tenant.graph, settings)
+            end = await credential.ends()
         except GraphError as error:
             log.warning(f"{name} is looked at tomorrow", code=error.code)
             return
         stage = stage_of(end, now) if end is not None else None
-        if end is not None and stage is not None and self._told != (end, stage):
-            self._told = (end, stage)
+        if end is not None and stage is not None and self._told.get(name) != (end, stage):
+            self._told[name] = end, stage
             log.warning(f"{name} is about to end", ends=end.date().isoformat(), advice=advice)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 
 from bot.doctor.findings import Finding, doubt, well, wrong
+from bot.own_credential import NEW_CONSENT_SECRET
 from bot.settings.consent_client import ApproverSignIns
 from graph.calls import Json
 from graph.connection import Connection, secret_ends, stage_of
@@ -53,8 +54,7 @@ async def check_consent_client(
         yield doubt(f"{NAME}: everybody in the tenant can sign in there.", advice)
     end = await secret_ends(tenant.graph, client.client_id, client.client_secret)
     if end is not None and stage_of(end, now):
-        advice = "Create another one in Entra, set it and restart the bot."
-        yield doubt(f"{NAME}: CONSENT_CLIENT_SECRET ends on {end.date()}.", advice)
+        yield doubt(f"{NAME}: CONSENT_CLIENT_SECRET ends on {end.date()}.", NEW_CONSENT_SECRET)
 
 
 def _ways_out(application: Json, redirect_uri: str) -> Iterator[str]:

@@ -23,6 +23,7 @@ from tests.support.http_endpoint import HttpEndpoint
 from tests.support.http_modes import environ
 from tests.support.serve_process import served
 from tests.support.settings_env import GOOD
+from tests.support.signing_in import consent_world
 
 Spoil = Callable[[Stage], dict[str, str]]
 
@@ -119,17 +120,21 @@ async def test_the_start_warns_in_one_line_and_goes_on(stage: Stage) -> None:
     assert "[" not in line.partition("problems=")[2]
 
 
-@pytest.mark.parametrize("credential", ["secret", "PEM"])
+@pytest.mark.parametrize("credential", ["secret", "PEM", "consent client's"])
 async def test_the_end_of_the_bot_s_own_credential_is_warned_about_three_times(
     stage: Stage, credential: str
 ) -> None:
-    environ, clock = stage.environ(**settings_of(stage, credential)), stage.clock
-    settings, word = Settings.read(environ), {"PEM": "certificate"}.get(credential, "secret")
+    environ, clock = environ_of(stage, credential), stage.clock
+    settings = Settings.read(environ)
+    words = {"PEM": "own certificate", "secret": "own secret"}
+    word, client_id = words.get(credential, "CONSENT_CLIENT_SECRET"), settings.client_id
+    if settings.approver_sign_ins is not None:
+        client_id = settings.approver_sign_ins.consent_client.client_id
     async with connected(settings, clock) as tenant:
         services: Any = SimpleNamespace(settings=settings, clock=clock, tenant=tenant)
         nothing: Any = None
         warning = PeriodicChecks(services=services, slack=nothing)
-        [held] = stage.tenant.live_secrets(settings.client_id)
+        [held] = stage.tenant.live_secrets(client_id)
         ends = datetime.fromisoformat(held["endDateTime"])
         if credential == "PEM":
             ends = certificate(rsa_key()).not_valid_after_utc
@@ -139,12 +144,18 @@ async def test_the_end_of_the_bot_s_own_credential_is_warned_about_three_times(
             if day in (left, 32, 30, 28, 9, 7, 5, 3, 1):
                 clock.move(ends - timedelta(days=day) - clock.now())
                 with structlog.testing.capture_logs() as logs:
-                    await warning.look_at_credential()
-                    await warning.look_at_credential()
-                told[day] = [it["event"] for it in logs if f"own {word}" in it["event"]]
+                    await warning.look_at_credentials()
+                    await warning.look_at_credentials()
+                told[day] = [it["event"] for it in logs if word in it["event"]]
     assert timedelta(days=1) == DAILY
     assert [day for day, events in told.items() if events] == [30, 7, 1]
     assert all(len(events) <= 1 for events in told.values())
+
+
+def environ_of(stage: Stage, credential: str) -> dict[str, str]:
+    if credential == "consent client's":
+        return stage.environ(**consent_world(stage).environ)
+    return stage.environ(**settings_of(stage, credential))
 
 
 @pytest.mark.parametrize(
