@@ -28,7 +28,7 @@ from bot.planning.plans import look
 from bot.registrar import Registrar
 from bot.restore.reconciliation import Reconciliation
 from bot.runs import Runs
-from bot.server.consent_flow import consent_flow_of
+from bot.server.consent_flow import ConsentFlow, consent_flow_of
 from bot.server.consent_pages import ConsentPages
 from bot.server.http_server import Health, SlackRoutes, bolt_app, transport_of
 from bot.services import Services
@@ -47,6 +47,7 @@ from bot.worker.outages import AwaitedService
 from bot.worker.scheduler import Scheduler
 from graph.clock import Clock
 from graph.connection import connected as connected_to_entra
+from handlers.listeners.code_sign_ins import CodeSignIns
 from handlers.listeners.command_parser import RESERVED
 from handlers.listeners.interaction import ListenerServices
 from handlers.listeners.preview import PreviewMaker
@@ -180,7 +181,8 @@ async def running(
         services, slack, slot = outside.services, outside.slack, outside.slot
         registrar, runs, in_flight = Registrar(services), Runs(services), InFlight()
         dispatcher = Dispatcher(services, slack, registrar, every=intervals.storage)
-        listening = _listener_services(services, slack, registrar, every=intervals.storage)
+        consent_flow = consent_flow_of(services, registrar, slack.users)
+        listening = _listener_services(outside, registrar, consent_flow, every=intervals.storage)
         transport = _transport(outside, listening, in_flight, intervals.socket)
         async with _engine(settings.database_url, slot.executor, runs) as engine:
             await _take_over(services, engine, slot.executor)
@@ -197,9 +199,9 @@ async def running(
             loops = (*worked, *shown, takeover, outside.watermark)
             outside.health.transport, outside.health.loops = transport, loops
             async with (
-                _at_work(loops, runs, dispatcher, listening.preview_maker),
+                _at_work(loops, runs, dispatcher, listening),
                 outside.routes.listening(transport),
-                outside.consent_pages.serving(consent_flow_of(services, registrar, slack.users)),
+                outside.consent_pages.serving(consent_flow),
                 _signing_in(services) as signed_in,
             ):
                 app = App(
@@ -227,8 +229,9 @@ def _engine(
 
 
 def _listener_services(
-    services: Services, slack: Slack, registrar: Registrar, *, every: float
+    outside: Connected, registrar: Registrar, consent_flow: ConsentFlow | None, *, every: float
 ) -> ListenerServices:
+    services, slack = outside.services, outside.slack
     client, settings, clock = slack.client, services.settings, services.clock
     read = partial(look, tenant=services.tenant, consent_mode=settings.consent_mode, clock=clock)
     return ListenerServices(
@@ -239,6 +242,12 @@ def _listener_services(
             services, registrar, client=client, look_up=slack.users.person, every=every
         ),
         preview_maker=PreviewMaker(client=client, look=read, clock=clock, contact=settings.contact),
+        code_sign_ins=CodeSignIns(
+            consent_flow.with_code if consent_flow and registrar.sign_ins.with_codes else None,
+            response_urls=slack.response_urls,
+            clock=clock,
+            contact=settings.contact,
+        ),
     )
 
 
@@ -255,7 +264,7 @@ def _transport(
 
 @asynccontextmanager
 async def _at_work(
-    loops: Sequence[Loop], runs: Runs, dispatcher: Dispatcher, preview_maker: PreviewMaker
+    loops: Sequence[Loop], runs: Runs, dispatcher: Dispatcher, listening: ListenerServices
 ) -> AsyncIterator[None]:
     """Run the loops while inside; then let what is under way end."""
     for loop in loops:
@@ -266,7 +275,8 @@ async def _at_work(
         await asyncio.gather(*(loop.stop() for loop in loops))
         await run_guarded("releasing runs", runs.attempts.release)
         await dispatcher.settle()
-        await preview_maker.settle()
+        await listening.preview_maker.settle()
+        await listening.code_sign_ins.settle()
 
 
 async def _take_over(services: Services, engine: engines.Engine, executor: str) -> None:

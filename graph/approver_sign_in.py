@@ -1,6 +1,7 @@
 """Sign an approver in at the consent client, for one set of grants.
 
 The consent client is an application of its own: authorization code with PKCE, no refresh token.
+The other way to get a token there is in graph/device_sign_in.py; what it must show is the same.
 msal makes state, verifier and nonce, and compares them; it checks nothing else of the ID token,
 which comes straight from the token endpoint over TLS.
 
@@ -32,6 +33,7 @@ from graph.connection import Access
 from graph.errors import GraphError, SignInFailed
 from graph.signin import TOKEN, SignIn
 from graph.signin_errors import (
+    CodeUnused,
     CredentialMissing,
     PersonNeeded,
     SecretExpired,
@@ -140,7 +142,10 @@ class ApproverSignIn:
         """
         if "error" in form:
             raise refusal_of(form, self.access.cloud)
-        answer = await asyncio.to_thread(self._redeem, flow, form)
+        return self.signed_in(await asyncio.to_thread(self._redeem, flow, form), object_id)
+
+    def signed_in(self, answer: Json, object_id: str) -> SignedIn:
+        """Return who signed in, if the answer shows what it must. Raises GraphError."""
         claims = claims_of(answer["id_token"]) or {}
         self._check(claims, object_id)
         granted = {each.rpartition("/")[2] for each in answer["scope"].split()}
@@ -158,19 +163,25 @@ class ApproverSignIn:
         return SignedIn(token=token, name=_name_of(claims))
 
     def _begin(self) -> Begun:
-        context = self.consent_client.auth_context
-        acrs = {"id_token": {"acrs": {"essential": True, "value": context}}}
         flow: Json = self._msal().initiate_auth_code_flow(
-            scopes=[f"{self.access.cloud.graph}/{scope}" for scope in SCOPES],
+            **self.wanted(),
             redirect_uri=self.consent_client.redirect_uri,
             response_mode="form_post",  # a query would leave the code in the proxy's log
             prompt="select_account",  # administrators have several, and nothing happens unasked
-            claims_challenge=json.dumps(acrs) if context else None,
         )
         uri = str(flow.pop("auth_uri"))
         if urlsplit(uri)[:2] != ("https", urlsplit(self.access.authority).netloc):
             raise Unproven(sentence="Entra's sign-in page is not where it should be.")
         return Begun(uri=uri, state=flow["state"], flow=flow)
+
+    def wanted(self) -> dict[str, Any]:
+        """Return the parameters that are the same for each way to sign in."""
+        context = self.consent_client.auth_context
+        acrs = {"id_token": {"acrs": {"essential": True, "value": context}}}
+        return {
+            "scopes": [f"{self.access.cloud.graph}/{scope}" for scope in SCOPES],
+            "claims_challenge": json.dumps(acrs) if context else None,
+        }
 
     def _redeem(self, flow: Json, form: Mapping[str, str]) -> Json:
         brought = {"code": form.get("code", ""), "state": form.get("state", "")}
@@ -179,10 +190,7 @@ class ApproverSignIn:
         except (ValueError, RuntimeError, KeyError):  # their texts quote state and nonce
             raise Unproven from None
         except SignInFailed as error:
-            if not isinstance(error, SignInBlocked | PersonNeeded):
-                error.sentence = f"The consent client itself could not sign in. {error.sentence}"
-            _advise_approver(error)
-            raise
+            raise of_client(error) from None
         return answer
 
     def _msal(self) -> Any:
@@ -190,7 +198,7 @@ class ApproverSignIn:
         return self.sign_in.client(
             client.client_id,
             client.client_secret,
-            shape=_ANSWER,
+            shape=ANSWER,
             exclude_scopes=["offline_access"],
         )
 
@@ -223,6 +231,14 @@ def refusal_of(form: Mapping[str, str], cloud: Cloud) -> GraphError:
     return error
 
 
+def of_client(error: SignInFailed) -> SignInFailed:
+    """Return an error of the token endpoint in words for an approver."""
+    if not isinstance(error, SignInBlocked | PersonNeeded | CodeUnused):
+        error.sentence = f"The consent client itself could not sign in. {error.sentence}"
+    _advise_approver(error)
+    return error
+
+
 def _advise_approver(error: GraphError) -> None:
     """Replace advice that is for those who run the bot."""
     if isinstance(error, SignInBlocked) and error.code not in FOR_PEOPLE:
@@ -244,7 +260,7 @@ def _name_of(claims: Json) -> str:
     return " ".join(seen.split())[:LONGEST_NAME] or "an account without a name"
 
 
-_ANSWER = {**TOKEN, "id_token": _id_token, "scope": str}
+ANSWER = {**TOKEN, "id_token": _id_token, "scope": str}
 _CLAIMS = {
     "aud": str,
     "tid": str,

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import httpx
 import msal  # type: ignore[import-untyped]  # msal ships no types
 
-from graph.calls import Answer, Json, filled, parts_of
+from graph.calls import Answer, Json, filled, parts_of, selection
 from graph.client import Token, read_token
 from graph.clock import Clock
 from graph.clouds import Cloud
@@ -118,21 +118,25 @@ class SignIn:
         return answer
 
     def client(
-        self, client_id: str, credential: Proof, *, shape: Json | None = None, **options: Any
+        self, client_id: str, credential: Proof | None, *, shape: Json | None = None, **options: Any
     ) -> Any:
         """Return a new client application of msal, which blocks: call it in a thread.
 
-        Of what the token endpoint answers it gets the parts that `shape` names.
-        Raises CredentialUnusable, and what `token` raises if discovery fails.
+        Without a credential it is a public client. Of what the token endpoint answers it gets the
+        parts that `shape` names. Raises CredentialUnusable, and what `token` raises if discovery
+        fails.
         """
-        # Our authorities are allow-listed, so Microsoft need not be asked whether they are real.
-        return msal.ConfidentialClientApplication(
-            client_id,
-            client_credential=_for_msal(credential),
-            authority=self._authority,
-            instance_discovery=False,
-            http_client=replace(self._channel, shape=shape or TOKEN),
+        shared = {
+            "authority": self._authority,
+            # Our authorities are allow-listed: Microsoft need not be asked whether they are real.
+            "instance_discovery": False,
+            "http_client": replace(self._channel, shape=shape or TOKEN),
             **options,
+        }
+        if credential is None:
+            return msal.PublicClientApplication(client_id, **shared)
+        return msal.ConfidentialClientApplication(
+            client_id, client_credential=_for_msal(credential), **shared
         )
 
     def _check_identity(self, token: Token, client_id: str) -> None:
@@ -174,15 +178,17 @@ class _Channel:
         form = {
             name: value.decode() if isinstance(value, bytes) else value
             for name, value in data.items()
+            if value is not None  # httpx would send an empty one
         }
         return _vetted(self._exchange("POST", url, {**options, "data": form}), self.shape)
 
     def _discover(self, url: str, options: dict[str, Any]) -> httpx.Response:
         answer = self._exchange("GET", url, options)
         vetted = _vetted(answer, _DISCOVERED)
-        endpoint = urlsplit(answer.body["token_endpoint"])
-        if (endpoint.scheme, endpoint.netloc.casefold()) != ("https", self.host.casefold()):
-            raise answer.unexpected(f"the token endpoint is not on {self.host}")
+        for name in POSTED_TO & answer.body.keys():
+            endpoint = urlsplit(answer.body[name])
+            if (endpoint.scheme, endpoint.netloc.casefold()) != ("https", self.host.casefold()):
+                raise answer.unexpected(f"the {name} is not on {self.host}")
         return vetted
 
     def _exchange(self, method: str, url: str, options: dict[str, Any]) -> Answer:
@@ -212,18 +218,25 @@ def _url(value: object) -> bool:
     return bool(parts and parts.hostname and parts.path.strip("/"))
 
 
-def _seconds(value: object) -> bool:
+def seconds(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value < MOST_SECONDS
 
 
-_DISCOVERED = {"token_endpoint": _url, "authorization_endpoint": _url, "issuer": str}
-TOKEN: Json = {"access_token": filled, "expires_in": _seconds, "token_type": str}
+POSTED_TO = {"token_endpoint", "device_authorization_endpoint"}
+_DISCOVERED = {
+    "token_endpoint": _url,
+    "authorization_endpoint": _url,
+    "device_authorization_endpoint?": _url,
+    "issuer": str,
+}
+TOKEN: Json = {"access_token": filled, "expires_in": seconds, "token_type": str}
 
 
 def _vetted(answer: Answer, shape: dict[str, Any]) -> httpx.Response:
     """Return the answer with only the properties of the shape."""
     body = answer.read(shape)
-    return httpx.Response(answer.status, json={name: body[name] for name in shape})
+    names = [name for name in selection(shape).split(",") if name in body]
+    return httpx.Response(answer.status, json={name: body[name] for name in names})
 
 
 def _for_msal(credential: Proof) -> str | dict[str, Any]:

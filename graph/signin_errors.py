@@ -9,7 +9,9 @@
     ├── ApplicationDisabled · TenantUnknown · WrongCloud · TenantRestricted
     ├── ResourceUnknown · ResourceDisabled
     ├── SignInBlocked              Conditional Access, security defaults, policies, risk
-    └── PersonNeeded · SignInMalformed
+    ├── PersonNeeded · SignInMalformed
+    └── CodeUnused                 no sign-in came of a code for a device:
+        CodePending (ask again), AskedTooOften (more slowly), CodeExpired, CodeDeclined
 
 Three more are no refusals: SignInThrottled (Entra asks for fewer sign-ins), Throttled and
 Unavailable are waited out. `error` is meant for programs, but only the numbers tell a missing
@@ -144,6 +146,26 @@ class SignInMalformed(SignInFailed):
     ADVICE = "Something is wrong on our side. Give the request ID to this bot's administrators."
 
 
+class CodeUnused(SignInFailed):
+    ADVICE = ""
+
+
+class CodePending(CodeUnused):
+    pass
+
+
+class AskedTooOften(CodePending):
+    pass
+
+
+class CodeExpired(CodeUnused):
+    TEXT = "The code has expired: it was not used in time."
+
+
+class CodeDeclined(CodeUnused):
+    TEXT = "The sign-in was cancelled."
+
+
 SETTLING = (
     SecretNotThereYet,
     AssertionNotThereYet,
@@ -276,6 +298,10 @@ _WORDS: Mapping[str, type[GraphError]] = {
     "interaction_required": PersonNeeded,
     "temporarily_unavailable": Unavailable,
     "server_error": Unavailable,
+    "authorization_pending": CodePending,
+    "slow_down": AskedTooOften,
+    "expired_token": CodeExpired,
+    "authorization_declined": CodeDeclined,
 }
 
 
@@ -307,9 +333,11 @@ def _row(status: int, answer: Mapping[str, Any], numbers: list[int], cloud: Clou
         return _Row(Throttled)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _Row(Unavailable)
+    error = _WORDS.get(str(answer.get("error")), SignInFailed)
+    if issubclass(error, CodeUnused):
+        return _Row(error)
     if known := next((_NUMBERS[number] for number in numbers if number in _NUMBERS), None):
         return known
-    error = _WORDS.get(str(answer.get("error")), SignInFailed)
     if not numbers or issubclass(error, Unavailable):
         return _Row(error)
     sentence = f"Entra refused the sign-in for a reason this bot does not know: AADSTS{numbers[0]}."

@@ -12,6 +12,7 @@ from graph.errors import NotFound, SignInFailed
 
 NAME = "Consent client"
 SETUP = "SETUP.md, Sign-in of approvers, says how it is set up."
+CODES = "Remove the setting unless approvers cannot open PUBLIC_URL."
 _PLATFORM = {"redirectUris": [str]}
 _APPLICATION = {
     "web": _PLATFORM,
@@ -47,7 +48,10 @@ async def check_consent_client(
     if token.roles:
         said = f"{NAME}: its secret alone can use {', '.join(sorted(token.roles))}."
         yield doubt(said, "Remove its application permissions.")
-    for problem in _ways_out(application, client.redirect_uri):
+    if settings.with_codes:
+        said = f"{NAME}: with CONSENT_DEVICE_CODE=yes approvers may sign in with a code, which is"
+        yield doubt(f"{said} bound to no browser and so a weaker way.", CODES)
+    for problem in _ways_out(application, settings):
         yield wrong(f"{NAME}: {problem}", SETUP)
     if not principal["appRoleAssignmentRequired"]:
         advice = "Set “Assignment required?” to “Yes” (Enterprise applications, Properties)."
@@ -57,8 +61,9 @@ async def check_consent_client(
         yield doubt(f"{NAME}: CONSENT_CLIENT_SECRET ends on {end.date()}.", NEW_CONSENT_SECRET)
 
 
-def _ways_out(application: Json, redirect_uri: str) -> Iterator[str]:
+def _ways_out(application: Json, settings: ApproverSignIns) -> Iterator[str]:
     """Yield where else than to the bot a sign-in could lead, and if it does not lead there."""
+    redirect_uri = settings.consent_client.redirect_uri
     web = application["web"]["redirectUris"]
     other = [application.get(name) or {"redirectUris": []} for name in ("spa", "publicClient")]
     if redirect_uri not in web:
@@ -66,5 +71,8 @@ def _ways_out(application: Json, redirect_uri: str) -> Iterator[str]:
     extra = [uri for uri in web if uri != redirect_uri]
     for uri in (*extra, *(uri for each in other for uri in each["redirectUris"])):
         yield f"it must not have the redirect URI {uri} (of any platform)."
-    if application.get("isFallbackPublicClient"):
+    is_public = bool(application.get("isFallbackPublicClient"))
+    if is_public and not settings.with_codes:
         yield "it allows public client flows, which take no secret."
+    if settings.with_codes and not is_public:
+        yield "it does not allow public client flows, which CONSENT_DEVICE_CODE=yes takes."

@@ -147,6 +147,7 @@ class Consent:
     by: str = ""  # the Slack user id of the approver who has signed in and granted, if one has
     account: str = ""  # as the tenant names the account of that approver
     context: str = ""  # the authentication context of that sign-in, if one was asked for
+    with_code: bool = False  # whether that sign-in was with a code, bound to no browser
 
 
 @dataclass(frozen=True, kw_only=True)

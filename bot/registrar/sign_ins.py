@@ -30,6 +30,9 @@ from graph.rights import ConsentMode
 PATH = "/consent/"
 AGAIN = "Press *Sign in and grant* in Slack for a new link."
 """The end of every refusal that another sign-in may overcome."""
+CODE_AGAIN = "Press *Sign in with a code* in Slack for a new code."
+"""The same for a sign-in with a code."""
+WITH_CODE = "with a code"
 COOKIE = "__Host-aad-setup-"
 """How the names of cookies begin. Browsers take `__Host-` only from this host, over https."""
 UNKNOWN = f"This link is not known, or it is too old. {AGAIN}"
@@ -60,11 +63,28 @@ class Taken:
     """The Entra account that belongs to the approver."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Granter:
+    """An approver who has signed in."""
+
+    by: Person
+    account: str
+    """As the tenant names it."""
+    with_code: bool = False
+    """Whether that was with a code, in a browser that the bot does not know."""
+
+
 @dataclass(frozen=True)
 class SignIns:
-    """From the button to the grants of the approver who has signed in."""
+    """From the buttons to the grants of the approver who has signed in."""
 
     access: Access
+
+    @property
+    def with_codes(self) -> bool:
+        """Whether approvers may sign in with a code, too."""
+        settings = self.access.services.settings.approver_sign_ins
+        return settings is not None and settings.with_codes
 
     async def begin(self, id: str, *, by: Person) -> str:
         """Return a link by which this approver, and nobody else, can sign in. Raises Refusal."""
@@ -83,8 +103,7 @@ class SignIns:
         async with self.access.services.database.reading() as tx:
             attempt = self._usable(await sign_ins.by_token(tx, token))
             registration = await self.access.loaded(tx, attempt.registration)
-        if registration.status is not Status.WAITING_FOR_CONSENT:
-            raise Refusal(f"{registration.id} does not wait for consent any more.")
+        _check_waits(registration)
         plan = _plan_of(registration)
         return Offer(attempt=attempt, registration=registration, plan=plan)
 
@@ -124,19 +143,33 @@ class SignIns:
             raise Refusal(self._no_identity())
         return Taken(attempt=attempt, flow=flow, object_id=object_id)
 
-    async def signed_in(self, attempt: SignInAttempt, *, by: Person, account: str) -> Registration:
+    async def check_code(self, id: str, *, by: Person) -> str:
+        """Return the object id of this approver's account in Entra, if they can sign in with a code
+        to grant. Raises Refusal.
+        """
+        async with self.access.locked_for(Verb.GRANT, id, by) as (tx, registration):
+            settings = await self._check(tx, registration, by)
+        return settings.identities[by.user_id]
+
+    async def check_waits(self, id: str) -> None:
+        """Raise Refusal unless this registration still waits for consent."""
+        async with self.access.services.database.reading() as tx:
+            _check_waits(await self.access.loaded(tx, id))
+
+    async def signed_in(self, id: str, granter: Granter) -> Registration:
         """Note that the approver has signed in, if their approval still counts now.
 
         Return what they are to grant. Raises Refusal.
         """
-        async with self.access.locked_for(Verb.GRANT, attempt.registration, by) as (
-            tx,
-            registration,
-        ):
-            settings = await self._check(tx, registration, by)
-            context = settings.consent_client.auth_context or ""
-            now, told = self.access.now(), {"account": account, "context": context}
-            await history.write(tx, registration.id, Event.SIGNED_IN, by=by, now=now, **told)
+        async with self.access.locked_for(Verb.GRANT, id, granter.by) as (tx, registration):
+            settings = await self._check(tx, registration, granter.by)
+            told = {
+                "account": granter.account,
+                "context": settings.consent_client.auth_context or "",
+                "how": WITH_CODE if granter.with_code else "",
+            }
+            now = self.access.now()
+            await history.write(tx, id, Event.SIGNED_IN, by=granter.by, now=now, **told)
         return registration
 
     async def refused(self, id: str, unapproved: Sequence[str]) -> None:
@@ -149,7 +182,7 @@ class SignIns:
                 await registrations.update(tx, id, consent=after)
 
     async def granted(
-        self, registration: Registration, *, by: Person, account: str, is_new: bool
+        self, registration: Registration, granter: Granter, *, is_new: bool
     ) -> Status:
         """Note that all is granted, and return where the registration stands with that. `is_new` if
         the approver has granted any of it.
@@ -168,10 +201,16 @@ class SignIns:
             if current is not None and current.status is Status.WAITING_FOR_CONSENT:
                 known = seen(current.consent or Consent(at=now), found, now)
                 if is_new:
-                    known = replace(known, by=by.user_id, account=account, context=context)
+                    known = replace(
+                        known,
+                        by=granter.by.user_id,
+                        account=granter.account,
+                        context=context,
+                        with_code=granter.with_code,
+                    )
                 await note(tx, current, known, found, now=now)
                 if current.run is None:
-                    await consents.go_on(tx, id, now=now, by=by)
+                    await consents.go_on(tx, id, now=now, by=granter.by)
             current = await registrations.get(tx, id)
         assert current is not None
         return current.status
@@ -225,6 +264,11 @@ def check_browser(attempt: SignInAttempt, cookies: Mapping[str, str]) -> None:
     """Raise Refusal unless the browser with these cookies has begun the sign-in, or nobody has."""
     if attempt.browser not in (None, digest(cookies.get(cookie_of(attempt), ""))):
         raise Refusal(OTHER_BROWSER)
+
+
+def _check_waits(registration: Registration) -> None:
+    if registration.status is not Status.WAITING_FOR_CONSENT:
+        raise Refusal(f"{registration.id} does not wait for consent any more.")
 
 
 def _plan_of(registration: Registration) -> Plan:

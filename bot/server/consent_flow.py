@@ -1,4 +1,5 @@
-"""An approver's sign-in from the link to the grants: what is said to Entra between transactions.
+"""An approver's sign-in from the link, or the code, to the grants: what is said to Entra between
+transactions. The two differ only in how the token comes.
 
 A kill anywhere leaves the registration waiting. The sign-in that was cut off is used up; another
 one finishes, and grants that were made already are found by the watch or by that one.
@@ -6,22 +7,30 @@ one finishes, and grants that were made already are found by the watch or by tha
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import structlog
 
-from bot.domain.people import Refusal
+from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
 from bot.planning.plans import consenters
 from bot.registrar import Registrar
-from bot.registrar.sign_ins import AGAIN, Offer, check_browser, cookie_of
+from bot.registrar.sign_ins import (
+    AGAIN,
+    CODE_AGAIN,
+    Granter,
+    Offer,
+    check_browser,
+    cookie_of,
+)
 from bot.runs.consent import settled
 from bot.services import Services
 from graph.application import check_is_ours
 from graph.approver_sign_in import ApproverSignIn, SignedIn
+from graph.device_sign_in import DeviceCode, DeviceSignIn
 from graph.errors import Forbidden, GraphError
 from graph.grants import grant_for
 from graph.permissions import Permission
@@ -87,14 +96,52 @@ class ConsentFlow:
             )
         except GraphError as error:
             raise _refused(error, attempt.registration) from None
-        person = await self.users.look_up(attempt.user_id)
-        account = signed_in.name
-        registration = await sign_ins.signed_in(attempt, by=person, account=account)
-        is_new = await self._grant(registration, signed_in)
-        status = await sign_ins.granted(registration, by=person, account=account, is_new=is_new)
+        return await self._finish(attempt.registration, attempt.user_id, signed_in)
+
+    async def with_code(
+        self,
+        id: str,
+        *,
+        by: Person,
+        show: Callable[[DeviceCode], Awaitable[None]],
+        goes_on: Callable[[float], Awaitable[bool]],
+    ) -> str:
+        """Show this approver a code, wait until they have signed in with it, grant what they have
+        signed in for, and return a sentence about it.
+
+        `goes_on` waits for so many seconds, and says whether the code is still waited for. Raises
+        Refusal.
+        """
+        object_id = await self.registrar.sign_ins.check_code(id, by=by)
+        device_sign_in = DeviceSignIn(approver_sign_in=self.approver_sign_in)
+
+        async def is_wanted(seconds: float) -> bool:
+            if not await goes_on(seconds):
+                return False
+            await self.registrar.sign_ins.check_waits(id)
+            return True
+
+        try:
+            code = await device_sign_in.begin()
+            await show(code)
+            signed_in = await device_sign_in.wait(code, object_id=object_id, goes_on=is_wanted)
+        except GraphError as error:
+            raise _refused(error, id, again=CODE_AGAIN) from None
+        return await self._finish(id, by.user_id, signed_in, with_code=True)
+
+    async def _finish(
+        self, id: str, user_id: str, signed_in: SignedIn, *, with_code: bool = False
+    ) -> str:
+        """Grant with the token of an approver who has signed in. Raises Refusal."""
+        sign_ins, person = self.registrar.sign_ins, await self.users.look_up(user_id)
+        granter = Granter(by=person, account=signed_in.name, with_code=with_code)
+        registration = await sign_ins.signed_in(id, granter)
+        again = CODE_AGAIN if with_code else AGAIN
+        is_new = await self._grant(registration, signed_in, again)
+        status = await sign_ins.granted(registration, granter, is_new=is_new)
         return _outcome(registration, status)
 
-    async def _grant(self, registration: Registration, signed_in: SignedIn) -> bool:
+    async def _grant(self, registration: Registration, signed_in: SignedIn, again: str) -> bool:
         """Make the grants that are missing, unless there is more than was approved. Return whether
         any was missing. Raises Refusal.
         """
@@ -114,21 +161,25 @@ class ConsentFlow:
                     await self.registrar.sign_ins.refused(registration.id, before.unapproved)
                     raise Refusal(
                         f"There is more in Entra than was approved, so nothing was granted for"
-                        f" {registration.id}: {' '.join(before.unapproved)} {AGAIN}"
+                        f" {registration.id}: {' '.join(before.unapproved)} {again}"
                     )
                 if before.ungranted:
-                    await self._grant_missing(context, signed_in, before.ungranted)
+                    await self._grant_missing(context, signed_in, before.ungranted, again)
         except TimeoutError:
             raise Refusal(
                 f"Entra has not granted it within {self.grant_seconds:.0f} seconds. The bot finds"
-                f" what it has granted; for the rest, sign in again. {AGAIN}"
+                f" what it has granted; for the rest, sign in again. {again}"
             ) from None
         except GraphError as error:
-            raise _refused(error, registration.id) from None
+            raise _refused(error, registration.id, again=again) from None
         return bool(before.ungranted)
 
     async def _grant_missing(
-        self, context: GrantContext, signed_in: SignedIn, missing: AbstractSet[Permission]
+        self,
+        context: GrantContext,
+        signed_in: SignedIn,
+        missing: AbstractSet[Permission],
+        again: str,
     ) -> None:
         """Make these grants with the approver's token. Raises Refusal and GraphError."""
         plan, graph = context.plan, context.graph.with_token(signed_in.token)
@@ -138,7 +189,7 @@ class ConsentFlow:
             log.info("approver may not grant", registration=plan.registration, code=error.code)
             raise Refusal(
                 f"Entra did not let {signed_in.name} grant this. It takes {consenters(plan)}. If"
-                f" that role was activated just now, wait some minutes. {AGAIN}"
+                f" that role was activated just now, wait some minutes. {again}"
             ) from None
 
 
@@ -158,11 +209,11 @@ def consent_flow_of(services: Services, registrar: Registrar, users: Users) -> C
     )
 
 
-def _refused(error: GraphError, id: str) -> Refusal:
+def _refused(error: GraphError, id: str, *, again: str = AGAIN) -> Refusal:
     """Return the sentence for an error of Entra's, and log its number."""
     log.info("approver not signed in", registration=id, code=error.code, request=error.request_id)
     traced = f"Request ID: {error.request_id}." if error.request_id else ""
-    return Refusal(" ".join(filter(None, (error.sentence, error.advice, traced, AGAIN))))
+    return Refusal(" ".join(filter(None, (error.sentence, error.advice, traced, again))))
 
 
 def _outcome(registration: Registration, status: Status) -> str:

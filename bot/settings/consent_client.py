@@ -12,6 +12,7 @@ from graph.rights import ConsentMode
 CALLBACK = "/consent/callback"
 """The path of the redirect URI."""
 URL, IDENTITIES = "PUBLIC_URL", "APPROVER_IDENTITIES"
+CODE = "CONSENT_DEVICE_CODE"
 ID, SECRET, CONTEXT = "CONSENT_CLIENT_ID", "CONSENT_CLIENT_SECRET", "CONSENT_AUTH_CONTEXT"
 ENTRY = re.compile(rf"([UW][A-Z0-9]{{2,}})=({GUID})")
 
@@ -23,13 +24,15 @@ class ApproverSignIns:
     public_url: str
     """Where browsers reach the port of this bot, without a path."""
     consent_client: ConsentClient
+    with_codes: bool
+    """Whether approvers may sign in with a code, too, which is bound to no browser."""
     identities: Mapping[str, str] = field(default_factory=dict)
     """The object id in Entra of each approver, by Slack user id."""
 
 
 def read_approver_sign_ins(reader: Reader) -> ApproverSignIns | None:
     """Return how approvers sign in, or None in a mode in which none does."""
-    said = {name: reader.text(name) for name in (URL, IDENTITIES, ID, SECRET, CONTEXT)}
+    said = {name: reader.text(name) for name in (URL, IDENTITIES, ID, SECRET, CONTEXT, CODE)}
     if reader.text("CONSENT_MODE") != ConsentMode.SIGNED_IN:
         for name in filter(said.get, said):
             reader.problem(
@@ -45,7 +48,10 @@ def read_approver_sign_ins(reader: Reader) -> ApproverSignIns | None:
         reader.problem(f"{URL} must be an https address without a path, such as {example}.")
     url = url.rstrip("/")
     return ApproverSignIns(
-        public_url=url, consent_client=_client(reader, url), identities=_identities(reader)
+        public_url=url,
+        consent_client=_client(reader, url),
+        with_codes=reader.one_of(CODE, ("yes", "no"), "no") == "yes",
+        identities=_identities(reader),
     )
 
 

@@ -97,6 +97,10 @@ async def grant(it: Interaction) -> None:
     await it.slack.response_urls.add(url, text=text, blocks=blocks)
 
 
+async def grant_with_code(it: Interaction) -> None:
+    it.code_sign_ins.begin(it.id, by=it.person, url=it.url)
+
+
 async def open_form(it: Interaction) -> None:
     """Open the form where no command was typed: in direct messages and in the App Home."""
     it.registrar.policy.check_may_ask(it.person)
@@ -214,6 +218,7 @@ ACTIONS: Mapping[str, Listener] = {
     ids.RENEW: renew,
     ids.CHECK_CONSENT: check_consent,
     ids.GRANT: grant,
+    ids.GRANT_WITH_CODE: grant_with_code,
     ids.ROTATE: lambda it: it.registrar.requests.rotation(it.id, by=it.person),
     ids.RETIRE: lambda it: it.registrar.secrets.remove_previous(it.id, by=it.person),
     ids.DETAILS: details,

@@ -14,6 +14,7 @@ from slack_bolt.response import BoltResponse
 from bot.domain.people import Person, Refusal
 from bot.registrar import Registrar
 from bot.services import Services
+from handlers.listeners.code_sign_ins import CodeSignIns
 from handlers.listeners.preview import PreviewMaker
 from handlers.outbox.home_publisher import HomePublisher, is_home
 from handlers.outbox.outcomes import check_counts
@@ -34,6 +35,7 @@ class ListenerServices:
     registrar: Registrar
     home_publisher: HomePublisher
     preview_maker: PreviewMaker
+    code_sign_ins: CodeSignIns
 
     async def post(
         self, event: Json, text: str, blocks: Blocks | None = None, *, thread: str | None = None

@@ -91,7 +91,8 @@ class Renderer:
             case MessageKind.DRIFT if not await self._may_read(message, registration):
                 return drift.kept_back(registration)
             case MessageKind.CONSENT:
-                return consent.call(registration, drawing.consent_page)
+                page, with_codes = drawing.consent_page, drawing.with_codes
+                return consent.call(registration, page, with_codes=with_codes)
             case MessageKind.VALUES:
                 return values_notice(registration, secret=about.secret)
             case kind:
@@ -123,4 +124,5 @@ class Renderer:
             expected=expected,
             plain=self.plain or is_plain,
             consent_page=await self.registrar.queries.consent_page(registration),
+            with_codes=self.registrar.sign_ins.with_codes,
         )

@@ -26,15 +26,21 @@ RETIRE = (
 )
 
 
+WITH_CODE = (
+    "You alone see the code, and enter it on Entra's own page. It is bound to no browser: if this"
+    " one can open the bot's page, press Sign in and grant instead."
+)
+
+
 CONFIRMABLE = (ids.ROTATE, ids.RETIRE, ids.REVOKE)
 """The actions that a menu of rare ones may hold."""
 
 
-def approver_buttons(registration: Registration) -> list[Block]:
+def approver_buttons(registration: Registration, *, with_codes: bool = False) -> list[Block]:
     """Return a row for each request that waits, and one for all else."""
     rows = requests.decide(registration)
     others: list[ui.Element] = [
-        *grant_buttons(registration),
+        *grant_buttons(registration, with_codes=with_codes),
         *repair_buttons(registration),
         *details_buttons(registration),
         *ui.menu([*retire_buttons(registration), *revoke_buttons(registration)]),
@@ -182,11 +188,14 @@ def revoke_buttons(registration: Registration) -> list[ButtonElement]:
     return [revoke_button(registration)] if is_revocable else []
 
 
-def grant_buttons(registration: Registration) -> list[ButtonElement]:
-    """Return *Sign in and grant* where approvers do that."""
+def grant_buttons(registration: Registration, *, with_codes: bool) -> list[ButtonElement]:
+    """Return *Sign in and grant* where approvers do that, and the button for a code if they may."""
     is_waiting = registration.status is Status.WAITING_FOR_CONSENT
     if is_waiting and (registration.plan or {}).get("consent_mode") == ConsentMode.SIGNED_IN:
-        return [_button("Sign in and grant", ids.GRANT, registration, style="primary")]
+        grant = _button("Sign in and grant", ids.GRANT, registration, style="primary")
+        by_code = ids.GRANT_WITH_CODE
+        code = _button("Sign in with a code", by_code, registration, confirm=WITH_CODE)
+        return [grant, code] if with_codes else [grant]
     return []
 
 

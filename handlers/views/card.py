@@ -64,6 +64,7 @@ class Drawing:
     plain: bool = False  # sections only, for clients and readers that plan blocks say nothing to
     consent_page: str = ""  # where an administrator consents
     level: int = 1  # of the headline
+    with_codes: bool = False  # whether approvers may sign in with a code to grant
 
 
 def headline(registration: Registration | ListLine) -> str:
@@ -112,7 +113,7 @@ def card(registration: Registration, drawing: Drawing) -> ui.Notice:
             *_outcome(registration, drawing),
             *consent.given(registration),
             _context(registration),
-            *approver_buttons(registration),
+            *approver_buttons(registration, with_codes=drawing.with_codes),
         ]
     )
 

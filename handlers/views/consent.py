@@ -8,6 +8,7 @@ from slack_sdk.models.blocks import Block
 from bot.domain.lifetimes import CONSENT_LONGEST_PAUSE, SIGN_IN_TTL
 from bot.domain.registration import Registration, Status
 from bot.planning.plans import consenters
+from graph.device_sign_in import DeviceCode
 from graph.permissions import KIND_WORDS
 from graph.plan import Plan
 from graph.rights import ConsentMode
@@ -41,6 +42,8 @@ def given(registration: Registration) -> Iterator[Block]:
     how = "; its strength is decided by your Conditional Access"
     if found.context:
         how = f", under {found.context}"
+    if found.with_code:
+        how = f" with a code{how}"
     yield ui.context(f"Granted by <@{found.by}>, signed in as {ui.escaped(found.account)}{how}")
 
 
@@ -55,7 +58,21 @@ def sign_in_link(id: str, url: str) -> ui.Notice:
     return said, ui.drawn([block])
 
 
-def call(registration: Registration, page: str) -> ui.Notice:
+def code(id: str, found: DeviceCode) -> ui.Notice:
+    """Return the answer to a click on *Sign in with a code*, for that approver only.
+
+    Its text, which notifications show, does not hold the code.
+    """
+    said = f"A code with which you can sign in and grant {ui.escaped(id)}"
+    block = ui.section(
+        f"To grant {ui.escaped(id)}, open <{found.page}> and enter {ui.code(found.user_code)} by"
+        f" {ui.when(found.ends_at)}. Sign in with your own account. Never pass a code on, and never"
+        " enter one that you did not ask for yourself."
+    )
+    return said, ui.drawn([block])
+
+
+def call(registration: Registration, page: str, *, with_codes: bool = False) -> ui.Notice:
     """Call for an administrator, in the approval channel."""
     id, name = registration.id, ui.escaped(registration.form.name)
     if registration.status is not Status.WAITING_FOR_CONSENT:
@@ -68,7 +85,7 @@ def call(registration: Registration, page: str) -> ui.Notice:
         *_task(registration, page),
         spoken=f"{said}: {name}",
         buttons=[
-            *buttons.grant_buttons(registration),
+            *buttons.grant_buttons(registration, with_codes=with_codes),
             *buttons.repair_buttons(registration),
             *ui.menu(buttons.revoke_buttons(registration)),
         ],

@@ -116,7 +116,7 @@ def _details(details: Mapping[str, Any], longest: int) -> str:
 
 def _said(details: Mapping[str, Any]) -> Iterator[str]:
     """Yield the details for people; digests and key ids are only in the database."""
-    for name in ("run", "code", "reason", "why", "account", "context"):
+    for name in ("run", "code", "reason", "why", "account", "context", "how"):
         if details.get(name):
             yield str(details[name])
     if differences := details.get("differences"):

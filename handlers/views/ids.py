@@ -37,6 +37,7 @@ MASK = "hide"  # its name in older versions, whose messages may be clicked
 RENEW = "renew"
 CHECK_CONSENT = "check_consent"
 GRANT = "grant"
+GRANT_WITH_CODE = "grant_with_code"
 UNDO_ASKED = "undo_asked"  # asked for by a word, and confirmed by this button
 RETIRE = "retire"
 RETIRE_ASKED = "retire_asked"

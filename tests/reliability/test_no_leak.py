@@ -33,7 +33,15 @@ from tests.support.removal_story import PURGED, press
 from tests.support.rotation_story import announced, asked, decide, in_use, seen
 from tests.support.running_bot import Bot
 from tests.support.secret_scan import forms, found
-from tests.support.signing_in import came_back, consent_world, landed, link_for, waiting
+from tests.support.signing_in import (
+    SigningIn,
+    came_back,
+    code_for,
+    consent_world,
+    landed,
+    link_for,
+    waiting,
+)
 from tests.support.story import Story
 from tests.support.waiting import eventually, make_a_new_one
 
@@ -239,7 +247,7 @@ PASSWORDS = ("ENTRA_CERTIFICATE_PASSWORD", "IDENTITY_HEADER")
 async def test_nothing_of_an_approver_s_sign_in_is_written_down(
     stage: Stage, bot: Bot, logs: io.StringIO
 ) -> None:
-    world, story = consent_world(stage), Story(stage)
+    world, story = consent_world(stage, CONSENT_DEVICE_CODE="yes"), Story(stage)
     async with bot(**world.environ, LOG_LEVEL="DEBUG") as running:
         id = await waiting(story)
         hidden = [world.environ["CONSENT_CLIENT_SECRET"]]
@@ -250,9 +258,10 @@ async def test_nothing_of_an_approver_s_sign_in_is_written_down(
             hidden += await flow_of(running, landing.answer["state"])
             await came_back(browser, landing)
         await story.until(lambda: story.is_announced(id))
+        hidden += await with_codes(world, story)
         at_work = files(stage.folder)
     hidden += stage.tenant.issued_to_users
-    assert len(set(hidden)) >= 1 + 4 * 5 + 3
+    assert len(set(hidden)) >= 1 + 4 * 5 + 3 + 2 * 3
     for name, data in [*at_work.items(), *files(stage.folder).items()]:
         assert not found(hidden, data), name
     assert not found(hidden, logs.getvalue().encode())
@@ -260,6 +269,19 @@ async def test_nothing_of_an_approver_s_sign_in_is_written_down(
         assert not found(hidden, str(entry.sent.get("text", "")).encode()), entry
         if entry.kind not in (Kind.HOOK, Kind.EPHEMERAL):  # which whisper the link
             assert not found(hidden, written_by_bot(entry)), entry
+
+
+async def with_codes(world: SigningIn, story: Story) -> list[str]:
+    """Sign in with a code that is declined, and with another one; return both codes."""
+    id, shown = await waiting(story, name="payroll"), []
+    for cancel in (True, False):
+        page, user_code = await code_for(story, "ada", id)
+        account = world.accounts["ada"]
+        await story.tenant.sign_in_as(account, page, user_code=user_code, cancel=cancel)
+        shown.append(user_code)
+        await story.until(lambda: "was cancelled" in story.whispers("ada"))
+    await story.until(lambda: story.is_announced(id))
+    return shown
 
 
 async def flow_of(running: App, state: str) -> list[str]:

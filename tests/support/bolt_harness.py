@@ -29,6 +29,7 @@ from bot.playground.workspace import Workspace
 from bot.server.http_server import bolt_app
 from bot.storage.database import Database
 from bot.storage.tables import metadata
+from handlers.listeners.code_sign_ins import CodeSignIns
 from handlers.listeners.interaction import ListenerServices
 from handlers.listeners.preview import PreviewMaker
 from handlers.outbox.home_publisher import HomePublisher
@@ -101,6 +102,9 @@ async def connected(
                     services, env.registrar, client=client, look_up=users.person, every=3600
                 ),
                 preview_maker=previews,
+                code_sign_ins=CodeSignIns(
+                    None, response_urls=slack.response_urls, clock=clock, contact="#it-help"
+                ),
             ),
         )
         yield BoltHarness(bolt=bolt, registrar_env=env, workspace=workspace)

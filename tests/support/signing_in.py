@@ -21,7 +21,7 @@ SEE = "DelegatedPermissionGrant.Read.All"
 ROLE = "Privileged Role Administrator"
 MODE = (
     *("PUBLIC_URL", "APPROVER_IDENTITIES"),
-    *("CONSENT_CLIENT_ID", "CONSENT_CLIENT_SECRET", "CONSENT_AUTH_CONTEXT"),
+    *("CONSENT_CLIENT_ID", "CONSENT_CLIENT_SECRET", "CONSENT_AUTH_CONTEXT", "CONSENT_DEVICE_CODE"),
 )
 """The settings of this mode alone."""
 
@@ -99,7 +99,10 @@ def consent_world(stage: Stage, **changes: str) -> SigningIn:
     users: Iterator[Any] = iter(tenant.people.users)
     accounts = {name: next(users) for name in ("ada", "grace")}
     tenant.assign_role(accounts["ada"], ROLE)
-    client = tenant.add_consent_client(CALLBACK, assigned=accounts.values())
+    with_codes = changes.get("CONSENT_DEVICE_CODE") == "yes"
+    client = tenant.add_consent_client(
+        CALLBACK, assigned=accounts.values(), public_flows=with_codes
+    )
     bot = tenant.add_administrator((*PORTAL, SEE))
     identities = ",".join(f"{people[name].id}={user['id']}" for name, user in accounts.items())
     environ = {
@@ -146,6 +149,19 @@ async def waiting(story: Story, *, by: str = "ada", **values: Any) -> str:
     await story.workspace.click(by, "Approve", on=story.card_of(id))
     await story.until(lambda: "[Sign in and grant]" in card(story, id))
     return id
+
+
+async def code_for(story: Story, person: str, id: str) -> tuple[str, str]:
+    """Press *Sign in with a code*, and return the page and the code that only this person sees."""
+    before = len(codes(story, person))
+    await story.workspace.click(person, "Sign in with a code", on=story.card_of(id))
+    await story.until(lambda: len(codes(story, person)) > before)
+    return codes(story, person)[-1]
+
+
+def codes(story: Story, person: str) -> list[tuple[str, str]]:
+    shown = str(story.workspace.ephemerals(person))
+    return re.findall(r"open <(https://[^>]+)> and enter `([A-Z0-9]+)`", shown)
 
 
 def card(story: Story, id: str) -> str:

@@ -24,6 +24,7 @@ BUTTONS = {
     ids.RENEW: "test_reveals.test_a_reveal_that_may_not_have_arrived_is_replaced",
     ids.CHECK_CONSENT: "test_portal.test_look_now_brings_the_look_forward",
     ids.GRANT: "test_signed_in.test_from_the_form_to_the_mask",
+    ids.GRANT_WITH_CODE: "test_device_codes.test_from_the_form_to_the_mask",
     ids.ROTATE: "test_rotating.test_what_is_not_carried_out_changes_nothing_and_can_be_asked_again",
     ids.RETIRE: "test_retiring.test_whoever_has_changed_over_removes_the_old_secret_at_once",
     ids.RETIRE_ASKED: "test_retiring.test_the_word_removes_the_old_secret_once_it_is_confirmed",

@@ -229,6 +229,7 @@ SENTENCES = [
     ("GRAPH_URL", "https://[broken", "must be an https address of the cloud public"),
     ("CA_BUNDLE", "/no/such/file.pem", "must name a PEM file with certificates."),
     ("CONSENT_CLIENT_ID", "x", "is set, but only CONSENT_MODE=signed-in uses it."),
+    ("CONSENT_DEVICE_CODE", "yes", "is set, but only CONSENT_MODE=signed-in uses it."),
     ("CONSENT_MODE", "yes", "must be one of portal, signed-in, limited, autonomous."),
     ("VAULT_KEYS", "A" * 43 + "=", "is easy to guess"),
     ("VAULT_KEYS", f"{KEY},{'_' * 42}8=", "is easy to guess"),
@@ -341,6 +342,10 @@ def test_how_approvers_sign_in() -> None:
     strict = read(**SIGNED_IN, CONSENT_AUTH_CONTEXT="c99").approver_sign_ins
     assert strict is not None
     assert strict.consent_client.auth_context == "c99"
+    assert (found.with_codes, strict.with_codes) == (False, False)
+    with_codes = read(**SIGNED_IN, CONSENT_DEVICE_CODE="yes").approver_sign_ins
+    assert with_codes is not None
+    assert with_codes.with_codes
     assert read().approver_sign_ins is None
 
 
@@ -361,6 +366,7 @@ def test_how_approvers_sign_in() -> None:
         ("CONSENT_CLIENT_SECRET", "", "is missing: set it to the consent client's own"),
         ("CONSENT_AUTH_CONTEXT", "c0", "must be one of c1 to c99."),
         ("CONSENT_AUTH_CONTEXT", "c100", "must be one of c1 to c99."),
+        ("CONSENT_DEVICE_CODE", "true", "must be one of yes, no."),
     ],
 )
 def test_why_approvers_could_not_sign_in(name: str, value: str, sentence: str) -> None:

@@ -29,7 +29,7 @@ def redeem(
     *,
     proof: str,
 ) -> Answer:
-    """Answer a public client that asks whether somebody has signed in; raise `SignInFailure`."""
+    """Answer a public client that asks whether a person has signed in; raise `SignInFailure`."""
     code = _find(directory, client["appId"], form["device_code"])
     _check_pace(directory, code)
     if code.is_declined:

@@ -12,6 +12,7 @@ from tests.support.crash_runner import living
 from tests.support.signing_in import (
     CALLBACK,
     card,
+    code_for,
     consent_world,
     landed,
     link_for,
@@ -49,4 +50,24 @@ async def test_another_sign_in_finishes_it(
         again = await browser.post(CALLBACK, landing.form)
         assert (again.status, "used already" in again.text) == (403, True)
         assert (await signed_in(world, story, id)).status == 200
+        await lives.until(lambda: story.is_announced(id))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("death", DEATHS[1:], ids=str)
+async def test_another_code_finishes_it(stage: Stage, empty_databases: Path, death: Death) -> None:
+    shutil.copytree(empty_databases, stage.folder, dirs_exist_ok=True)
+    world, story = consent_world(stage, CONSENT_DEVICE_CODE="yes"), Story(stage)
+    account = world.accounts["ada"]
+    async with living(stage, **world.environ) as lives:
+        await lives.begin(death)
+        id = await waiting(story)
+        page, user_code = await code_for(story, "ada", id)
+        await stage.tenant.sign_in_as(account, page, user_code=user_code)
+        await lives.until_dead()
+        await lives.begin()
+        await story.until(lambda: "[Sign in with a code]" in card(story, id))
+        assert "70018" in str(await stage.tenant.sign_in_as(account, page, user_code=user_code))
+        page, user_code = await code_for(story, "ada", id)
+        await stage.tenant.sign_in_as(account, page, user_code=user_code)
         await lives.until(lambda: story.is_announced(id))

@@ -12,8 +12,12 @@ from graph.signin_errors import (
     SETTLING,
     ApplicationDisabled,
     ApplicationNotThereYet,
+    AskedTooOften,
     AssertionNotThereYet,
     AssertionRefused,
+    CodeDeclined,
+    CodeExpired,
+    CodePending,
     ConsentNotThereYet,
     CredentialMissing,
     PersonNeeded,
@@ -31,6 +35,23 @@ from graph.signin_errors import (
     from_token_answer,
 )
 from tests.support.still_clock import StillClock
+
+CODES: list[tuple[type[GraphError], str, int]] = [
+    (CodePending, "authorization_pending", 70016),
+    (AskedTooOften, "slow_down", 70016),
+    (CodeExpired, "expired_token", 70020),
+    (CodeDeclined, "authorization_declined", 70018),
+    (CodeDeclined, "authorization_declined", 1),
+]
+
+
+@pytest.mark.parametrize(("error", "word", "number"), CODES)
+def test_of_a_code_for_a_device_the_word_says_what_became(
+    error: type[GraphError], word: str, number: int
+) -> None:
+    answer = {"error": word, "error_codes": [number]}
+    assert type(from_token_answer(400, answer, None, PUBLIC)) is error
+
 
 NUMBERS: list[tuple[type[GraphError], int, str, tuple[int, ...]]] = [
     (ApplicationDisabled, 400, "invalid_grant", (1000031,)),

@@ -1,0 +1,141 @@
+"""Sign an approver in at the consent client by a code that they enter on a page of Entra's.
+
+A code is bound to no browser: any person to whom it is passed on could enter it, so that this way
+is off unless CONSENT_DEVICE_CODE says otherwise. Entra takes it from public clients only.
+
+    SignInFailed
+    ├── PublicFlowsOff   the consent client is no public client
+    └── Abandoned        the bot does not wait for the sign-in any more
+
+learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from graph.approver_sign_in import ANSWER, ApproverSignIn, SignedIn, Unproven, of_client
+from graph.calls import Json, filled
+from graph.errors import SignInFailed, Throttled, Unavailable
+from graph.signin import seconds
+from graph.signin_errors import AskedTooOften, CodeExpired, CodePending, CredentialMissing
+
+PAGE = re.compile(r"https://[A-Za-z0-9.:-]+(/[A-Za-z0-9._~/-]*)?", re.ASCII)
+TYPED = re.compile(r"[A-Za-z0-9-]{4,32}", re.ASCII)
+"""Of what people see of a code: nothing that Slack would read as markup."""
+DEVICE_CODE_TTL = timedelta(minutes=15)
+"""How long a code is waited for at most, whatever Entra says."""
+LONGEST_PAUSE = 60.0
+"""Seconds between two requests for the token at most: an approver waits for what comes of it."""
+LONGER = 5.0
+"""Seconds by which each `slow_down` lengthens the pause: RFC 8628, 3.5."""
+
+
+class PublicFlowsOff(SignInFailed):
+    TEXT = "The consent client does not allow public client flows, which sign-ins with a code take."
+    ADVICE = "Ask this bot's administrators to allow them, or to turn CONSENT_DEVICE_CODE off."
+
+
+class Abandoned(SignInFailed):
+    TEXT = "The bot does not wait for this code any more."
+    ADVICE = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceCode:
+    """A code that an approver enters on a page of Entra's, in any browser."""
+
+    page: str
+    user_code: str = field(repr=False)
+    ends_at: datetime
+    pause: float
+    """Seconds between two requests for the token."""
+    flow: Json = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceSignIn:
+    """Begin and end sign-ins with a code. What a sign-in must show is the same as in a browser."""
+
+    approver_sign_in: ApproverSignIn
+
+    async def begin(self) -> DeviceCode:
+        """Return a new code. Raises GraphError."""
+        return await asyncio.to_thread(self._begin)
+
+    async def wait(
+        self, code: DeviceCode, *, object_id: str, goes_on: Callable[[float], Awaitable[bool]]
+    ) -> SignedIn:
+        """Return who signed in with the code, who must be the user of that object id.
+
+        `goes_on` waits for so many seconds, and says whether to ask again. Raises GraphError.
+        """
+        pause = code.pause
+        while await goes_on(pause):
+            try:
+                answer = await asyncio.to_thread(self._redeem, code)
+            except AskedTooOften:
+                pause += LONGER
+            except (CodePending, Throttled, Unavailable) as error:
+                pause = min(max(pause, error.retry_after or 0.0), LONGEST_PAUSE)
+            else:
+                return self.approver_sign_in.signed_in(answer, object_id)
+            if self.approver_sign_in.clock.now() >= code.ends_at:
+                raise CodeExpired
+        raise Abandoned
+
+    def _begin(self) -> DeviceCode:
+        try:
+            flow: Json = self._public(_CODE).initiate_device_flow(**self.approver_sign_in.wanted())
+        except ValueError:  # the discovery document names no address for it
+            raise Unproven(sentence="Entra offers no sign-in with a code here.") from None
+        except SignInFailed as error:
+            raise of_client(error) from None
+        lifetime = min(timedelta(seconds=flow["expires_in"]), DEVICE_CODE_TTL)
+        return DeviceCode(
+            page=flow["verification_uri"],
+            user_code=flow["user_code"],
+            ends_at=self.approver_sign_in.clock.now() + lifetime,
+            pause=min(float(flow["interval"]), LONGEST_PAUSE),
+            flow=flow,
+        )
+
+    def _redeem(self, code: DeviceCode) -> Json:
+        """Ask once. Refusals leave msal's own loop, which knows another clock than ours."""
+        client, claims = self._public(ANSWER), self.approver_sign_in.wanted()["claims_challenge"]
+        try:
+            answer: Json = client.acquire_token_by_device_flow(
+                dict(code.flow), claims_challenge=claims
+            )
+        except (ValueError, RuntimeError, KeyError):
+            raise Unproven from None
+        except CredentialMissing:
+            raise PublicFlowsOff from None
+        except SignInFailed as error:
+            raise of_client(error) from None
+        return answer
+
+    def _public(self, shape: Json) -> Any:
+        shared = self.approver_sign_in
+        id = shared.consent_client.client_id
+        return shared.sign_in.client(id, None, shape=shape, exclude_scopes=["offline_access"])
+
+
+def _page(value: object) -> bool:
+    return isinstance(value, str) and PAGE.fullmatch(value) is not None
+
+
+def _typed(value: object) -> bool:
+    return isinstance(value, str) and TYPED.fullmatch(value) is not None
+
+
+_CODE = {
+    "device_code": filled,
+    "user_code": _typed,
+    "verification_uri": _page,
+    "expires_in": seconds,
+    "interval": seconds,
+}

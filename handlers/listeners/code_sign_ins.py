@@ -1,0 +1,126 @@
+"""Sign-ins of approvers with a code: show it, wait for its use, and say what came of it.
+
+Nothing of a code is stored. If the bot stops in between, the code is of no use any more, and the
+button is still there.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from bot.domain.people import Person, Refusal
+from bot.worker.loops import run_guarded
+from graph.clock import Clock
+from graph.device_sign_in import DeviceCode
+from handlers.slack.response_url import ResponseUrls
+from handlers.views import consent
+
+AT_ONCE = 20
+"""Codes that are waited for at the same time; each takes a request to Entra every few seconds."""
+REST_SECONDS = 1.0
+"""How long a stop waits for grants under way, in real seconds."""
+OFF = "Sign-in with a code is switched off for this bot. Press *Sign in and grant*."
+BUSY = "Many approvers are signing in with a code just now. Try again in some minutes."
+UNSHOWN = "The code could not be shown. Press *Sign in with a code* again."
+
+
+class SignInWithCode(Protocol):
+    """What `bot.server.consent_flow.ConsentFlow.with_code` does."""
+
+    async def __call__(
+        self,
+        id: str,
+        *,
+        by: Person,
+        show: Callable[[DeviceCode], Awaitable[None]],
+        goes_on: Callable[[float], Awaitable[bool]],
+    ) -> str: ...
+
+
+class CodeSignIns:
+    """The sign-ins under way: one for each approver and registration."""
+
+    def __init__(
+        self,
+        sign_in: SignInWithCode | None,
+        *,
+        response_urls: ResponseUrls,
+        clock: Clock,
+        contact: str,
+    ) -> None:
+        """Take what does it; None if the bot is to refuse it."""
+        self._sign_in = sign_in
+        self._response_urls = response_urls
+        self._clock = clock
+        self._contact = contact
+        self._tasks: dict[tuple[str, str], tuple[asyncio.Task[None], asyncio.Event]] = {}
+
+    def begin(self, id: str, *, by: Person, url: str) -> None:
+        """Show this approver a code by the response_url of their click, in place of an earlier one
+        that they have not used. Raises Refusal.
+        """
+        if self._sign_in is None:
+            raise Refusal(OFF)
+        key, over = (id, by.user_id), asyncio.Event()
+        if key in self._tasks:
+            self._tasks.pop(key)[1].set()
+        if len(self._tasks) >= AT_ONCE:
+            raise Refusal(BUSY)
+        work = self._carry_out(self._sign_in, id, by, url, over)
+        task = asyncio.create_task(work, name=f"sign-in with a code for {id}")
+        self._tasks[key] = task, over
+        task.add_done_callback(lambda _: self._forget(key, over))
+
+    async def settle(self) -> None:
+        """Stop waiting for codes, and let grants under way end."""
+        under_way = list(self._tasks.values())
+        for _, over in under_way:
+            over.set()
+        if tasks := [task for task, _ in under_way]:
+            _, left = await asyncio.wait(tasks, timeout=REST_SECONDS)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    def _forget(self, key: tuple[str, str], over: asyncio.Event) -> None:
+        if key in self._tasks and self._tasks[key][1] is over:
+            del self._tasks[key]
+
+    async def _carry_out(
+        self, sign_in: SignInWithCode, id: str, by: Person, url: str, over: asyncio.Event
+    ) -> None:
+        said = ""
+
+        async def show(code: DeviceCode) -> None:
+            text, blocks = consent.code(id, code)
+            if not await self._response_urls.add(url, text=text, blocks=blocks):
+                raise Refusal(UNSHOWN)
+
+        async def goes_on(seconds: float) -> bool:
+            return await self._sleep(seconds, over)
+
+        async def carry_out() -> None:
+            nonlocal said
+            try:
+                said = await sign_in(id, by=by, show=show, goes_on=goes_on)
+            except Refusal as refusal:
+                said = str(refusal)
+
+        if bug := await run_guarded("a sign-in with a code", carry_out):
+            said = f"Something went wrong on our side. Give {self._contact} this error ID: {bug}."
+        if (id, by.user_id) in self._tasks and self._tasks[id, by.user_id][1] is over:
+            await self._response_urls.add(url, text=said)
+
+    async def _sleep(self, seconds: float, over: asyncio.Event) -> bool:
+        """Wait on the bot's clock. Return False as soon as the code is not waited for any more."""
+        waits = [
+            asyncio.create_task(self._clock.sleep(seconds)),
+            asyncio.create_task(over.wait()),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        return not over.is_set()

@@ -1,0 +1,170 @@
+"""How often Entra is asked what became of a code for a device, and for how long."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx
+import jwt
+import pytest
+
+from graph.approver_sign_in import SCOPES, ApproverSignIn, ConsentClient, SignedIn, Unproven
+from graph.clouds import PUBLIC
+from graph.connection import Access
+from graph.device_sign_in import LONGEST_PAUSE, Abandoned, DeviceCode, DeviceSignIn, PublicFlowsOff
+from graph.errors import GraphError, UnexpectedAnswer
+from graph.signin import SignIn
+from graph.signin_errors import CodeExpired
+from tests.support.still_clock import StillClock
+
+TENANT = "11111111-2222-3333-4444-555555555555"
+ADA = "0f0f0f0f-0000-4000-8000-000000000000"
+AUTHORITY = f"https://login.microsoftonline.com/{TENANT}"
+ADDRESSES = ("token_endpoint", "authorization_endpoint", "device_authorization_endpoint", "issuer")
+DISCOVERED = {name: f"{AUTHORITY}/{name}" for name in ADDRESSES}
+CODE = {
+    "device_code": "opaque",
+    "user_code": "ABCD23456",
+    "verification_uri": "https://microsoft.com/devicelogin",
+    "expires_in": 900,
+    "interval": 5,
+}
+PENDING = 400, {"error": "authorization_pending", "error_codes": [70016]}
+SLOW_DOWN = 400, {"error": "slow_down", "error_codes": [70016]}
+CLAIMS = {"aud": "consent", "tid": TENANT, "oid": ADA, "sub": "pairwise", "iss": AUTHORITY}
+TOKEN = {
+    "token_type": "Bearer",
+    "expires_in": 3599,
+    "scope": " ".join(f"https://graph.microsoft.com/{scope}" for scope in SCOPES),
+    "access_token": "opaque",
+    "id_token": jwt.encode(CLAIMS, "k" * 32),
+}
+Told = tuple[int, dict[str, Any]]
+
+
+class Waiting:
+    """A sign-in that is waited for, with these answers of the token endpoint, the last repeated."""
+
+    def __init__(self, *answers: Told, discovered: dict[str, str], **code: Any) -> None:
+        self.clock = StillClock(eager=True)
+        self.pauses: list[float] = []
+        self.posted: list[str] = []
+        self._answers = list(answers)
+        self._discovered = discovered
+        self._code = {**CODE, **code}
+        sign_in = SignIn(authority=AUTHORITY, cloud=PUBLIC)
+        sign_in._channel.http = httpx.Client(transport=httpx.MockTransport(self._answer))
+        client = ConsentClient(
+            client_id="consent", client_secret="hunter2", redirect_uri="", auth_context=None
+        )
+        access = SimpleNamespace(cloud=PUBLIC, authority=AUTHORITY, tenant_id=TENANT)
+        self.device_sign_in = DeviceSignIn(
+            approver_sign_in=ApproverSignIn(
+                sign_in=sign_in,
+                consent_client=client,
+                access=cast(Access, access),
+                clock=self.clock,
+            )
+        )
+
+    async def begin(self) -> DeviceCode:
+        return await self.device_sign_in.begin()
+
+    async def end(self, *, most: int = 10_000) -> SignedIn:
+        code = await self.begin()
+
+        async def goes_on(seconds: float) -> bool:
+            self.pauses.append(seconds)
+            await self.clock.sleep(seconds)
+            return len(self.pauses) <= most
+
+        return await self.device_sign_in.wait(code, object_id=ADA, goes_on=goes_on)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json=self._discovered)
+        self.posted.append(request.content.decode())
+        if request.url.path.endswith("device_authorization_endpoint"):
+            return httpx.Response(200, json=self._code)
+        status, body = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        return httpx.Response(status, json=body)
+
+
+def waiting(*answers: Told, discovered: dict[str, str] = DISCOVERED, **code: Any) -> Waiting:
+    return Waiting(*(answers or (PENDING,)), discovered=discovered, **code)
+
+
+async def test_it_asks_as_often_as_entra_says_and_more_slowly_when_told() -> None:
+    it = waiting(PENDING, SLOW_DOWN, SLOW_DOWN, (503, {}), PENDING, (200, TOKEN))
+    signed_in = await it.end()
+    assert it.pauses == [5, 5, 10, 15, 15, 15]
+    assert signed_in.token.access == "opaque"
+    assert not any("client_secret" in body or "offline_access" in body for body in it.posted)
+    assert not any("claims" in body for body in it.posted)  # none were wanted
+
+
+@pytest.mark.parametrize("expires_in", [900, 86400])
+async def test_it_asks_for_fifteen_minutes_at_most(expires_in: int) -> None:
+    it = waiting(expires_in=expires_in)
+    with pytest.raises(CodeExpired):
+        await it.end()
+    assert sum(it.pauses) == 900
+
+
+async def test_no_pause_is_longer_than_a_minute() -> None:
+    it = waiting(PENDING, (200, TOKEN), interval=3600)
+    await it.end()
+    assert it.pauses == [LONGEST_PAUSE, LONGEST_PAUSE]
+
+
+async def test_it_ends_as_soon_as_nobody_waits() -> None:
+    it = waiting()
+    with pytest.raises(Abandoned):
+        await it.end(most=2)
+    assert len(it.posted) == 1 + 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ((401, {"error": "invalid_client", "error_codes": [7000218]}), PublicFlowsOff),
+        ((200, {**TOKEN, "id_token": jwt.encode({**CLAIMS, "aud": "x"}, "k" * 32)}), Unproven),
+        ((200, {**TOKEN, "id_token": "no token"}), UnexpectedAnswer),
+    ],
+)
+async def test_any_other_answer_ends_it(answer: Told, error: type[GraphError]) -> None:
+    it = waiting(PENDING, answer)
+    with pytest.raises(error) as caught:
+        await it.end()
+    assert type(caught.value) is error
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"verification_uri": "http://microsoft.com/devicelogin"},
+        {"verification_uri": "https://evil.example/|click>"},
+        {"user_code": "`*AB*`"},
+        {"device_code": ""},
+        {"interval": 0},
+    ],
+)
+async def test_an_odd_code_is_shown_to_nobody(change: dict[str, Any]) -> None:
+    with pytest.raises(UnexpectedAnswer):
+        await waiting(**change).begin()
+
+
+async def test_codes_are_asked_for_at_the_authority_alone() -> None:
+    elsewhere = {**DISCOVERED, "device_authorization_endpoint": "https://evil.example/code"}
+    it = waiting(discovered=elsewhere)
+    with pytest.raises(UnexpectedAnswer):
+        await it.begin()
+    without = {k: v for k, v in DISCOVERED.items() if k != "device_authorization_endpoint"}
+    with pytest.raises(Unproven):
+        await waiting(discovered=without).begin()
+    assert not it.posted
+
+
+async def test_neither_half_of_a_code_is_printed() -> None:
+    code = await waiting().begin()
+    assert "opaque" not in repr(code)
+    assert "ABCD23456" not in repr(code)
