@@ -62,6 +62,16 @@ def serve() -> None:
 
 
 @main.command()
+def cards(
+    open_browser: Annotated[bool, switch("--open", "Open the page in a browser.")] = False,
+) -> None:
+    """Show every card, message and modal in every state, in the demo's page."""
+    from bot.cli import simulators
+
+    simulators.page(open_browser=open_browser, keep=None, plain=False, view="#gallery")
+
+
+@main.command()
 def demo(
     open_browser: Annotated[bool, switch("--open", "Open the page in a browser.")] = False,
     keep: Annotated[

@@ -23,12 +23,14 @@ INTERRUPTED = 130
 """A shell's exit code for a program that Ctrl-C has ended."""
 
 
-def page(*, open_browser: bool, keep: Path | None, plain: bool) -> None:
+def page(*, open_browser: bool, keep: Path | None, plain: bool, view: str = "") -> None:
+    """Show the page; `view` is the fragment of its address that opens one of its views."""
     if plain:
         refuse(["--plain is for the text of --story."])
     logs.set_up("ERROR")
     with in_sentences(), _folder(keep) as folder:
-        asyncio.run(_show(folder, open_browser=open_browser, is_kept=keep is not None))
+        is_kept = keep is not None
+        asyncio.run(_show(folder, open_browser=open_browser, is_kept=is_kept, view=view))
 
 
 def story(*, plain: bool, open_browser: bool, keep: Path | None) -> None:
@@ -61,17 +63,18 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         yield Path(name)
 
 
-async def _show(folder: Path, *, open_browser: bool, is_kept: bool) -> None:
+async def _show(folder: Path, *, open_browser: bool, is_kept: bool, view: str) -> None:
     """Show the page until it is asked to stop. Raises Unusable if the bot does not start."""
     stop = stop_requested()
     async with shown(folder=folder) as page:
-        typer.echo(f"The playground is at {page.url}")
+        url = f"{page.url}{view}"
+        typer.echo(f"The playground is at {url}")
         typer.echo("Only this machine can open it. Nothing in it is real. Ctrl-C stops it.")
         if is_kept:
             kept.write_settings(folder, page.environ)
             typer.echo(kept.ADVICE.format(folder=folder))
         if open_browser:
-            threading.Thread(target=_open, args=(page.url,), daemon=True).start()
+            threading.Thread(target=_open, args=(url,), daemon=True).start()
         await page.bot.fails_or(stop)
 
 

@@ -14,7 +14,7 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 MIGRATING = 0x41AD0000
 """Ours among a database's advisory locks, which slots use, too."""
 
-HEAD = "0012"
+HEAD = "0013"
 """The last revision of the chain."""
 
 

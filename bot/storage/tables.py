@@ -259,6 +259,14 @@ sign_ins = sa.Table(
     sa.Index("sign_ins_by_registration", "registration"),
 )
 
+plain_readers = sa.Table(  # users who have chosen plain cards
+    "plain_readers",
+    metadata,
+    sa.Column("team_id", sa.String(32), nullable=False),
+    sa.Column("user_id", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("team_id", "user_id"),
+)
+
 accepted_signatures = sa.Table(
     "accepted_signatures",
     metadata,

@@ -146,6 +146,15 @@ async def turn(it: Interaction) -> None:
     await it.home_publisher.turn(it.body, it.person.user_id, part, page)
 
 
+async def choose_plain(it: Interaction) -> None:
+    """Draw this user's cards plainly from now on, or no longer."""
+    plain = it.action.get("value") == "on"
+    await it.registrar.readers.choose(plain=plain, by=it.person)
+    how = "text" if plain else "a task list"
+    said = home.CHOSEN.format(how=how)
+    await it.home_publisher.open(it.body, it.person.user_id, said=said)
+
+
 async def submit_form(it: Interaction) -> Json | None:
     """Start a registration. The form's id makes a repeated submission start no second."""
     view, catalogue = it.body["view"], it.registrar.catalogue
@@ -228,6 +237,7 @@ ACTIONS: Mapping[str, Listener] = {
     ids.OPEN_FORM: open_form,
     ids.CHOOSE_PROFILE: choose_profile,
     ids.PREVIEW: preview,
+    ids.PLAIN: choose_plain,
     ids.HOME_BACK: turn,
     ids.HOME_ON: turn,
     **dict.fromkeys(ids.REPLACED, replaced),

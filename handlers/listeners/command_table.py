@@ -74,7 +74,7 @@ async def _status(it: Interaction, parsed: Parsed) -> Answer:
         profile=drawable(it.registrar.catalogue, found.form.profile),
         quorum=it.registrar.quorum(found),
         expected=await it.registrar.queries.expected(),
-        plain=it.services.settings.plain_cards,
+        plain=await it.registrar.readers.reads_plainly(it.person.user_id),
         consent_page=await it.registrar.queries.consent_page(found),
     )
     in_full = it.registrar.queries.is_concerned(found, it.person)

@@ -158,8 +158,15 @@ class HomePublisher:
             self._visits.pop(user, None)
             return None, sentence_home(str(refusal))
         visit.pages = dict(found.pages)
-        registrar = self._registrar
-        view = views.home(found, registrar.catalogue, quorum_of=registrar.quorum, said=visit.said)
+        registrar, readers = self._registrar, self._registrar.readers
+        plain = await readers.reads_plainly(user) if readers.may_choose else None
+        view = views.home(
+            found,
+            registrar.catalogue,
+            quorum_of=registrar.quorum,
+            said=visit.said,
+            plain=plain,
+        )
         return found.mark, view
 
     def _visit(self, body: Json, user: str) -> Visit:

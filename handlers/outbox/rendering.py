@@ -44,8 +44,6 @@ class Renderer:
 
     registrar: Registrar
     users: Users
-    plain: bool
-    """Whether no card is drawn with Slack's plan block."""
 
     async def draw(
         self, message: Message, registration: Registration, *, is_plain: bool = False
@@ -63,6 +61,7 @@ class Renderer:
     async def _draw(
         self, message: Message, registration: Registration, *, is_plain: bool
     ) -> Notice:
+        is_plain = is_plain or await self.registrar.readers.reads_plainly(message.audience)
         about, drawing = message.subject, await self._drawing(registration, is_plain=is_plain)
         quorum = drawing.quorum
         match message.kind:
@@ -122,7 +121,7 @@ class Renderer:
             profile=drawable(self.registrar.catalogue, registration.form.profile),
             quorum=self.registrar.quorum(registration),
             expected=expected,
-            plain=self.plain or is_plain,
+            plain=is_plain,
             consent_page=await self.registrar.queries.consent_page(registration),
             with_codes=self.registrar.sign_ins.with_codes,
         )

@@ -65,9 +65,8 @@ class Sender:
         self._services = services
         self._slack = slack
         self._registrar = registrar
-        plain = services.settings.plain_cards
         self._outcomes = Outcomes(services, registrar)
-        self._renderer = Renderer(registrar=registrar, users=slack.users, plain=plain)
+        self._renderer = Renderer(registrar=registrar, users=slack.users)
         self._plain: LRUCache[str, None] = LRUCache(REMEMBERED)
         """Messages whose plan blocks Slack has refused."""
         self._drawn: LRUCache[str, tuple[int, str]] = LRUCache(REMEMBERED)

@@ -226,7 +226,7 @@ def steps(registration: Registration, drawing: Drawing) -> Iterator[Block]:
     stage = min(open_stages, default=None) if registration.run is not None else None
     states = [(step, _state(step, stage)) for step in registration.steps]
     words = _progress(registration, drawing.expected)
-    if registration.status is Status.READY and {state for _, state in states} == {"complete"}:
+    if registration.run is None and registration.status in (Status.READY, Status.FAILED):
         yield ui.context(words)
         return
     if drawing.plain:

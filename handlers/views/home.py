@@ -30,19 +30,39 @@ GREETING = (
 ASK = "Press *New application*."
 MAY_NOT_ASK = "You can't request applications yet. Ask {contact} to add you to `REQUESTERS`."
 
+CHOICE = "how the bot draws cards for you"
+CHOSEN = (
+    "From their next change on, your cards show steps as {how}. This does not change cards in the"
+    " approval channel."
+)
+
 QuorumOf = Callable[[Registration], Quorum]
 """Return the quorum of a registration."""
 
 
-def home(found: Home, catalogue: Catalogue, *, quorum_of: QuorumOf, said: str = "") -> ui.Json:
-    """Return the view. `said` stands above all else: a greeting, or why a click did nothing."""
+def home(
+    found: Home,
+    catalogue: Catalogue,
+    *,
+    quorum_of: QuorumOf,
+    said: str = "",
+    plain: bool | None = None,
+) -> ui.Json:
+    """Return the view. `said` stands above all else: a greeting, or why a click did nothing.
+
+    `plain` is how cards for this user are drawn; None if the settings have decided that.
+    """
     parts = [
         *(_waiting(found, catalogue, quorum_of) if found.is_approver else ()),
         *_mine(found),
         *_expiring(found),
         *_history(found),
     ]
-    blocks = [*ui.drawn(list(_top(found, said))), *parts, *ui.drawn(list(_health(found.health)))]
+    blocks = [
+        *ui.drawn(list(_top(found, said, plain))),
+        *parts,
+        *ui.drawn(list(_health(found.health))),
+    ]
     return {"type": "home", "blocks": blocks[:MOST_BLOCKS]}
 
 
@@ -54,13 +74,17 @@ def read_page(value: object) -> tuple[Part, int]:
     return Part(part), int(page)
 
 
-def _top(found: Home, said: str) -> Iterator[Block]:
+def _top(found: Home, said: str, plain: bool | None) -> Iterator[Block]:
     if said:
         yield ui.section(said)
+    offered = []
     if found.may_ask:
-        yield from ui.actions(
-            [ui.button("New application", ids.OPEN_FORM, ids.ANY_PROFILE, style="primary")]
-        )
+        new = ui.button("New application", ids.OPEN_FORM, ids.ANY_PROFILE, style="primary")
+        offered.append(new)
+    if plain is not None:
+        label, choice = ("Cards with task lists", "off") if plain else ("Plain cards", "on")
+        offered.append(ui.button(label, ids.PLAIN, choice, about=CHOICE))
+    yield from ui.actions(offered)
     yield ui.context(f"As of {ui.when(found.at)}. `{ids.COMMAND} help` lists all commands.")
 
 

@@ -1,11 +1,12 @@
 """The ids of forms and buttons.
 
-A button's value is a registration's id. There are four exceptions:
+A button's value is a registration's id. There are five exceptions:
 
 - A button that turns a page of the App Home holds the part and the page.
 - A button that opens or previews the form holds a profile, or the input of a form that was closed.
 - A button that decides on an approval request also holds the request's id, unless it is the plan's:
   a vote counts for the request that the approver has read.
+- The button in the App Home that chooses how cards look holds that choice.
 - An entry of a menu holds the id of the button that it stands for, too.
 """
 
@@ -55,5 +56,6 @@ REPLACED = (
 """Buttons of older versions, which may still stand in messages."""
 OPEN_FORM = "open_form"
 ANY_PROFILE = "any"  # the value of a button that opens the form for the first profile
+PLAIN = "plain"  # whether cards for this user are drawn plainly: "on" or "off"
 HOME_BACK = "home_back"
 HOME_ON = "home_on"

@@ -26,9 +26,9 @@ class Words:
     """On the buttons that approve, deny and cancel."""
     rest: str
     """The state that stays while this is not approved."""
-    doing: str = ""
+    doing: str = "it was approved"
     done: str = ""
-    failed: str = ""
+    failed: str = "it failed"
     again: str = ""
     """The command that asks again."""
     more: Callable[[Registration], Iterator[Block]] = lambda registration: iter(())

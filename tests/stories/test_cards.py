@@ -2,6 +2,7 @@
 
 import re
 
+from handlers.views import ids
 from tests.support.rotation_story import in_use
 from tests.support.story import Json, Story
 
@@ -43,3 +44,23 @@ async def test_a_question_that_is_answered_too_late_says_so(story: Story) -> Non
     assert f"{id} was revoked, so there is nothing to rotate." in story.workspace.text_of(
         sent.view or {}
     )
+
+
+async def test_a_user_chooses_plain_cards_for_themselves(story: Story) -> None:
+    workspace = story.workspace
+    await workspace.open_home("rosa")
+    await story.until(lambda: workspace.home_of("rosa"))
+    await workspace.click("rosa", "Plain cards", on=workspace.home_of("rosa"))
+    assert "your cards show steps as text" in workspace.text_of(workspace.home_of("rosa") or {})
+    held = story.tenant.faults.hold("POST", "addPassword")
+    id = await story.ask("billing")
+    await workspace.click("ada", "Approve", on=story.card_of(id))
+    await story.until(lambda: "• Make the client secret: at work" in story.direct("rosa"))
+    await story.until(lambda: "  ● Make the client secret" in story.card())
+    status = str((await workspace.command("rosa", f"status {id}")).text)
+    assert "• Make the client secret: at work" in status
+    await workspace.click("rosa", ids.PLAIN, on=workspace.home_of("rosa"))
+    status = str((await workspace.command("rosa", f"status {id}")).text)
+    assert "● Make the client secret" in status
+    held.release()
+    await story.until(lambda: story.is_announced(id))

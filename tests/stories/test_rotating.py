@@ -98,7 +98,7 @@ async def test_a_new_secret_lives_as_long_as_the_plan_said_from_when_it_was_made
     await rotated(story, id)
     last = (before + timedelta(days=90)).date().isoformat()
     assert max(ends(story))[:10] == last
-    await story.until(lambda: f"The secret expires {last}" in card(story, id))
+    await story.until(lambda: f"The secret expires: {last}" in card(story, id))
     listed = await story.workspace.command("ada", "list expiring")
     assert id not in str(listed.text)
 
@@ -248,7 +248,7 @@ async def test_a_new_secret_that_nobody_came_for_is_removed_and_the_old_one_live
 ) -> None:
     id = await in_use(story)
     [old] = live(story)
-    first_end = card(story, id).split("The secret expires ")[1][:10]
+    first_end = card(story, id).split("The secret expires: ")[1][:10]
     story.clock.move(timedelta(days=100))
     await rotated(story, id)
     assert "waits unseen" in await rotate(story, id)
@@ -256,7 +256,7 @@ async def test_a_new_secret_that_nobody_came_for_is_removed_and_the_old_one_live
     await eventually(story, lambda: len(live(story)) == 1)
     assert live(story) == [old]
     await story.until(lambda: "The previous secret keeps working." in story.direct("rosa"))
-    await story.until(lambda: f"The secret expires {first_end}" in card(story, id))
+    await story.until(lambda: f"The secret expires: {first_end}" in card(story, id))
     story.clock.move(PREVIOUS_SECRET * 2)
     await asked(story, id)
     assert live(story) == [old]

@@ -76,7 +76,7 @@ async def test_a_post_whose_answer_was_lost_is_found_again_where_the_bot_may_rea
     id = story.card().split()[0]
     await _approve_what_counts(story)
     await eventually(story, lambda: f"{id} is ready" in story.card(), step=SOON)
-    cards = [story.workspace.text_of(each) for each in story.workspace.messages("approvals")]
+    cards = [story.read(each) for each in story.workspace.messages("approvals")]
     assert len(cards) <= 1 + 2  # of each answer that was lost there may be a copy
     assert sum(f"{id} is ready" in card for card in cards) == 1
     assert len(story.tenant.applications) == 1

@@ -36,6 +36,7 @@ BUTTONS = {
     ids.MINE: "test_talking.test_a_greeting_is_answered_with_the_first_steps",
     ids.HELP: "test_talking.test_a_greeting_is_answered_with_the_first_steps",
     ids.OPEN_FORM: "test_talking.test_a_direct_message_is_answered_like_the_command",
+    ids.PLAIN: "test_cards.test_a_user_chooses_plain_cards_for_themselves",
     ids.HOME_BACK: "test_home.test_pages_are_turned_and_invented_ones_are_not",
     ids.HOME_ON: "test_home.test_pages_are_turned_and_invented_ones_are_not",
     **dict.fromkeys(

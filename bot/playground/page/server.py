@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from bot.playground.gallery.items import gallery
 from bot.playground.page import static_files
 from bot.playground.page.access import Access, add_headers
 from bot.playground.page.bot_process import BotProcess
@@ -92,10 +93,15 @@ def _routes(under: str, relay: Relay, feed: Feed, actions: Actions) -> list[web.
         ),
         web.post(f"{under}/clock", actions.move_clock),
         web.post(f"{under}/bot/kill", actions.kill_bot),
+        web.get(f"{under}/gallery", _gallery),
         web.get(f"{under}/vendor", actions.vendor),
         web.post(f"{under}/vendor/save", actions.save),
         web.post(f"{under}/vendor/sync", actions.sync),
     ]
+
+
+async def _gallery(_: web.Request) -> web.Response:
+    return web.json_response(gallery())
 
 
 def _move(seconds: object) -> timedelta:

@@ -49,7 +49,7 @@ function tabs() {
       show(again && button.dataset.view === "trouble" ? "workspace" : button.dataset.view);
     });
   }
-  show("workspace");
+  show(location.hash === "#gallery" ? "gallery" : "workspace");
 }
 
 function theme() {

@@ -1,0 +1,99 @@
+"""App Homes of a requester, of an approver, and of users who may see nothing."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.domain.approval_requests import Quorum, RequestKind
+from bot.domain.catalogue import Catalogue
+from bot.domain.registration import Registration, Status
+from bot.playground.gallery.registrations import HOSTILE, ID, NOON, ROSA, STATES
+from bot.registrar.queries import Home, Part
+from bot.storage.history import Entry, HistoryPage
+from bot.storage.queries import Health, ListLine, ListPage, Mark, Unshown
+from handlers.views import ui
+from handlers.views.home import CHOSEN, GREETING, home
+
+NOTHING = Home(
+    may_ask=True,
+    contact="#it-help",
+    is_approver=False,
+    pages=dict.fromkeys(Part, 1),
+    mine=(),
+    waiting=(),
+    expiring=ListPage(lines=(), total=0),
+    history=HistoryPage(entries=(), total=0),
+    totals=dict.fromkeys(Part, 0),
+    health=None,
+    mark=Mark(versions=(), unshown=()),
+    at=NOON,
+)
+HEALTH = Health(
+    open_runs=1,
+    owed_messages=2,
+    sealed_secrets=3,
+    last_run_at=NOON,
+    last_run_failed="Authorization_RequestDenied",
+    unshown=(Unshown(audience="C0APPROVALS", code="is_archived"),),
+)
+
+
+def homes(catalogue: Catalogue) -> Iterator[tuple[str, ui.Json]]:
+    def drawn(found: Home, said: str = "", *, plain: bool | None = False) -> ui.Json:
+        return home(found, catalogue, quorum_of=_quorum, said=said, plain=plain)
+
+    yield "First visit", drawn(NOTHING, GREETING)
+    yield "May not ask", drawn(replace(NOTHING, may_ask=False), plain=None)
+    mine = [STATES[name] for name in ("Approval needed", "Failed", "Ready", "Ready, hostile names")]
+    requester = replace(
+        NOTHING,
+        mine=mine,
+        expiring=ListPage(lines=[_line(), _line(has_expired=True)], total=2),
+        history=HistoryPage(entries=[(ID, _entry())], total=1),
+        totals={Part.MINE: 9, Part.WAITING: 0, Part.EXPIRING: 2, Part.HISTORY: 1},
+        pages={**dict.fromkeys(Part, 1), Part.MINE: 2},
+    )
+    yield "Requester", drawn(requester)
+    yield "Requester, plain cards", drawn(requester, CHOSEN.format(how="text"), plain=True)
+    waiting = [
+        STATES[name]
+        for name in ("Approval needed", "Approval needed, hostile names", "Ready, a rotation waits")
+    ]
+    totals = {Part.MINE: 0, Part.WAITING: 4, Part.EXPIRING: 2, Part.HISTORY: 1}
+    approver = replace(
+        requester, is_approver=True, mine=(), waiting=waiting, health=HEALTH, totals=totals
+    )
+    yield "Approver", drawn(approver)
+    yield "Guest", ui.sentence_home("Guest accounts can't use this bot.")
+
+
+def _quorum(_: Registration) -> Quorum:
+    return Quorum(needed=1)
+
+
+def _line(*, has_expired: bool = False) -> ListLine:
+    return ListLine(
+        id=ID,
+        status=Status.READY,
+        run=None,
+        requester=ROSA,
+        name=HOSTILE,
+        created_at=NOON,
+        expires_at=NOON + timedelta(days=9),
+        waits=RequestKind.ROTATION if has_expired else None,
+        has_expired=has_expired,
+    )
+
+
+def _entry() -> Entry:
+    return Entry(
+        seq=1,
+        at=NOON,
+        team_id=ROSA.team_id,
+        user_id=ROSA.user_id,
+        what="failed",
+        details={"why": HOSTILE},
+        previous="",
+        hash="",
+        mac=None,
+    )
