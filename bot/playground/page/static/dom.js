@@ -89,8 +89,10 @@ function focused(parent) {
 }
 
 function refocus(parent, focus) {
-  if (document.activeElement === focus.active || !focus.action) return;
+  if (document.activeElement === focus.active) return;
   const own = [...parent.children].find((child) => drawnFrom.get(child)?.key === focus.key);
+  if (focus.active.parentElement === null && own?.matches("button")) own.focus({ preventScroll: true });
+  if (!focus.action) return;
   const all = [...(own ?? parent).querySelectorAll("[data-action]")].filter((each) => each.dataset.action === focus.action);
   const same = all.find((each) => each.closest("[data-block]")?.dataset.block === focus.block) ?? all[0];
   if (!same) return;

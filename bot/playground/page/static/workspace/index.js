@@ -6,8 +6,8 @@ import { Conversation } from "./conversation.js";
 import { Home } from "./home.js";
 import { Modal } from "./modal.js";
 import { Notifications } from "./notifications.js";
-import { channels, isOpen } from "./channels.js";
-import { people } from "./people.js";
+import { drawChannels, isOpen } from "./channels.js";
+import { drawPeople } from "./people.js";
 import { place } from "./place.js";
 import { Unread } from "./unread.js";
 
@@ -33,12 +33,12 @@ export function mount(element, page) {
 
   const look = () => {
     unread.see(place.channel());
-    list.replaceChildren(...channels(store, unread));
+    drawChannels(list, store, unread);
   };
   const draw = () => {
     const channel = opened(store);
-    switcher.replaceChildren(...people(store));
-    title.replaceChildren(...named(store, channel));
+    drawPeople(switcher, store);
+    drawTitle(title, named(store, channel));
     const isHome = channel?.kind === "app" && place.tab() === "home";
     conversation.element.hidden = composer.element.hidden = isHome;
     home.element.hidden = !isHome;
@@ -60,6 +60,13 @@ function opened(store) {
   const chosen = all.find(isOpen) ?? all.find((each) => each.kind === "app") ?? all[0];
   if (chosen && !isOpen(chosen)) place.go({ in: chosen.id });
   return chosen;
+}
+
+/** The tab that was pressed keeps the focus. */
+function drawTitle(element, parts) {
+  const tab = element.contains(document.activeElement) ? document.activeElement.dataset.tab : null;
+  element.replaceChildren(...parts);
+  if (tab) element.querySelector(`[data-tab="${tab}"]`)?.focus();
 }
 
 function named(store, channel) {

@@ -1,24 +1,28 @@
 /** The people that one can be, and how people are shown. */
 
-import { h } from "../dom.js";
+import { h, patch } from "../dom.js";
 import { place } from "./place.js";
 
 const COLOURS = 6;
 
-/** Return a button for each person that this window can belong to. */
-export function people(store) {
-  return (store.get("people") ?? []).map((person) => {
-    const isMe = person.id === store.me;
-    return h(
-      "button",
-      {
-        type: "button", class: "person", "aria-pressed": String(isMe), title: `${person.real_name}, ${person.role}`,
-        data: { person: person.name }, onclick: () => isMe || place.go({ as: person.name, in: null, tab: null }),
-      },
-      avatar(person.id, person.real_name),
-      h("span", null, h("span", { class: "person-name" }, person.real_name.split(" ")[0]), h("span", { class: "role" }, person.role)),
-    );
-  });
+/** Show a button for each person that this window can belong to. */
+export function drawPeople(element, store) {
+  if (!store.get("people")) return; // between two people: what is there stays, and keeps the focus
+  const all = store.get("people").map((person) => ({ ...person, isMe: person.id === store.me }));
+  patch(element, all.map((person) => [person.id, JSON.stringify(person)]), (json) => button(JSON.parse(json)));
+  element.querySelector("[aria-pressed=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+function button({ id, name, real_name, role, isMe }) {
+  return h(
+    "button",
+    {
+      type: "button", class: "person", "aria-pressed": String(isMe), title: `${real_name}, ${role}`,
+      data: { person: name }, onclick: () => isMe || place.go({ as: name, in: null, tab: null }),
+    },
+    avatar(id, real_name),
+    h("span", null, h("span", { class: "person-name" }, real_name.split(" ")[0]), h("span", { class: "role" }, role)),
+  );
 }
 
 /** A circle with initials, whose colour goes by the id. */
