@@ -29,7 +29,9 @@ export const EMOJI = {
   "x": "❌",
 };
 
+const AS_PICTURE = "\uFE0F"; // else a text font that has the sign, too, draws it without colours
+
 /** Put signs in the place of emoji names. @param {string} text */
 export function withEmoji(text) {
-  return text.replace(/:([a-z0-9_+-]+):/g, (written, name) => (Object.hasOwn(EMOJI, name) ? EMOJI[name] : written));
+  return text.replace(/:([a-z0-9_+-]+):/g, (written, name) => (Object.hasOwn(EMOJI, name) ? EMOJI[name] + AS_PICTURE : written));
 }
