@@ -72,7 +72,7 @@ async def vendor(window: Window) -> None:
 
 
 VIEWS: dict[str, View] = {
-    each.__name__: each for each in (messages, home, form, tenant, vendor, trouble, tour)
+    each.__name__: each for each in (messages, home, form, tenant, vendor, trouble, gallery, tour)
 }
 
 

@@ -67,6 +67,12 @@ def test_every_link_leads_somewhere() -> None:
         assert not heading or heading in anchors(DOCUMENTS[file]), (document, file, heading)
 
 
+def test_every_picture_is_there() -> None:
+    shown = re.findall(r'(?:src|srcset)="([^"]+)"', EVERYTHING)
+    assert shown
+    assert [each for each in shown if not (ROOT / each).is_file()] == []
+
+
 def test_readme_is_short_and_leads_to_every_document() -> None:
     assert len(DOCUMENTS["README.md"].encode()) <= 10_000
     led_to = {file for document, file, _ in links() if document == "README.md"}
