@@ -78,7 +78,7 @@ def test_settings_and_databases_stay_out_of_the_image() -> None:
 def test_what_the_image_is_built_from_goes_in() -> None:
     needed = {"LICENSE", "README.md", "pyproject.toml", "requirements.lock"}
     packages = {path for path in checkout() if path.startswith(("bot/", "graph/", "handlers/"))}
-    kinds = {".py", ".toml", ".json", ".mako"}
+    kinds = {".py", ".toml", ".json", ".mako", ".html", ".css", ".js"}
     sources = {path for path in packages if PurePosixPath(path).suffix in kinds}
     assert {path for path in checkout() if is_sent(path)} == needed | sources
 
