@@ -264,7 +264,7 @@ plain_readers = sa.Table(  # users who have chosen plain cards
     metadata,
     sa.Column("team_id", sa.String(32), nullable=False),
     sa.Column("user_id", sa.String(32), nullable=False),
-    sa.PrimaryKeyConstraint("team_id", "user_id"),
+    sa.PrimaryKeyConstraint("user_id", "team_id"),
 )
 
 accepted_signatures = sa.Table(

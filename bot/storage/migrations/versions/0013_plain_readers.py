@@ -14,5 +14,5 @@ def upgrade() -> None:
         "plain_readers",
         sa.Column("team_id", sa.String(32), nullable=False),
         sa.Column("user_id", sa.String(32), nullable=False),
-        sa.PrimaryKeyConstraint("team_id", "user_id"),
+        sa.PrimaryKeyConstraint("user_id", "team_id"),
     )
