@@ -37,6 +37,7 @@ from graph.permissions import Permission
 from graph.plan import Plan
 from graph.step_context import GrantContext
 from handlers.slack.users import Users
+from handlers.views.ui import escaped
 
 log = structlog.get_logger()
 
@@ -53,6 +54,23 @@ class Begun:
     uri: str = field(repr=False)
     cookie_name: str
     cookie: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """How an approver signs in, and so where they read what came of it."""
+
+    with_code: bool
+    again: str
+    """The end of every refusal that another sign-in may overcome."""
+    foreign: Callable[[str], str]
+    """Writes text from Entra, where anybody may have chosen it, so that it is only shown."""
+
+
+LINK = Way(with_code=False, again=AGAIN, foreign=str)
+"""The pages escape all of a refusal."""
+CODE = Way(with_code=True, again=CODE_AGAIN, foreign=escaped)
+"""Slack interprets a refusal: a name in the tenant could be a link."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +96,7 @@ class ConsentFlow:
         try:
             begun = await self.approver_sign_in.begin()
         except GraphError as error:
-            raise _refused(error, attempt.registration) from None
+            raise _refused(error, attempt.registration, LINK) from None
         await self.registrar.sign_ins.bind(attempt, begun, cookie=cookie)
         return Begun(uri=begun.uri, cookie_name=name, cookie=cookie)
 
@@ -95,8 +113,8 @@ class ConsentFlow:
                 dict(taken.flow), form, object_id=taken.object_id
             )
         except GraphError as error:
-            raise _refused(error, attempt.registration) from None
-        return await self._finish(attempt.registration, attempt.user_id, signed_in)
+            raise _refused(error, attempt.registration, LINK) from None
+        return await self._finish(attempt.registration, attempt.user_id, signed_in, LINK)
 
     async def with_code(
         self,
@@ -126,22 +144,19 @@ class ConsentFlow:
             await show(code)
             signed_in = await device_sign_in.wait(code, object_id=object_id, goes_on=is_wanted)
         except GraphError as error:
-            raise _refused(error, id, again=CODE_AGAIN) from None
-        return await self._finish(id, by.user_id, signed_in, with_code=True)
+            raise _refused(error, id, CODE) from None
+        return await self._finish(id, by.user_id, signed_in, CODE)
 
-    async def _finish(
-        self, id: str, user_id: str, signed_in: SignedIn, *, with_code: bool = False
-    ) -> str:
+    async def _finish(self, id: str, user_id: str, signed_in: SignedIn, way: Way) -> str:
         """Grant with the token of an approver who has signed in. Raises Refusal."""
         sign_ins, person = self.registrar.sign_ins, await self.users.look_up(user_id)
-        granter = Granter(by=person, account=signed_in.name, with_code=with_code)
+        granter = Granter(by=person, account=signed_in.name, with_code=way.with_code)
         registration = await sign_ins.signed_in(id, granter)
-        again = CODE_AGAIN if with_code else AGAIN
-        is_new = await self._grant(registration, signed_in, again)
+        is_new = await self._grant(registration, signed_in, way)
         status = await sign_ins.granted(registration, granter, is_new=is_new)
         return _outcome(registration, status)
 
-    async def _grant(self, registration: Registration, signed_in: SignedIn, again: str) -> bool:
+    async def _grant(self, registration: Registration, signed_in: SignedIn, way: Way) -> bool:
         """Make the grants that are missing, unless there is more than was approved. Return whether
         any was missing. Raises Refusal.
         """
@@ -159,19 +174,20 @@ class ConsentFlow:
                 before = await settled(services, context, registration.id, within=LAG)
                 if before.unapproved:
                     await self.registrar.sign_ins.refused(registration.id, before.unapproved)
+                    found = way.foreign(" ".join(before.unapproved))
                     raise Refusal(
                         f"There is more in Entra than was approved, so nothing was granted for"
-                        f" {registration.id}: {' '.join(before.unapproved)} {again}"
+                        f" {registration.id}: {found} {way.again}"
                     )
                 if before.ungranted:
-                    await self._grant_missing(context, signed_in, before.ungranted, again)
+                    await self._grant_missing(context, signed_in, before.ungranted, way)
         except TimeoutError:
             raise Refusal(
                 f"Entra has not granted it within {self.grant_seconds:.0f} seconds. The bot finds"
-                f" what it has granted; for the rest, sign in again. {again}"
+                f" what it has granted; for the rest, sign in again. {way.again}"
             ) from None
         except GraphError as error:
-            raise _refused(error, registration.id, again=again) from None
+            raise _refused(error, registration.id, way) from None
         return bool(before.ungranted)
 
     async def _grant_missing(
@@ -179,7 +195,7 @@ class ConsentFlow:
         context: GrantContext,
         signed_in: SignedIn,
         missing: AbstractSet[Permission],
-        again: str,
+        way: Way,
     ) -> None:
         """Make these grants with the approver's token. Raises Refusal and GraphError."""
         plan, graph = context.plan, context.graph.with_token(signed_in.token)
@@ -188,8 +204,9 @@ class ConsentFlow:
         except Forbidden as error:
             log.info("approver may not grant", registration=plan.registration, code=error.code)
             raise Refusal(
-                f"Entra did not let {signed_in.name} grant this. It takes {consenters(plan)}. If"
-                f" that role was activated just now, wait some minutes. {again}"
+                f"Entra did not let {way.foreign(signed_in.name)} grant this. It takes"
+                f" {consenters(plan)}. If that role was activated just now, wait some minutes."
+                f" {way.again}"
             ) from None
 
 
@@ -209,11 +226,12 @@ def consent_flow_of(services: Services, registrar: Registrar, users: Users) -> C
     )
 
 
-def _refused(error: GraphError, id: str, *, again: str = AGAIN) -> Refusal:
+def _refused(error: GraphError, id: str, way: Way) -> Refusal:
     """Return the sentence for an error of Entra's, and log its number."""
     log.info("approver not signed in", registration=id, code=error.code, request=error.request_id)
     traced = f"Request ID: {error.request_id}." if error.request_id else ""
-    return Refusal(" ".join(filter(None, (error.sentence, error.advice, traced, again))))
+    said = way.foreign(" ".join(filter(None, (error.sentence, error.advice, traced))))
+    return Refusal(f"{said} {way.again}")
 
 
 def _outcome(registration: Registration, status: Status) -> str:

@@ -53,7 +53,9 @@ class CodeSignIns:
         self._response_urls = response_urls
         self._clock = clock
         self._contact = contact
-        self._tasks: dict[tuple[str, str], tuple[asyncio.Task[None], asyncio.Event]] = {}
+        self._tasks: dict[asyncio.Task[None], asyncio.Event] = {}
+        """Also those that another code has replaced, until they have ended."""
+        self._newest: dict[tuple[str, str], asyncio.Event] = {}
 
     def begin(self, id: str, *, by: Person, url: str) -> None:
         """Show this approver a code by the response_url of their click, in place of an earlier one
@@ -61,30 +63,30 @@ class CodeSignIns:
         """
         if self._sign_in is None:
             raise Refusal(OFF)
-        key, over = (id, by.user_id), asyncio.Event()
-        if key in self._tasks:
-            self._tasks.pop(key)[1].set()
         if len(self._tasks) >= AT_ONCE:
             raise Refusal(BUSY)
+        key, over = (id, by.user_id), asyncio.Event()
+        if key in self._newest:
+            self._newest[key].set()
+        self._newest[key] = over
         work = self._carry_out(self._sign_in, id, by, url, over)
         task = asyncio.create_task(work, name=f"sign-in with a code for {id}")
-        self._tasks[key] = task, over
-        task.add_done_callback(lambda _: self._forget(key, over))
+        self._tasks[task] = over
+        task.add_done_callback(lambda _: self._forget(task, key))
 
     async def settle(self) -> None:
         """Stop waiting for codes, and let grants under way end."""
-        under_way = list(self._tasks.values())
-        for _, over in under_way:
+        for over in self._tasks.values():
             over.set()
-        if tasks := [task for task, _ in under_way]:
+        if tasks := list(self._tasks):
             _, left = await asyncio.wait(tasks, timeout=REST_SECONDS)
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
 
-    def _forget(self, key: tuple[str, str], over: asyncio.Event) -> None:
-        if key in self._tasks and self._tasks[key][1] is over:
-            del self._tasks[key]
+    def _forget(self, task: asyncio.Task[None], key: tuple[str, str]) -> None:
+        if self._newest.get(key) is self._tasks.pop(task):
+            del self._newest[key]
 
     async def _carry_out(
         self, sign_in: SignInWithCode, id: str, by: Person, url: str, over: asyncio.Event
@@ -92,6 +94,8 @@ class CodeSignIns:
         said = ""
 
         async def show(code: DeviceCode) -> None:
+            if over.is_set():  # while Entra made it: a later click has a code, or the bot stops
+                raise Refusal(UNSHOWN)
             text, blocks = consent.code(id, code)
             if not await self._response_urls.add(url, text=text, blocks=blocks):
                 raise Refusal(UNSHOWN)
@@ -108,7 +112,7 @@ class CodeSignIns:
 
         if bug := await run_guarded("a sign-in with a code", carry_out):
             said = f"Something went wrong on our side. Give {self._contact} this error ID: {bug}."
-        if (id, by.user_id) in self._tasks and self._tasks[id, by.user_id][1] is over:
+        if self._newest.get((id, by.user_id)) is over:
             await self._response_urls.add(url, text=said)
 
     async def _sleep(self, seconds: float, over: asyncio.Event) -> bool:

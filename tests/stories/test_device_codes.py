@@ -125,6 +125,20 @@ async def test_the_account_must_be_the_approver_s_own(world: SigningIn, story: S
     await story.until(lambda: story.is_announced(id))
 
 
+async def test_texts_from_the_tenant_are_no_links_in_the_answer(
+    world: SigningIn, story: Story
+) -> None:
+    id = await waiting(story)
+    story.tenant.applications[-1]["tags"].append("<https://evil.example|Sign in again>")
+    await entered(world, story, id)
+    await story.until(lambda: "more in Entra than was approved" in story.whispers("ada"))
+    shown = str(story.workspace.ephemerals("ada")[-1])
+    assert "<https://evil" not in shown
+    assert "&lt;https://evil.example|Sign in again&gt;" in shown
+    assert "Press *Sign in with a code*" in shown
+    assert not grants(story)
+
+
 async def test_only_an_approver_whose_approval_counts_gets_a_code(
     world: SigningIn, story: Story
 ) -> None:
