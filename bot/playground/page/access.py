@@ -56,7 +56,7 @@ class Access:
             return web.json_response({"error": words}, status=refused.status)
 
     def _check(self, request: web.Request) -> None:
-        given = request.path.split("/")[1].encode(errors="replace")
+        given = request.path.removeprefix("/").partition("/")[0].encode(errors="replace")
         if not hmac.compare_digest(given, self._token):
             raise web.HTTPNotFound(text="Use the address that the demo printed.")
         _, _, port = request.host.rpartition(":")

@@ -87,7 +87,7 @@ async def body_of(request: web.Request) -> dict[str, Any]:
     """Return the JSON object of a request."""
     try:
         body = json.loads(await request.text())
-    except ValueError:  # also of text that is not UTF-8
+    except (ValueError, RecursionError):  # also of text that is not UTF-8
         raise web.HTTPBadRequest(text="The body is not JSON.") from None
     if not isinstance(body, dict):
         raise web.HTTPBadRequest(text="A JSON object was expected.")

@@ -1,5 +1,6 @@
 """The page is for this machine, for those who know its address, and for itself."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
@@ -67,10 +68,20 @@ async def test_bodies_are_small_json_objects(rosa: Window) -> None:
     url = f"{rosa.url}workspace/command"
     async with rosa.session.post(url, data={"person": "rosa"}) as answer:
         assert answer.status == 415
-    for body, status in (("[]", 400), ("{", 400), ("\x00", 400), (f'"{"x" * 70_000}"', 413)):
+    deep, large = "[" * 60_000, f'"{"x" * 70_000}"'
+    bodies = (("[]", 400), ("{", 400), ("\x00", 400), (deep, 400), (large, 413))
+    for body, status in bodies:
         headers = {"Content-Type": "application/json"}
         async with rosa.session.post(url, data=body, headers=headers) as answer:
             assert (answer.status, list(await answer.json())) == (status, ["error"])
+
+
+async def test_a_request_for_no_address_is_refused_like_others(rosa: Window) -> None:
+    at = urlsplit(rosa.url)
+    reader, writer = await asyncio.open_connection(at.hostname, at.port)
+    writer.write(f"OPTIONS * HTTP/1.1\r\nHost: {at.netloc}\r\n\r\n".encode())
+    assert b" 404 " in await reader.readline()
+    writer.close()
 
 
 async def test_every_answer_says_what_a_browser_may_do_with_it(rosa: Window) -> None:
