@@ -30,6 +30,10 @@ DEVICE_CODE_TTL = timedelta(minutes=15)
 """How long a code is waited for at most, whatever Entra says."""
 LONGEST_PAUSE = 60.0
 """Seconds between two requests for the token at most: an approver waits for what comes of it."""
+AT_ONCE = 2
+"""Requests for a token at the same time. Each takes a thread, for half a minute if Entra does not
+answer, and of those there are few: signing in, DNS and files need some, too.
+"""
 LONGER = 5.0
 """Seconds by which each `slow_down` lengthens the pause: RFC 8628, 3.5."""
 
@@ -61,10 +65,12 @@ class DeviceSignIn:
     """Begin and end sign-ins with a code. What a sign-in must show is the same as in a browser."""
 
     approver_sign_in: ApproverSignIn
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     async def begin(self) -> DeviceCode:
         """Return a new code. Raises GraphError."""
-        return await asyncio.to_thread(self._begin)
+        async with self.turns:
+            return await asyncio.to_thread(self._begin)
 
     async def wait(
         self, code: DeviceCode, *, object_id: str, goes_on: Callable[[float], Awaitable[bool]]
@@ -76,7 +82,8 @@ class DeviceSignIn:
         pause = code.pause
         while await goes_on(pause):
             try:
-                answer = await asyncio.to_thread(self._redeem, code)
+                async with self.turns:
+                    answer = await asyncio.to_thread(self._redeem, code)
             except AskedTooOften:
                 pause += LONGER
             except (CodePending, Throttled, Unavailable) as error:

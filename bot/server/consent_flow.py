@@ -80,7 +80,7 @@ class ConsentFlow:
     services: Services
     registrar: Registrar
     users: Users
-    approver_sign_in: ApproverSignIn
+    device_sign_in: DeviceSignIn
     grant_seconds: float = GRANT_SECONDS
 
     async def offer(self, token: str) -> Offer:
@@ -94,7 +94,7 @@ class ConsentFlow:
         name = cookie_of(attempt)
         cookie = cookies[name] if attempt.browser else secrets.token_urlsafe()
         try:
-            begun = await self.approver_sign_in.begin()
+            begun = await self.device_sign_in.approver_sign_in.begin()
         except GraphError as error:
             raise _refused(error, attempt.registration, LINK) from None
         await self.registrar.sign_ins.bind(attempt, begun, cookie=cookie)
@@ -109,7 +109,7 @@ class ConsentFlow:
         taken = await sign_ins.take(form.get("state", ""), cookies)
         attempt = taken.attempt
         try:
-            signed_in = await self.approver_sign_in.redeem(
+            signed_in = await self.device_sign_in.approver_sign_in.redeem(
                 dict(taken.flow), form, object_id=taken.object_id
             )
         except GraphError as error:
@@ -131,7 +131,6 @@ class ConsentFlow:
         Refusal.
         """
         object_id = await self.registrar.sign_ins.check_code(id, by=by)
-        device_sign_in = DeviceSignIn(approver_sign_in=self.approver_sign_in)
 
         async def is_wanted(seconds: float) -> bool:
             if not await goes_on(seconds):
@@ -140,9 +139,9 @@ class ConsentFlow:
             return True
 
         try:
-            code = await device_sign_in.begin()
+            code = await self.device_sign_in.begin()
             await show(code)
-            signed_in = await device_sign_in.wait(code, object_id=object_id, goes_on=is_wanted)
+            signed_in = await self.device_sign_in.wait(code, object_id=object_id, goes_on=is_wanted)
         except GraphError as error:
             raise _refused(error, id, CODE) from None
         return await self._finish(id, by.user_id, signed_in, CODE)
@@ -222,7 +221,10 @@ def consent_flow_of(services: Services, registrar: Registrar, users: Users) -> C
         clock=services.clock,
     )
     return ConsentFlow(
-        services=services, registrar=registrar, users=users, approver_sign_in=approver_sign_in
+        services=services,
+        registrar=registrar,
+        users=users,
+        device_sign_in=DeviceSignIn(approver_sign_in=approver_sign_in),
     )
 
 

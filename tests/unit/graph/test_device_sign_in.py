@@ -1,5 +1,8 @@
 """How often Entra is asked what became of a code for a device, and for how long."""
 
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,7 +13,14 @@ import pytest
 from graph.approver_sign_in import SCOPES, ApproverSignIn, ConsentClient, SignedIn, Unproven
 from graph.clouds import PUBLIC
 from graph.connection import Access
-from graph.device_sign_in import LONGEST_PAUSE, Abandoned, DeviceCode, DeviceSignIn, PublicFlowsOff
+from graph.device_sign_in import (
+    AT_ONCE,
+    LONGEST_PAUSE,
+    Abandoned,
+    DeviceCode,
+    DeviceSignIn,
+    PublicFlowsOff,
+)
 from graph.errors import GraphError, UnexpectedAnswer
 from graph.signin import SignIn
 from graph.signin_errors import CodeExpired
@@ -48,6 +58,8 @@ class Waiting:
         self.clock = StillClock(eager=True)
         self.pauses: list[float] = []
         self.posted: list[str] = []
+        self.lets_answer = threading.Event()
+        self.lets_answer.set()
         self._answers = list(answers)
         self._discovered = discovered
         self._code = {**CODE, **code}
@@ -69,8 +81,8 @@ class Waiting:
     async def begin(self) -> DeviceCode:
         return await self.device_sign_in.begin()
 
-    async def end(self, *, most: int = 10_000) -> SignedIn:
-        code = await self.begin()
+    async def end(self, code: DeviceCode | None = None, *, most: int = 10_000) -> SignedIn:
+        code = code or await self.begin()
 
         async def goes_on(seconds: float) -> bool:
             self.pauses.append(seconds)
@@ -85,6 +97,7 @@ class Waiting:
         self.posted.append(request.content.decode())
         if request.url.path.endswith("device_authorization_endpoint"):
             return httpx.Response(200, json=self._code)
+        assert self.lets_answer.wait(timeout=20)
         status, body = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         return httpx.Response(status, json=body)
 
@@ -121,6 +134,22 @@ async def test_it_ends_as_soon_as_nobody_waits() -> None:
     with pytest.raises(Abandoned):
         await it.end(most=2)
     assert len(it.posted) == 1 + 2
+
+
+async def test_an_entra_that_does_not_answer_leaves_threads_for_all_else() -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(AT_ONCE + 1))
+    it = waiting((200, TOKEN))
+    codes = [await it.begin() for _ in range(3 * AT_ONCE)]
+    it.lets_answer.clear()
+    waits = [asyncio.create_task(it.end(code)) for code in codes]
+    try:
+        for _ in range(20):  # until all have asked that may
+            await asyncio.sleep(0)
+        async with asyncio.timeout(2):
+            await asyncio.to_thread(int)
+    finally:
+        it.lets_answer.set()
+        await asyncio.gather(*waits)
 
 
 @pytest.mark.parametrize(
