@@ -206,7 +206,8 @@ def _asks(registration: Registration) -> str:
 def _context(registration: Registration) -> Block:
     asked, *expires = _times(registration)
     digest = [f"plan `{registration.digest[:16]}`"] if registration.digest is not None else []
-    return ui.context(" · ".join([f"`{registration.id}`", asked, *digest, *expires]))
+    mark = [] if registration.status in plan.UNDECIDED else plan.mode_mark(registration)
+    return ui.context(" · ".join([f"`{registration.id}`", asked, *digest, *expires, *mark]))
 
 
 def _times(registration: Registration) -> Iterator[str]:

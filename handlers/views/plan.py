@@ -70,6 +70,14 @@ def for_decision(registration: Registration) -> Iterator[Block]:
         yield ui.section("\n".join(f":warning: {_in_a_line(each)}" for each in plan.warnings))
 
 
+def mode_mark(registration: Registration) -> list[str]:
+    """Return the mark of consent mode autonomous, for cards that no longer show the plan."""
+    plan = stored_plan(registration)
+    if plan is None or plan.consent_mode != ConsentMode.AUTONOMOUS:
+        return []
+    return [":warning: consent mode autonomous"]
+
+
 def _in_a_line(warning: str) -> str:
     """Return the first sentences of a warning that fit into a line, at least the first one."""
     text = " ".join(warning.split())

@@ -149,6 +149,8 @@ def test_nothing_that_has_to_be_read_before_an_approval_is_behind_details(
     ):
         assert words in before
     assert (ALMIGHTY in before) is (mode is ConsentMode.AUTONOMOUS)
+    decided = str(card.card(replace(drawn, status=Status.READY), MIMECAST))
+    assert ("consent mode autonomous" in decided) is (mode is ConsentMode.AUTONOMOUS)
     assert "Directory.Read.All (application)" in text
 
 
