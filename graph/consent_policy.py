@@ -177,7 +177,8 @@ def _differences(
             yield f"The condition set {each['id']} has other conditions than this program's."
     allowed, needed = _permissions(like_ours), _permissions(wanted)
     for type, id in sorted(needed - allowed):
-        yield f"It does not allow {names.get((type, id), id)}: Entra refuses the bot such a grant."
+        name = f"{names.get((type, id), id)} ({type})"
+        yield f"It does not allow {name}: Entra refuses the bot such a grant."
     for type, id in sorted(allowed - needed):
         yield f"It also allows {names.get((type, id), id)} ({type})."
 
