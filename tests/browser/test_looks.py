@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.browser.chromium import axe_script
+from tests.browser.journey import ask, waiting_card
 from tests.browser.window import DESKTOP, PHONE, Opens, Window
 
 SERIOUS = ("serious", "critical")
@@ -21,6 +22,9 @@ OVERFLOWING = """
 () => [...document.querySelectorAll("html, body, main, [data-pane], [role=dialog]")]
   .filter((each) => each.clientWidth > 0 && each.scrollWidth > each.clientWidth + 1)
   .map((each) => `${each.tagName} ${each.dataset.pane ?? ""} ${each.scrollWidth}`)
+"""
+COLUMNS = """
+({ children }) => new Set([...children].map((each) => each.getBoundingClientRect().left)).size
 """
 View = Callable[[Window], Awaitable[None]]
 
@@ -89,6 +93,17 @@ async def test_each_view_is_whole_and_accessible(
             await view(rosa)
             problems[name] = [*await overflowing(rosa), *await judged(rosa, axe)]
     assert not any(problems.values()), {name: found for name, found in problems.items() if found}
+
+
+@pytest.mark.parametrize(("width", "columns"), [(390, 1), (1000, 2), (1280, 2), (1920, 2)])
+async def test_the_facts_of_a_card_stand_in_two_columns_where_there_is_room(
+    opens: Opens, width: int, columns: int
+) -> None:
+    async with opens("rosa", viewport={"width": width, "height": 900}) as rosa:
+        await ask(rosa)
+        await rosa.become("ada")
+        card, _ = await waiting_card(rosa)
+        assert await card.locator(".fields").evaluate(COLUMNS) == columns
 
 
 async def overflowing(window: Window) -> list[Any]:
