@@ -24,8 +24,11 @@ def keep_payloads(workspace: Workspace) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for shape, payload in payloads(workspace):
             path = folder / f"{shape}.json"
-            if not path.exists():  # of two workers that write it at once, both write the same shape
-                path.write_text(json.dumps(payload), "utf-8")
+            if not path.exists():
+                # Of workers that write it at once, each writes the same shape; none is read half.
+                draft = folder / f"{shape}.{os.getpid()}"
+                draft.write_text(json.dumps(payload), "utf-8")
+                draft.replace(path)
 
 
 def payloads(workspace: Workspace) -> Iterator[tuple[str, dict[str, Any]]]:
