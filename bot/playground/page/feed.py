@@ -100,7 +100,7 @@ class Feed:
         self._common = common
         self._patience = patience
         self.cut = 0
-        """How many readers were too slow."""
+        """How many readers were too slow, or gone."""
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         who = request.query.get("as", "")

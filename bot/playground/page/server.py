@@ -13,7 +13,7 @@ from bot.playground.page import static_files
 from bot.playground.page.access import Access, add_headers
 from bot.playground.page.bot_process import BotProcess
 from bot.playground.page.feed import Feed
-from bot.playground.page.relay import Relay, body_of
+from bot.playground.page.relay import IN_TENANT, Relay, body_of
 from bot.playground.stage import Stage
 from bot.playground.vendor import CannotSave, CannotSync, Vendor
 
@@ -42,9 +42,6 @@ class Actions:
         if not self._bot.kill():
             raise web.HTTPConflict(text="The bot is not there: it starts again in a moment.")
         return _done(None)
-
-    async def vendor(self, _: web.Request) -> web.Response:
-        return web.json_response(self._vendor.to_json())
 
     async def save(self, request: web.Request) -> web.Response:
         try:
@@ -89,12 +86,11 @@ def _routes(under: str, relay: Relay, feed: Feed, actions: Actions) -> list[web.
         web.post(f"{under}/workspace/{{verb}}", relay.to_workspace),
         *(
             web.route(method, f"{under}/tenant/{{path:.+}}", relay.to_tenant)
-            for method in ("GET", "POST", "DELETE")
+            for method in IN_TENANT
         ),
         web.post(f"{under}/clock", actions.move_clock),
         web.post(f"{under}/bot/kill", actions.kill_bot),
         web.get(f"{under}/gallery", _gallery),
-        web.get(f"{under}/vendor", actions.vendor),
         web.post(f"{under}/vendor/save", actions.save),
         web.post(f"{under}/vendor/sync", actions.sync),
     ]

@@ -5,14 +5,7 @@ from importlib.resources.abc import Traversable
 
 from aiohttp import web
 
-TYPES = {
-    "css": "text/css",
-    "html": "text/html",
-    "js": "text/javascript",
-    "json": "application/json",
-    "svg": "image/svg+xml",
-    "txt": "text/plain",
-}
+TYPES = {"css": "text/css", "html": "text/html", "js": "text/javascript"}
 
 
 async def index(_: web.Request) -> web.Response:
