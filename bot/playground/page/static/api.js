@@ -7,6 +7,17 @@ export const api = {
   delete: (path) => request("DELETE", path),
 };
 
+/** Do something; what goes wrong is shown. Return whether it went well. */
+export async function attempt({ toast }, action) {
+  try {
+    await action();
+    return true;
+  } catch (error) {
+    toast(error.message, { kind: "error" });
+    return false;
+  }
+}
+
 async function request(method, path, body) {
   const options = { method, headers: { Accept: "application/json" } };
   if (body !== undefined) {

@@ -75,6 +75,16 @@ export function patch(parent, items, draw) {
   if (focus) refocus(parent, focus);
 }
 
+/**
+ * The same for plain JSON, which is compared by what it says.
+ * @param {HTMLElement} parent
+ * @param {Array<[string, any]>} models
+ * @param {(model: any) => HTMLElement} draw
+ */
+export function patchJson(parent, models, draw) {
+  patch(parent, models.map(([key, model]) => [key, JSON.stringify(model)]), (text) => draw(JSON.parse(text)));
+}
+
 function focused(parent) {
   const active = document.activeElement;
   if (!active || active === parent || !parent.contains(active)) return null;

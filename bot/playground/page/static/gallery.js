@@ -1,9 +1,10 @@
 /** The gallery: every card, message and modal in every state, drawn from made-up registrations. */
 
+import { attempt } from "./api.js";
 import { shownBlocks } from "./blocks/index.js";
 import { plain } from "./blocks/texts.js";
 import { fill, h } from "./dom.js";
-import { place } from "./workspace/place.js";
+import { reader } from "./workspace/message.js";
 
 export const styles = ["gallery.css"];
 
@@ -11,14 +12,10 @@ const NAMES = { U0ROSA: "rosa", U0ADA: "ada", U0GRACE: "grace", U0BEN: "ben", C0
 
 export function mount(element, { store, api, toast }) {
   let items = null;
-  const draw = async () => {
-    try {
-      items ??= await api.get("gallery");
-      fill(element, gallery(items, { names: NAMES, zone: place.zone(store), now: store.get("now")?.now ?? Date.now(), act: null }));
-    } catch (error) {
-      toast(error.message, { kind: "error" });
-    }
-  };
+  const draw = () => attempt({ toast }, async () => {
+    items ??= await api.get("gallery");
+    fill(element, gallery(items, { ...reader(store, null), names: NAMES }));
+  });
   document.addEventListener("shown", ({ detail }) => detail === "gallery" && draw());
   if (document.body.dataset.show === "gallery") draw();
 }

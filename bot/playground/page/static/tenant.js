@@ -1,9 +1,10 @@
 /** The tenant pane: applications with their permissions and credentials, the audit log, each call. */
 
-import { fill, freshId, h } from "./dom.js";
+import { attempt } from "./api.js";
+import { fill, freshId, h, patchJson } from "./dom.js";
 import * as application from "./tenant/application.js";
 import { applications, deleted, snapshot } from "./tenant/model.js";
-import { empty, show, text } from "./tenant/parts.js";
+import { empty, text } from "./tenant/parts.js";
 import { audit, auditRow, Calls } from "./tenant/traffic.js";
 
 export const styles = ["tenant.css"];
@@ -78,7 +79,7 @@ class Pane {
   _drawAudit() {
     const entries = audit(snapshot(this._store));
     this._auditNote.hidden = entries.length > 0;
-    show(this._audit, entries, auditRow);
+    patchJson(this._audit, entries, auditRow);
   }
 
   _drawApplications(tenant) {
@@ -102,8 +103,8 @@ class Pane {
   _drawList(apps, gone) {
     this._list.none.hidden = apps.length > 0;
     this._list.noneDeleted.hidden = gone.length > 0;
-    show(this._list.apps, apps.map((app) => [app.id, app]), (app) => application.row(app, (id) => this._open(id)));
-    show(this._list.deleted, gone.map((each) => [each.id, each]), application.deletedRow);
+    patchJson(this._list.apps, apps.map((app) => [app.id, app]), (app) => application.row(app, (id) => this._open(id)));
+    patchJson(this._list.deleted, gone.map((each) => [each.id, each]), application.deletedRow);
   }
 
   _drawPage(app, tenant) {
@@ -117,7 +118,7 @@ class Pane {
       principal: [app, application.principal],
     };
     const models = Object.entries(parts).map(([key, [model]]) => [`${app.id} ${key}`, { key, model }]);
-    show(this._page.element, models, ({ key, model }) => parts[key][1](model));
+    patchJson(this._page.element, models, ({ key, model }) => parts[key][1](model));
   }
 
   _head(app) {
@@ -147,11 +148,7 @@ class Pane {
   async _grant(appId) {
     this._isBusy = true;
     this._draw();
-    try {
-      await this._api.post("tenant/consent", { app_id: appId });
-    } catch (error) {
-      this._toast(error.message, { kind: "error" });
-    }
+    await attempt({ toast: this._toast }, () => this._api.post("tenant/consent", { app_id: appId }));
     this._isBusy = false;
     this._ask(false);
   }

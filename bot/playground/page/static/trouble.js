@@ -1,24 +1,25 @@
 /** The trouble pane: switches for what can go wrong, and time to skip. */
 
+import { attempt } from "./api.js";
 import { h } from "./dom.js";
 import { GROUPS, SKIPS, SWITCHES } from "./trouble/switches.js";
 
 export const styles = ["tenant.css", "trouble.css"];
 
-export function mount(element, { store, api, toast }) {
-  const pane = new Pane(store, api, toast);
+export function mount(element, page) {
+  const pane = new Pane(page);
   element.append(pane.element);
-  store.subscribe("trouble", () => pane.draw());
+  page.store.subscribe("trouble", () => pane.draw());
 }
 
 class Pane {
-  constructor(store, api, toast) {
-    this._store = store;
-    this._api = api;
-    this._toast = toast;
+  constructor(page) {
+    this._page = page;
+    this._store = page.store;
+    this._api = page.api;
     this._switches = new Map();
     this._state = h("p", { class: "note", role: "status" });
-    const calm = h("button", { type: "button", class: "button primary", data: { action: "all-calm" }, onclick: () => this._do(() => this._calm()) }, "All calm");
+    const calm = h("button", { type: "button", class: "button primary", data: { action: "all-calm" }, onclick: () => attempt(this._page, () => this._calm()) }, "All calm");
     this.element = h(
       "div",
       { class: "console trouble-pane" },
@@ -49,7 +50,7 @@ class Pane {
     const [words, id] = [`trouble-${it.id}-words`, `trouble-${it.id}`];
     const state = h("span", { class: "switch-state", "aria-hidden": "true" }, "off");
     const attributes = { type: "button", role: "switch", "aria-checked": "false", id, "aria-describedby": words, data: { trouble: it.id } };
-    const button = h("button", { ...attributes, class: "switch", onclick: () => this._do(() => this._toggle(it)) },
+    const button = h("button", { ...attributes, class: "switch", onclick: () => attempt(this._page, () => this._toggle(it)) },
       h("span", { class: "row-title" }, it.title), state, h("span", { class: "knob", "aria-hidden": "true" }));
     this._switches.set(it, { button, state });
     return h("div", { class: "trouble-row" }, button, described(it, words));
@@ -59,7 +60,7 @@ class Pane {
     const words = `trouble-${it.id}-words`;
     const attributes = { type: "button", class: it.isGrave ? "button danger" : "button", "aria-describedby": words, data: { trouble: it.id } };
     return h("div", { class: "trouble-row" },
-      h("button", { ...attributes, onclick: () => this._do(() => this._api.post(it.path)) }, it.title),
+      h("button", { ...attributes, onclick: () => attempt(this._page, () => this._api.post(it.path)) }, it.title),
       described(it, words));
   }
 
@@ -68,16 +69,8 @@ class Pane {
       h("p", { class: "note" }, "Moves the clock of Slack, Entra and the bot. It never goes back."),
       h("ul", { class: "skips" }, SKIPS.map((it) =>
         h("li", null,
-          h("button", { type: "button", class: "button", "aria-describedby": `trouble-${it.id}-words`, data: { trouble: it.id }, onclick: () => this._do(() => this._api.post("clock", { seconds: it.seconds })) }, it.title),
+          h("button", { type: "button", class: "button", "aria-describedby": `trouble-${it.id}-words`, data: { trouble: it.id }, onclick: () => attempt(this._page, () => this._api.post("clock", { seconds: it.seconds })) }, it.title),
           h("span", { class: "note", id: `trouble-${it.id}-words` }, it.sees)))));
-  }
-
-  async _do(act) {
-    try {
-      await act();
-    } catch (error) {
-      this._toast(error.message, { kind: "error" });
-    }
   }
 
   async _toggle(it) {

@@ -1,6 +1,8 @@
 /** The vendor pane: the console's form of a directory connector, *Sync Directory Data*, the result. */
 
+import { attempt } from "./api.js";
 import { fill, freshId, h } from "./dom.js";
+import { time } from "./tenant/model.js";
 
 export const styles = ["tenant.css", "vendor.css"];
 
@@ -101,12 +103,8 @@ class Pane {
 
   async _synced() {
     this._note.textContent = "";
-    try {
-      await this._api.post("vendor/sync");
-      this._result.scrollIntoView({ block: "nearest" });
-    } catch (error) {
-      this._toast(error.message, { kind: "error" });
-    }
+    const isRead = await attempt({ toast: this._toast }, () => this._api.post("vendor/sync"));
+    if (isRead) this._result.scrollIntoView({ block: "nearest" });
   }
 
   async _act(act) {
@@ -176,7 +174,7 @@ function resultOf({ result, syncing }) {
     h("p", { class: "row-title" }, result.ok ? "✓ " : "✗ ", result.text),
     result.details.map((each) => h("p", null, each)),
     result.advice ? h("p", null, result.advice) : null,
-    h("p", { class: "note" }, `${result.at.slice(0, 16).replace("T", " ")} UTC`),
+    h("p", { class: "note" }, time(result.at)),
   );
 }
 
@@ -184,7 +182,7 @@ function resultOf({ result, syncing }) {
  * Copy the values from the person's newest ephemeral message that shows the secret.
  * @returns {{values?: Object<string, string>, problem?: string}}
  */
-export function copied(store) {
+function copied(store) {
   const sheets = store
     .entries("message/")
     .map(([, message]) => message)

@@ -3,8 +3,8 @@
 import { fill, freshId, h } from "../dom.js";
 import { checkConfirm, confirmed } from "./confirm.js";
 import { overflow } from "./overflow.js";
-import { Refused, check, checkChoice, checkKeys, checkLength, checkList } from "./refused.js";
-import { plain, rich } from "./texts.js";
+import { Refused, check, checkChoice, checkLength, checkList } from "./refused.js";
+import { optionText, plain, rich } from "./texts.js";
 
 const ELEMENTS = { button, overflow, static_select, checkboxes, plain_text_input };
 const FIELDS = ["static_select", "checkboxes", "plain_text_input"];
@@ -27,7 +27,6 @@ export function element(item, block, context, allowed) {
 export function input(block, context) {
   check(block, "input", ["label", "element"], ["block_id", "hint", "optional", "dispatch_action"]);
   const field = element(block.element, block, context, FIELDS);
-  const problem = context.errors?.[block.block_id];
   const isGroup = block.element.type === "checkboxes";
   const control = isGroup ? field : field.querySelector("select, input, textarea") ?? field;
   control.id ||= freshId("field");
@@ -35,11 +34,10 @@ export function input(block, context) {
     plain(block.label, 2000),
     block.optional ? h("span", { class: "optional" }, " (optional)") : h("span", { class: "required", "aria-hidden": "true" }, " *"));
   const hint = block.hint && h("p", { class: "hint", id: freshId("hint") }, plain(block.hint, 2000));
-  const wrong = h("p", { class: "problem", id: freshId("problem") }, problem ?? "");
+  const wrong = h("p", { class: "problem", id: freshId("problem") });
   control.setAttribute("aria-describedby", [hint?.id, wrong.id].filter(Boolean).join(" "));
   if (isGroup) control.setAttribute("aria-labelledby", label.id);
   else if (!block.optional) control.setAttribute("aria-required", "true");
-  if (problem) control.setAttribute("aria-invalid", "true");
   return h("div", null, label, field, wrong, hint);
 }
 
@@ -69,7 +67,7 @@ function button(item, block, context) {
 
 function static_select(item, block, context) {
   check(item, "static_select", ["options"], ["action_id", "focus_on_load", "placeholder", "confirm", "initial_option"]);
-  const options = checkList(item.options, 100, "options").map((option) => [option, checkOption(option, context)]);
+  const options = checkList(item.options, 100, "options").map((option) => [option, optionText(option)]);
   const chosen = typed(block, item, context, item.initial_option?.text.text ?? null);
   const select = h(
     "select",
@@ -103,7 +101,7 @@ function checkboxes(item, block, context) {
         changed(item, block, context, texts.filter((text) => chosen.has(text)));
       }
     });
-    return h("label", null, box, h("span", null, checkOption(option, context, true),
+    return h("label", null, box, h("span", null, optionText(option, (text) => rich(text, 75, context)),
       option.description && h("span", { class: "hint" }, rich(option.description, 75, context))));
   };
   return fill(group, checkList(item.options, 10, "options").map(draw));
@@ -137,10 +135,4 @@ function changed(item, block, context, value) {
   context.typed?.(block.block_id, item.action_id, value);
   if (block.type === "input" && !block.dispatch_action) return;
   context.act?.({ verb: "choose", label: item.action_id, block_id: block.block_id, value });
-}
-
-/** Return an option's text as shown. */
-export function checkOption(option, context, isRich = false) {
-  checkKeys(option, "option", ["text"], ["value", "description", "url"]);
-  return isRich ? rich(option.text, 75, context) : plain(option.text, 75);
 }

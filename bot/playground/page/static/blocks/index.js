@@ -10,7 +10,6 @@
  * @property {Date | number | string} now
  * @property {((action: Action) => void) | null} act  told of what the reader does; null where nothing happens
  * @property {object} [values]  what was typed: block_id → action_id → text, option's text or list of those
- * @property {Object<string, string>} [errors]  what is wrong with a field, by block_id
  * @property {(block: string, action: string, value: any) => void} [typed]  told of what is typed
  *
  * @typedef {{verb: "click" | "choose", label: string, block_id: string, value?: any}} Action

@@ -2,8 +2,8 @@
 
 import { freshId, h } from "../dom.js";
 import { confirmed } from "./confirm.js";
-import { check, checkKeys, checkList } from "./refused.js";
-import { plain } from "./texts.js";
+import { check, checkList } from "./refused.js";
+import { optionText, plain } from "./texts.js";
 
 const EDGE = 8; // pixels between a menu and the edge of the window
 
@@ -29,9 +29,8 @@ export function overflow(item, block, context) {
 }
 
 function entry(option, onclick) {
-  checkKeys(option, "option", ["text"], ["value", "description", "url"]);
   return h("button", { type: "button", role: "menuitem", tabindex: "-1", onclick },
-    plain(option.text, 75), option.description && h("span", { class: "hint" }, plain(option.description, 75)));
+    optionText(option), option.description && h("span", { class: "hint" }, plain(option.description, 75)));
 }
 
 function toggled(event, opener, menu) {

@@ -3,7 +3,7 @@
 import { h } from "../dom.js";
 import { withEmoji } from "./emoji.js";
 import { mrkdwn } from "./mrkdwn.js";
-import { Refused, check, checkLength } from "./refused.js";
+import { Refused, check, checkKeys, checkLength } from "./refused.js";
 
 /** Return a plain_text as shown. */
 export function plain(text, most, name = "text") {
@@ -16,6 +16,12 @@ export function rich(text, most, context, name = "text") {
   if (text?.type === "plain_text") return [plain(text, most, name)];
   check(text, "mrkdwn", ["text"], ["verbatim"]);
   return mrkdwn(checkLength(text.text, most, name), context);
+}
+
+/** Return an option's text as shown. */
+export function optionText(option, shown = (text) => plain(text, 75)) {
+  checkKeys(option, "option", ["text"], ["value", "description", "url"]);
+  return shown(option.text);
 }
 
 const STYLES = { bold: "strong", italic: "em", strike: "s", code: "code", underline: "u" };

@@ -1,16 +1,6 @@
 /** Small pieces that the tenant pane is made of. */
 
-import { h, patch } from "../dom.js";
-
-/**
- * Draw models by key, and again only those that changed.
- * @param {HTMLElement} parent
- * @param {Array<[string, any]>} models  plain JSON
- * @param {(model: any) => HTMLElement} draw
- */
-export function show(parent, models, draw) {
-  patch(parent, models.map(([key, model]) => [key, JSON.stringify(model)]), (text) => draw(JSON.parse(text)));
-}
+import { h } from "../dom.js";
 
 export function section(title, ...children) {
   return h("section", { class: "tenant-section" }, h("h4", null, title), ...children);

@@ -1,8 +1,8 @@
 /** The audit log, and each call as it comes. */
 
-import { h } from "../dom.js";
+import { h, patchJson } from "../dom.js";
 import { actor, all, named, snapshot, time } from "./model.js";
-import { badge, empty, show, text } from "./parts.js";
+import { badge, empty, text } from "./parts.js";
 
 const SLOW_SECONDS = 2;
 const CALLERS = { bot: "the bot", vendor: "the vendor", administrator: "an administrator", person: "a person's browser" };
@@ -49,22 +49,26 @@ export class Calls {
   }
 
   draw() {
-    const calls = all(this._store, "call/").sort((one, other) => other.number - one.number);
+    const calls = newestCalls(this._store);
     const shown = this._shown ?? calls;
     const { names } = snapshot(this._store);
     const newer = calls.filter((each) => each.number > (shown[0]?.number ?? -1)).length;
     this._note.textContent = this._shown ? `${newer} newer` : "Newest first";
     this._nothing.hidden = shown.length > 0;
-    show(this.list, shown.map((each) => [String(each.number), { ...each, parts: named(decoded(each.path), names) }]), callRow);
+    patchJson(this.list, shown.map((each) => [String(each.number), { ...each, parts: named(decoded(each.path), names) }]), callRow);
   }
 
   _toggle() {
     const isPaused = this._shown === null;
-    this._shown = isPaused ? all(this._store, "call/").sort((one, other) => other.number - one.number) : null;
+    this._shown = isPaused ? newestCalls(this._store) : null;
     this._button.setAttribute("aria-pressed", String(isPaused));
     this._button.textContent = isPaused ? "Follow" : "Pause";
     this.draw();
   }
+}
+
+function newestCalls(store) {
+  return all(store, "call/").sort((one, other) => other.number - one.number);
 }
 
 function decoded(path) {

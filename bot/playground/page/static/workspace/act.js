@@ -1,5 +1,7 @@
 /** What a person does in a message, a modal or Home reaches the simulated workspace here. */
 
+import { attempt } from "../api.js";
+
 /**
  * Return the function that blocks call when something in them is clicked or chosen.
  * @param {object} page
@@ -15,17 +17,6 @@ export function act(page, on, before) {
       if (result?.error) throw new Error(unanswered(result.error));
     });
   };
-}
-
-/** Do something; what goes wrong is shown. Return whether it went well. */
-export async function attempt(page, action) {
-  try {
-    await action();
-    return true;
-  } catch (error) {
-    page.toast(error.message, { kind: "error" });
-    return false;
-  }
 }
 
 /** Say that the app did not take something, with Slack's word for it. */

@@ -1,6 +1,6 @@
 /** The list of conversations. */
 
-import { h, patch } from "../dom.js";
+import { h, patchJson } from "../dom.js";
 import { place } from "./place.js";
 
 /** Show a button for each conversation that this person is in, the app's own first. */
@@ -9,7 +9,7 @@ export function drawChannels(element, store, unread) {
   const isApp = ({ kind }) => kind === "app";
   const rows = [...all.filter(isApp), ...all.filter((channel) => !isApp(channel))]
     .map((channel) => ({ ...channel, count: unread.count(channel.id), isOpen: isOpen(channel) }));
-  patch(element, rows.map((row) => [row.id, JSON.stringify(row)]), (json) => button(JSON.parse(json)));
+  patchJson(element, rows.map((row) => [row.id, row]), button);
 }
 
 function button(channel) {
@@ -22,13 +22,18 @@ function button(channel) {
       onclick: () => place.go({ in: id, tab: kind === "app" ? "messages" : null }),
     },
     h("span", { class: "sign", "aria-hidden": "true" }, sign(channel)),
-    h("span", { class: "channel-name" }, kind === "app" ? "aad-setup" : name),
+    h("span", { class: "channel-name" }, name),
     count > 0 && h("span", { class: "count", "aria-label": `${count} unread` }, count),
   );
 }
 
 export function isOpen(channel) {
   return channel.id === place.channel();
+}
+
+/** Return how texts name a conversation. */
+export function nameOfChannel({ kind, name }) {
+  return kind === "app" ? name : `#${name}`;
 }
 
 function sign({ kind, private: isPrivate, shared }) {

@@ -1,8 +1,10 @@
 /** Where a person types: messages, mentions of the app, and slash commands with their hints. */
 
+import { attempt } from "../api.js";
 import { mrkdwn } from "../blocks/mrkdwn.js";
 import { fill, freshId, h } from "../dom.js";
-import { attempt, unanswered } from "./act.js";
+import { unanswered } from "./act.js";
+import { nameOfChannel } from "./channels.js";
 import { reader } from "./message.js";
 import { nameOf } from "./people.js";
 
@@ -32,7 +34,7 @@ export class Composer {
     this._channel = channel;
     this._thread = null;
     this._reply.hidden = true;
-    const name = channel?.kind === "app" ? "aad-setup" : `#${channel?.name}`;
+    const name = channel ? nameOfChannel(channel) : "";
     this._field.placeholder = channel ? `Message ${name}, or ${COMMAND}` : "";
     this._field.setAttribute("aria-label", `Write to ${name}`);
     this._hide();

@@ -1,9 +1,10 @@
 /** The Home tab of the app. */
 
+import { attempt } from "../api.js";
 import { KeptBlocks } from "../blocks/kept.js";
 import { refusal } from "../blocks/refused.js";
 import { h } from "../dom.js";
-import { act, attempt } from "./act.js";
+import { act } from "./act.js";
 import { reader } from "./message.js";
 
 export class Home {

@@ -77,6 +77,6 @@ function named(store, channel) {
   }
   const tab = (name, label) =>
     h("button", { type: "button", "aria-pressed": String(place.tab() === name), data: { tab: name }, onclick: () => place.go({ tab: name }) }, label);
-  return [h("h2", null, "aad-setup"), h("span", { class: "tag" }, "app"),
+  return [h("h2", null, channel.name), h("span", { class: "tag" }, "app"),
     h("div", { class: "tabs", role: "group", "aria-label": "Tabs of the app" }, tab("home", "Home"), tab("messages", "Messages"))];
 }

@@ -1,11 +1,12 @@
 /** The modal in front of this person: fields, errors beside them, updates, and views pushed on top. */
 
+import { attempt } from "../api.js";
 import { showProblem } from "../blocks/elements.js";
 import { KeptBlocks } from "../blocks/kept.js";
 import { refusal } from "../blocks/refused.js";
 import { plain } from "../blocks/texts.js";
 import { fill, freshId, h } from "../dom.js";
-import { act, attempt, unanswered } from "./act.js";
+import { act, unanswered } from "./act.js";
 import { readState, requiredProblems } from "./form_values.js";
 import { reader } from "./message.js";
 

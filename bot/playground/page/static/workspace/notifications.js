@@ -1,6 +1,7 @@
 /** Notifications: a toast for what is not before this person's eyes, and the list of all. */
 
 import { fill, freshId, h } from "../dom.js";
+import { nameOfChannel } from "./channels.js";
 import { place } from "./place.js";
 import { isInFront } from "./unread.js";
 
@@ -69,7 +70,7 @@ export class Notifications {
 
   _where({ channel, is_ephemeral }) {
     const found = this._page.store.get("channels")?.find((each) => each.id === channel);
-    const name = !found || found.kind === "app" ? "aad-setup" : `#${found.name}`;
+    const name = found ? nameOfChannel(found) : "aad-setup";
     return is_ephemeral ? `${name}, only to you` : name;
   }
 

@@ -1,6 +1,6 @@
 /** The people that one can be, and how people are shown. */
 
-import { h, patch } from "../dom.js";
+import { h, patchJson } from "../dom.js";
 import { place } from "./place.js";
 
 const COLOURS = 6;
@@ -9,7 +9,7 @@ const COLOURS = 6;
 export function drawPeople(element, store) {
   if (!store.get("people")) return; // between two people: what is there stays, and keeps the focus
   const all = store.get("people").map((person) => ({ ...person, isMe: person.id === store.me }));
-  patch(element, all.map((person) => [person.id, JSON.stringify(person)]), (json) => button(JSON.parse(json)));
+  patchJson(element, all.map((person) => [person.id, person]), button);
   element.querySelector("[aria-pressed=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 

@@ -13,9 +13,6 @@ export const place = {
   /** The tab of the app: "home" or "messages". */
   tab: () => read().get("tab") || "messages",
 
-  /** The ts of the open thread's first message; null if none is open. */
-  thread: () => read().get("thread"),
-
   /** Go elsewhere; what is not named stays, null leaves it. @param {Object<string, string | null>} where */
   go(where) {
     const hash = read();
