@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
 from bot.domain.people import Person
 from bot.registrar.access import Access
-from bot.storage.rows import count, insert_or_ignore, is_person
-from bot.storage.tables import plain_readers
+from bot.storage import readers
 
 
 @dataclass(frozen=True)
@@ -25,12 +22,9 @@ class Readers:
         if not self.may_choose:
             return True
         async with self.access.services.database.reading() as tx:
-            return await count(tx, plain_readers, plain_readers.c.user_id == user_id) > 0
+            return await readers.reads_plainly(tx, user_id)
 
     async def choose(self, *, plain: bool, by: Person) -> None:
         self.access.services.policy.check_account(by)
         async with self.access.services.database.transaction() as tx:
-            if plain:
-                await insert_or_ignore(tx, plain_readers, team_id=by.team_id, user_id=by.user_id)
-            else:
-                await tx.execute(sa.delete(plain_readers).where(is_person(plain_readers, by)))
+            await readers.choose(tx, by, plain=plain)
