@@ -56,7 +56,7 @@ TITLES = (
 FAILURE = Failure(
     step="Make the client secret",
     sentence="The bot's own application lacks a right in this tenant.",
-    advice="Ask whoever runs this bot to check its rights in Entra, then press Retry.",
+    advice="Ask this bot's administrators to check its rights in Entra, then press Retry.",
     request_id="5f1c6a2e-0c0b-4a53-9a5e-5a3c1d6e7f80",
 )
 OUTAGE = Failure(
