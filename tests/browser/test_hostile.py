@@ -32,7 +32,7 @@ async def is_inert(window: Window) -> None:
     assert width <= 0
 
 
-def test_what_the_bot_sent_is_escaped_is_judged_right() -> None:
+async def test_only_markup_that_is_live_is_found() -> None:
     assert LIVE.search(CHANNEL)
     assert not LIVE.search("&lt;!channel&gt; &lt;script&gt;")
 

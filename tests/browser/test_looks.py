@@ -76,7 +76,7 @@ async def vendor(window: Window) -> None:
 
 
 VIEWS: dict[str, View] = {
-    each.__name__: each for each in (messages, home, form, tenant, vendor, trouble, gallery, tour)
+    each.__name__: each for each in (messages, home, tenant, vendor, trouble, gallery, tour, form)
 }
 
 
@@ -87,11 +87,12 @@ async def test_each_view_is_whole_and_accessible(
 ) -> None:
     axe = axe_script()
     problems = {}
-    for name, view in VIEWS.items():
-        async with opens("rosa", viewport=size, color_scheme=scheme) as rosa:
-            await rosa.locator("[data-channel]").first.wait_for(state="attached")
+    async with opens("rosa", viewport=size, color_scheme=scheme) as rosa:
+        await rosa.page.evaluate(axe)
+        for name, view in VIEWS.items():
+            await show(rosa, "workspace")
             await view(rosa)
-            problems[name] = [*await overflowing(rosa), *await judged(rosa, axe)]
+            problems[name] = [*await overflowing(rosa), *await judged(rosa)]
     assert not any(problems.values()), {name: found for name, found in problems.items() if found}
 
 
@@ -112,8 +113,7 @@ async def overflowing(window: Window) -> list[Any]:
     return found
 
 
-async def judged(window: Window, axe: str) -> list[Any]:
+async def judged(window: Window) -> list[Any]:
     """Return the serious findings of axe-core."""
-    await window.page.evaluate(axe)
     found = await window.page.evaluate(RUN_AXE)
     return [each for each in found if each["impact"] in SERIOUS]
