@@ -52,6 +52,7 @@ async def _failed(story: Story) -> None:
     fault = refuses_grants(story)
     id = await story.ask("third")
     await story.workspace.click("ada", "Approve", on=story.card_of(id))
+    await story.until(lambda: "[Undo]" in story.workspace.text_of(story.card_of(id)))
     await story.until(lambda: f"{id} failed" in story.direct("rosa"))
     fault.times = 0
     await story.click_when_idle("ada", "Undo", story.card_of(id))
