@@ -128,7 +128,8 @@ async def _handed_over(person: Window, take: Take, frame: Frame) -> None:
     await frame()
     for action in ("vendor-fill", "vendor-save", "vendor-sync"):
         await person.press(action, on=person.pane("vendor"))
-    await person.pane("vendor").locator('[data-ok="true"]').scroll_into_view_if_needed()
+    await person.pane("vendor").locator('[data-ok="true"]').wait_for()
+    await person.pane("vendor").evaluate("pane => { pane.scrollTop = 0; }")
     await take("page", person.locator("body"))
     await frame()
     await trouble(person, "skip-minutes")
