@@ -8,7 +8,6 @@ from bot.registrar.access import Access
 from bot.registrar.approval import Approval, Requests
 from bot.registrar.deliveries import Deliveries
 from bot.registrar.queries import Queries
-from bot.registrar.readers import Readers
 from bot.registrar.recovery import Recovery, Revocation
 from bot.registrar.secrets import Reveal, Secrets
 from bot.registrar.sign_ins import SignIns
@@ -34,5 +33,4 @@ class Registrar:
         self.secrets = Secrets(access)
         self.sign_ins = SignIns(access)
         self.queries = Queries(access)
-        self.readers = Readers(access)
-        self.deliveries = Deliveries(services)
+        self.deliveries = Deliveries(access)

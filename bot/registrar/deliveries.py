@@ -1,23 +1,32 @@
-"""Deliveries from and to Slack: repeated events, copied messages, messages without a recipient."""
+"""Deliveries from and to Slack: repeated events, copied messages, messages without a recipient;
+what a card is drawn from beside its registration, and how its reader wants it.
+"""
 
+import statistics
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bot.domain.events import Event, Subject
-from bot.services import Services
-from bot.storage import history, messages, registrations
+from bot.domain.people import Person, Refusal
+from bot.domain.registration import Registration, Status
+from bot.registrar.access import Access
+from bot.storage import audit, history, messages, registrations, runs
 from bot.storage.messages import MessageKind
+
+FEWEST_RUNS = 3
+"""Of fewer runs no median is made: it would only be a guess."""
 
 
 @dataclass(frozen=True)
 class Deliveries:
-    """Compares what Slack delivers, or cannot deliver, with storage."""
+    """Compares what Slack delivers, or cannot deliver, with storage, and tells what cards show."""
 
-    services: Services
+    access: Access
 
     async def is_news(self, event_id: str) -> bool:
         """Whether this event of Slack's comes for the first time."""
-        async with self.services.database.transaction() as tx:
-            return await messages.is_first_delivery(tx, event_id, self.services.clock.now())
+        async with self.access.services.database.transaction() as tx:
+            return await messages.is_first_delivery(tx, event_id, self.access.services.clock.now())
 
     async def is_at(self, message: str, *, channel: str, ts: str) -> bool:
         """Whether a message is here, and no copy of it.
@@ -25,13 +34,13 @@ class Deliveries:
         While Slack has not said where it was posted, it is where it is clicked. A message that
         storage does not know has no copy.
         """
-        async with self.services.database.reading() as tx:
+        async with self.access.services.database.reading() as tx:
             place = await messages.place(tx, message)
         if place is None or place == (channel, ts):
             return True
         if place[1] is not None:
             return False
-        async with self.services.database.transaction() as tx:
+        async with self.access.services.database.transaction() as tx:
             if await messages.locate(tx, message, channel=channel, ts=ts):
                 return True
             return await messages.place(tx, message) == (channel, ts)
@@ -48,11 +57,50 @@ class Deliveries:
         kind, subject = MessageKind.LEFT, Subject(message=message)
         if expiry is not None:
             kind, subject = MessageKind.EXPIRY, expiry
-        async with self.services.writing() as tx:
+        async with self.access.services.writing() as tx:
             await registrations.bump_version(tx, id)
             if await registrations.requester_of(tx, id) != who:
                 return
             if not await messages.exists(tx, id, kind, subject):
-                now = self.services.clock.now()
+                now = self.access.services.clock.now()
                 await history.write(tx, id, Event.REQUESTER_LEFT, now=now)
                 await messages.add(tx, id, kind, subject=subject)
+
+    async def consent_page(self, registration: Registration) -> str:
+        """Return the address where an administrator has to consent, or nothing if none has to, or
+        the client id is not the one that was signed.
+        """
+        if registration.status is not Status.WAITING_FOR_CONSENT:
+            return ""
+        try:
+            async with self.access.services.database.reading() as tx:
+                await audit.check_waits(tx, registration)
+        except Refusal:
+            return ""
+        settings = self.access.services.settings
+        return settings.cloud.permissions_page(settings.tenant_id, registration.app_id)
+
+    async def expected(self) -> timedelta | None:
+        """Return how long creating an application usually takes, after enough of them."""
+        async with self.access.services.database.reading() as tx:
+            took = await runs.durations(tx)
+        if len(took) < FEWEST_RUNS:
+            return None
+        return timedelta(seconds=statistics.median(each.total_seconds() for each in took))
+
+    @property
+    def may_choose(self) -> bool:
+        """Whether the settings leave each user the choice of plain cards."""
+        return not self.access.services.settings.plain_cards
+
+    async def reads_plainly(self, user_id: str) -> bool:
+        """Whether cards for this user, or for a channel of this id, are drawn plainly."""
+        if not self.may_choose:
+            return True
+        async with self.access.services.database.reading() as tx:
+            return await messages.reads_plainly(tx, user_id)
+
+    async def choose_cards(self, *, plain: bool, by: Person) -> None:
+        self.access.services.policy.check_account(by)
+        async with self.access.services.database.transaction() as tx:
+            await messages.choose_cards(tx, by, plain=plain)

@@ -3,10 +3,9 @@
 A reader must be a full member of the team; history is for the requester and for approvers.
 """
 
-import statistics
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from typing import TypeVar
@@ -16,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import Verb
 from bot.approval.rules import EITHER
 from bot.domain.people import Person, Refusal
-from bot.domain.registration import Registration, Status
+from bot.domain.registration import Registration
 from bot.registrar.access import Access
-from bot.storage import audit, history, queries, runs
+from bot.storage import history, queries
 from bot.storage.history import Entry, HistoryPage
 from bot.storage.queries import Health, ListKind, ListPage, Mark
 from bot.worker.loops import run_guarded
@@ -27,8 +26,6 @@ LISTED = 10
 """How many lines a list has at most; it says how many more there are."""
 ENTRIES = 15
 """How many entries of a history are on a page."""
-FEWEST_RUNS = 3
-"""Of fewer runs no median is made: it would only be a guess."""
 
 
 class Part(StrEnum):
@@ -81,20 +78,6 @@ class Queries:
         async with self.access.services.database.reading() as tx:
             return await self.access.loaded(tx, id.upper())
 
-    async def consent_page(self, registration: Registration) -> str:
-        """Return the address where an administrator has to consent, or nothing if none has to, or
-        the client id is not the one that was signed.
-        """
-        if registration.status is not Status.WAITING_FOR_CONSENT:
-            return ""
-        try:
-            async with self.access.services.database.reading() as tx:
-                await audit.check_waits(tx, registration)
-        except Refusal:
-            return ""
-        settings = self.access.services.settings
-        return settings.cloud.permissions_page(settings.tenant_id, registration.app_id)
-
     def is_concerned(self, registration: Registration, person: Person) -> bool:
         """Whether this user asked for it or decides on it."""
         return bool(EITHER & self.access.services.policy.roles(person, registration))
@@ -145,14 +128,6 @@ class Queries:
         """Return the newest entry of a registration's history."""
         async with self.access.services.database.reading() as tx:
             return await history.latest(tx, id)
-
-    async def expected(self) -> timedelta | None:
-        """Return how long creating an application usually takes, after enough of them."""
-        async with self.access.services.database.reading() as tx:
-            took = await runs.durations(tx)
-        if len(took) < FEWEST_RUNS:
-            return None
-        return timedelta(seconds=statistics.median(each.total_seconds() for each in took))
 
     async def mark(self) -> Mark:
         """Return a value that differs after each change that a Home shows, by any process."""

@@ -10,9 +10,18 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.events import NO_SUBJECT, Kind, Subject, Topic
+from bot.domain.people import Person
 from bot.domain.registration import Status
-from bot.storage.rows import from_row, insert, insert_and_expire, update
-from bot.storage.tables import messages, registrations, seen_events
+from bot.storage.rows import (
+    count,
+    from_row,
+    insert,
+    insert_and_expire,
+    insert_or_ignore,
+    is_person,
+    update,
+)
+from bot.storage.tables import messages, plain_readers, registrations, seen_events
 
 CHANNEL = "approval channel"
 """The execution option under which each connection carries its id."""
@@ -273,3 +282,15 @@ def message_of(row: Mapping[Any, Any]) -> Message:
     """Return the message of a row."""
     subject = Subject.read(MessageKind(row["kind"]).topic, row["subject"])
     return from_row(Message, row, subject=subject)
+
+
+async def reads_plainly(tx: AsyncConnection, user_id: str) -> bool:
+    """Whether this user has chosen plain cards."""
+    return await count(tx, plain_readers, plain_readers.c.user_id == user_id) > 0
+
+
+async def choose_cards(tx: AsyncConnection, person: Person, *, plain: bool) -> None:
+    if plain:
+        await insert_or_ignore(tx, plain_readers, team_id=person.team_id, user_id=person.user_id)
+    else:
+        await tx.execute(sa.delete(plain_readers).where(is_person(plain_readers, person)))

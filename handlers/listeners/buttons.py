@@ -149,7 +149,7 @@ async def turn(it: Interaction) -> None:
 async def choose_plain(it: Interaction) -> None:
     """Draw this user's cards plainly from now on, or no longer."""
     plain = it.action.get("value") == "on"
-    await it.registrar.readers.choose(plain=plain, by=it.person)
+    await it.registrar.deliveries.choose_cards(plain=plain, by=it.person)
     how = "text" if plain else "a task list"
     said = home.CHOSEN.format(how=how)
     await it.home_publisher.open(it.body, it.person.user_id, said=said)

@@ -73,9 +73,9 @@ async def _status(it: Interaction, parsed: Parsed) -> Answer:
     drawing = Drawing(
         profile=drawable(it.registrar.catalogue, found.form.profile),
         quorum=it.registrar.quorum(found),
-        expected=await it.registrar.queries.expected(),
-        plain=await it.registrar.readers.reads_plainly(it.person.user_id),
-        consent_page=await it.registrar.queries.consent_page(found),
+        expected=await it.registrar.deliveries.expected(),
+        plain=await it.registrar.deliveries.reads_plainly(it.person.user_id),
+        consent_page=await it.registrar.deliveries.consent_page(found),
     )
     in_full = it.registrar.queries.is_concerned(found, it.person)
     return card.status(found, drawing, in_full=in_full)

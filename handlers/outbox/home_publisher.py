@@ -158,8 +158,8 @@ class HomePublisher:
             self._visits.pop(user, None)
             return None, sentence_home(str(refusal))
         visit.pages = dict(found.pages)
-        registrar, readers = self._registrar, self._registrar.readers
-        plain = await readers.reads_plainly(user) if readers.may_choose else None
+        registrar, deliveries = self._registrar, self._registrar.deliveries
+        plain = await deliveries.reads_plainly(user) if deliveries.may_choose else None
         view = views.home(
             found,
             registrar.catalogue,

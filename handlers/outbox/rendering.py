@@ -61,7 +61,7 @@ class Renderer:
     async def _draw(
         self, message: Message, registration: Registration, *, is_plain: bool
     ) -> Notice:
-        is_plain = is_plain or await self.registrar.readers.reads_plainly(message.audience)
+        is_plain = is_plain or await self.registrar.deliveries.reads_plainly(message.audience)
         about, drawing = message.subject, await self._drawing(registration, is_plain=is_plain)
         quorum = drawing.quorum
         match message.kind:
@@ -116,12 +116,12 @@ class Renderer:
 
     async def _drawing(self, registration: Registration, *, is_plain: bool) -> Drawing:
         at_work = registration.run is RunKind.REGISTER
-        expected = await self.registrar.queries.expected() if at_work else None
+        expected = await self.registrar.deliveries.expected() if at_work else None
         return Drawing(
             profile=drawable(self.registrar.catalogue, registration.form.profile),
             quorum=self.registrar.quorum(registration),
             expected=expected,
             plain=is_plain,
-            consent_page=await self.registrar.queries.consent_page(registration),
+            consent_page=await self.registrar.deliveries.consent_page(registration),
             with_codes=self.registrar.sign_ins.with_codes,
         )

@@ -193,7 +193,7 @@ async def test_what_is_expected_is_the_median_of_what_it_took(
                 .where(runs.c.registration == id, runs.c.kind == RunKind.REGISTER)
                 .values(created_at=ended - timedelta(seconds=took), ended_at=ended)
             )
-    expected = await env.registrar.queries.expected()
+    expected = await env.registrar.deliveries.expected()
     assert (expected.total_seconds() if expected else None) == seconds
 
 

@@ -82,7 +82,7 @@ async def looked_at(story: Story, app: App) -> None:
         for which in ListKind:
             for for_all in (True, False):
                 await app.registrar.queries.listed(which, by=person, for_all=for_all)
-    await app.registrar.queries.expected()
+    await app.registrar.deliveries.expected()
     await app.registrar.queries.mark()
 
 
