@@ -243,7 +243,7 @@ def _listener_services(
         ),
         preview_maker=PreviewMaker(client=client, look=read, clock=clock, contact=settings.contact),
         code_sign_ins=CodeSignIns(
-            consent_flow.with_code if consent_flow and registrar.sign_ins.with_codes else None,
+            consent_flow.with_code if consent_flow and registrar.deliveries.with_codes else None,
             response_urls=slack.response_urls,
             clock=clock,
             contact=settings.contact,

@@ -19,7 +19,7 @@ from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration
 from bot.registrar.access import Access, check_limit, requests
 from bot.registrar.kinds import KINDS
-from bot.storage import approval_requests, audit, decisions, history, registrations, runs
+from bot.storage import approval_requests, audit, history, registrations, runs
 from bot.storage.rows import plain
 
 JUST_NOW = timedelta(seconds=10)
@@ -71,7 +71,7 @@ class Approval:
             await approval_requests.cast(tx, asked, vote)
             if await self._count(tx, registration, asked, vote, seen):
                 state = RequestState.APPROVED if rules.run else RequestState.DONE
-                await decisions.close(tx, id, asked, state)
+                await approval_requests.close(tx, id, asked, state)
                 if rules.approved is not None:
                     await rules.approved(tx, case)
                 if rules.run is not None:
@@ -79,7 +79,7 @@ class Approval:
                     now = self.access.now()
                     await runs.add(tx, registration=id, kind=rules.run, subject=subject, now=now)
             elif asked.kind is RequestKind.PLAN:
-                await decisions.tell(tx, id, asked)
+                await approval_requests.tell(tx, id, asked)
 
     async def withdraw(self, id: str, request: str | None = None, *, by: Person) -> None:
         """Withdraw one's own approval while others are still missing. Raises Refusal."""
@@ -91,7 +91,7 @@ class Approval:
             what = event(asked.kind, "vote withdrawn")
             await history.write(tx, id, what, by=by, now=self.access.now())
             if asked.kind is RequestKind.PLAN:
-                await decisions.tell(tx, id, asked)
+                await approval_requests.tell(tx, id, asked)
 
     async def check_may_deny(self, id: str, request: str | None = None, *, by: Person) -> None:
         """Raise Refusal unless this user could deny it now: a form comes first."""
@@ -107,8 +107,9 @@ class Approval:
                 raise Refusal(f"You have approved {id}. Withdraw that first, then deny it.")
             vote = Vote(person=by, verdict="deny", at=now, digest=registration.digest or "")
             await approval_requests.cast(tx, asked, vote)
-            state = RequestState.DENIED
-            await decisions.end(tx, registration, asked, state, now=now, by=by, reason=reason)
+            await approval_requests.end(
+                tx, registration, asked, RequestState.DENIED, now=now, by=by, reason=reason
+            )
 
     async def cancel(self, id: str, request: str | None = None, *, by: Person) -> None:
         """Cancel a request that is not decided yet. Raises Refusal."""
@@ -116,7 +117,7 @@ class Approval:
             asked = registration.request(request or id)
             assert asked is not None
             state, now = RequestState.CANCELLED, self.access.now()
-            await decisions.end(tx, registration, asked, state, now=now, by=by)
+            await approval_requests.end(tx, registration, asked, state, now=now, by=by)
 
     def _in_time(self, registration: Registration, request: str | None) -> ApprovalRequest:
         """Return a waiting request. Raises Refusal if its deadline has passed."""
@@ -182,7 +183,7 @@ class Approval:
         quorum = self.access.quorum(registration, asked.kind)
         judged = [self._judged(vote, known.get(vote.person.user_id), quorum) for vote in earlier]
         for vote in judged:
-            await decisions.judge(tx, registration.id, asked, vote, now=self.access.now())
+            await approval_requests.judge(tx, registration.id, asked, vote, now=self.access.now())
         return [vote for vote in judged if vote.void is None]
 
     def _judged(self, vote: Vote, person: Person | None, quorum: Quorum) -> Vote:
@@ -243,12 +244,12 @@ class Requests:
             await check_limit(tx, requests(kind), now=now, registration=id)
             if waiting is not None:
                 state = RequestState.SUPERSEDED
-                await decisions.end(tx, registration, waiting, state, now=now)
-            await decisions.ask(tx, id, asked)
+                await approval_requests.end(tx, registration, waiting, state, now=now)
+            await approval_requests.ask(tx, id, asked)
             if rules.run is not None:
                 await registrations.update(tx, id, failure=None)  # of an earlier try
             details = {"to": to.user_id} if to else {}
             what = event(kind, "asked")
             await history.write(tx, id, what, by=by, now=now, request=asked.id, **details)
             if rules.tells_requester and by.key != registration.requester.key:
-                await decisions.tell(tx, id, asked)
+                await approval_requests.tell(tx, id, asked)

@@ -89,6 +89,12 @@ class Deliveries:
         return timedelta(seconds=statistics.median(each.total_seconds() for each in took))
 
     @property
+    def with_codes(self) -> bool:
+        """Whether approvers may sign in with a code, too."""
+        settings = self.access.services.settings.approver_sign_ins
+        return settings is not None and settings.with_codes
+
+    @property
     def may_choose(self) -> bool:
         """Whether the settings leave each user the choice of plain cards."""
         return not self.access.services.settings.plain_cards

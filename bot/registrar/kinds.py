@@ -14,7 +14,7 @@ from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
-from bot.storage import decisions, history, messages, registrations, secrets
+from bot.storage import approval_requests, history, messages, registrations, secrets
 from bot.storage.history import vault_of
 from bot.storage.messages import MessageKind
 from bot.storage.vault import SealBroken
@@ -175,7 +175,7 @@ async def _hand_over(tx: AsyncConnection, case: Case) -> None:
     if (rotation := registration.waiting(RequestKind.ROTATION)) is not None:
         # Who may confirm it depends on the requester: the new one asks again.
         state = RequestState.SUPERSEDED
-        await decisions.end(tx, registration, rotation, state, now=case.now)
+        await approval_requests.end(tx, registration, rotation, state, now=case.now)
     await history.write(
         tx, id, Event.HANDED_OVER, by=case.by, now=case.now, to=new_requester.user_id
     )

@@ -20,7 +20,6 @@ from bot.storage import (
     approval_requests,
     audit,
     consents,
-    decisions,
     history,
     messages,
     registrations,
@@ -95,7 +94,7 @@ class Recovery:
         again = replace(plan, asked_at=now, expires_at=expires_at)
         await approval_requests.reopen(tx, id, again)
         await messages.add(tx, id, MessageKind.REMINDER, subject=Subject(request=plan.id))
-        await decisions.tell(tx, id, plan)
+        await approval_requests.tell(tx, id, plan)
         return Status.PENDING
 
     async def check_may_undo(self, id: str, *, by: Person) -> None:
@@ -153,7 +152,7 @@ class Revocation:
         async with self.access.locked_for(Verb.REVOKE, id, by) as (tx, registration):
             _check_not_revoking(registration)
             now = self.access.now()
-            await decisions.overrule(tx, registration, now=now)
+            await approval_requests.overrule(tx, registration, now=now)
             if await registrations.move(tx, id, Status.REVOKING):
                 await registrations.set_revocation(tx, id, by=by, now=now)
                 for secret in await secrets.live(tx, id):

@@ -80,12 +80,6 @@ class SignIns:
 
     access: Access
 
-    @property
-    def with_codes(self) -> bool:
-        """Whether approvers may sign in with a code, too."""
-        settings = self.access.services.settings.approver_sign_ins
-        return settings is not None and settings.with_codes
-
     async def begin(self, id: str, *, by: Person) -> str:
         """Return a link by which this approver, and nobody else, can sign in. Raises Refusal."""
         token = secrets.token_urlsafe()

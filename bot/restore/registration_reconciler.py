@@ -14,8 +14,8 @@ from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import RemovalReason, Secret, SecretState
 from bot.runs.base import CLEANUP_TIMERS
 from bot.storage import (
+    approval_requests,
     consents,
-    decisions,
     history,
     messages,
     registrations,
@@ -127,7 +127,7 @@ class RegistrationReconciler:
     async def _stop_run(self, *, unknown: bool) -> None:
         """End the run of the copy, which the engine no longer knows."""
         tx, id = self.tx, self.copy.id
-        run = await decisions.overrule(tx, self.copy, now=self.now)
+        run = await approval_requests.overrule(tx, self.copy, now=self.now)
         if run is None:
             return
         if run.kind in LATER and self.copy.status is Status.READY:
@@ -137,7 +137,7 @@ class RegistrationReconciler:
             if request.kind is not RequestKind.PLAN and request.state is RequestState.APPROVED:
                 is_done = unknown and request.kind is RequestKind.ROTATION
                 state = RequestState.DONE if is_done else RequestState.FAILED
-                await decisions.close(tx, id, request, state)
+                await approval_requests.close(tx, id, request, state)
 
     async def _record(self, unknown: Sequence[HeldSecret], unsure: Sequence[Secret]) -> None:
         """Keep the objects made after the copy, as an ended run: they were announced, or may have
@@ -185,10 +185,11 @@ class RegistrationReconciler:
         voided = 0
         for request in self.copy.waiting_requests:
             if request.kind is RequestKind.HANDOVER:
-                await decisions.close(self.tx, self.copy.id, request, RequestState.SUPERSEDED)
+                state = RequestState.SUPERSEDED
+                await approval_requests.close(self.tx, self.copy.id, request, state)
             for vote in request.approvals():
                 void = replace(vote, void=VOID)
-                await decisions.judge(self.tx, self.copy.id, request, void, now=self.now)
+                await approval_requests.judge(self.tx, self.copy.id, request, void, now=self.now)
                 voided += 1
         return voided
 

@@ -16,7 +16,16 @@ from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import RemovalReason, Secret
 from bot.runs.journal import RunJournal, Superseded, Walk
 from bot.services import Services
-from bot.storage import audit, decisions, history, messages, registrations, runs, secrets, timers
+from bot.storage import (
+    approval_requests,
+    audit,
+    history,
+    messages,
+    registrations,
+    runs,
+    secrets,
+    timers,
+)
 from bot.storage.runs import Run
 from bot.storage.timers import TimerKind
 from graph.application import check_is_ours
@@ -148,9 +157,9 @@ class RunBase:
             return
         found = await registrations.get(tx, run.registration)
         if found and (request := _request_of(run, found)):
-            await decisions.close(tx, found.id, request, state)
+            await approval_requests.close(tx, found.id, request, state)
             if state is RequestState.FAILED:
-                await decisions.tell(tx, found.id, request)
+                await approval_requests.tell(tx, found.id, request)
 
     async def _check_request(
         self, tx: AsyncConnection, run: Run, registration: Registration

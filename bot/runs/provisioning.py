@@ -27,8 +27,8 @@ from bot.runs.consent import ConsentCheck
 from bot.runs.journal import BatchWriter, Entry, Superseded
 from bot.services import Services
 from bot.storage import (
+    approval_requests,
     audit,
-    decisions,
     history,
     messages,
     registrations,
@@ -316,5 +316,5 @@ class Planning(RunBase):
                 expires_at=now + self._services.settings.approval_ttl,
                 digest=plan.digest,
             )
-            await decisions.ask(tx, id, request)
+            await approval_requests.ask(tx, id, request)
             await history.write(tx, id, Event.PLANNED, now=now, digest=plan.digest)

@@ -1,38 +1,121 @@
-"""Approval requests and their votes: rows that are read, added and changed."""
+"""Approval requests and their votes: asking approvers, voting, and noting how a request has ended,
+with all that this brings about.
+"""
 
-from itertools import groupby
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.approval_requests import ApprovalRequest, RequestState, Vote
-from bot.domain.events import Subject
+from bot.domain.approval_requests import (
+    CARRIED_OUT_BY,
+    ApprovalRequest,
+    RequestKind,
+    RequestState,
+    Vote,
+)
+from bot.domain.events import Event, Subject, event
 from bot.domain.people import Person
-from bot.domain.registration import WAITS_IN, Status
-from bot.storage import messages, rows, timers
-from bot.storage.rows import THIS, Row, from_row, insert, is_person, part_of, person_of, plain
+from bot.domain.registration import Registration, RunOutcome, Status
+from bot.storage import history, messages, registrations, rows, runs, timers
+from bot.storage.messages import MessageKind
+from bot.storage.rows import insert, is_person, plain
+from bot.storage.runs import Run
 from bot.storage.tables import approval_requests as requests
-from bot.storage.tables import timers as dues_table
 from bot.storage.tables import votes
 from bot.storage.timers import TimerKind
 
-IS_WAITING = requests.c.state == sa.literal_column(f"'{RequestState.WAITING}'")
-"""Spelled out: a partial index is not used for a parameter."""
+ENDS_AS: Mapping[RequestState, Status] = {
+    RequestState.DENIED: Status.DENIED,
+    RequestState.CANCELLED: Status.CANCELLED,
+    RequestState.EXPIRED: Status.EXPIRED,
+}
+"""The status of a registration whose plan is not approved."""
 
 
-_OF = (
-    sa.select(requests, votes)
-    .outerjoin(votes, votes.c.request == requests.c.id)
-    .where(requests.c.registration == THIS)
-    .order_by(requests.c.asked_at, requests.c.id, votes.c.at)
-)
+async def ask(tx: AsyncConnection, id: str, request: ApprovalRequest) -> None:
+    """Ask the approvers for it, until it expires. Of a plan there is a card of its own kind."""
+    await add(tx, id, request)
+    if request.kind is RequestKind.PLAN:
+        await messages.add(tx, id, MessageKind.CARD)
+    else:
+        await messages.add(tx, id, MessageKind.REQUEST, subject=Subject(request=request.id))
 
 
-async def of(tx: AsyncConnection, registration: str) -> tuple[ApprovalRequest, ...]:
-    """Return every request to approvers, the latest last, with every vote."""
-    found = (await tx.execute(_OF, {"this": registration})).mappings()
-    return tuple(_request(list(group)) for _, group in groupby(found, lambda row: row["id"]))
+async def end(
+    tx: AsyncConnection,
+    registration: Registration,
+    request: ApprovalRequest,
+    state: RequestState,
+    *,
+    now: datetime,
+    by: Person = history.BOT,
+    **details: str,
+) -> None:
+    """Note that a request that waits was denied, cancelled or has expired, or was superseded, and
+    tell the requester of a decision by another person.
+    """
+    id, is_plan = registration.id, request.kind is RequestKind.PLAN
+    what = "withdrawn" if state is RequestState.SUPERSEDED else str(state)
+    await close(tx, id, request, state, **details)
+    digest = {"digest": request.digest} if is_plan and state is RequestState.DENIED else {}
+    await history.write(tx, id, event(request.kind, what), by=by, now=now, **digest, **details)
+    if is_plan:
+        reasons = {"reasons": tuple(details.values())} if details else {}
+        await registrations.move(tx, id, ENDS_AS[state], **reasons)
+        if registration.was_begun:
+            await timers.add(tx, id, TimerKind.UNDO, now)
+    if by.key != registration.requester.key and state is not RequestState.SUPERSEDED:
+        await tell(tx, id, request)
+
+
+async def close(
+    tx: AsyncConnection, id: str, request: ApprovalRequest, state: RequestState, **payload: str
+) -> None:
+    """Note that it waits no longer."""
+    stored = {**request.payload, **payload}
+    await update(tx, request.id, state=state, payload=stored)
+    await registrations.drop_timers(tx, id)
+
+
+async def overrule(tx: AsyncConnection, registration: Registration, *, now: datetime) -> Run | None:
+    """End the registration's open run for something more urgent, and return it, if there is one.
+
+    With it ends the request that it carries out, in signed history, too: else a row of a run that
+    someone adds later could use its approvals. The registration must be locked by this transaction.
+    """
+    id, run = registration.id, await runs.find_open(tx, registration.id)
+    if run is None:
+        return None
+    code = RunOutcome.OVERRULED
+    await runs.end(tx, run.id, outcome=code, now=now)
+    if run.kind in CARRIED_OUT_BY:
+        await history.write(tx, id, Event.FAILED, now=now, run=run.kind, code=code)
+        if request := registration.request(run.subject or ""):
+            await close(tx, id, request, RequestState.SUPERSEDED)
+    return run
+
+
+async def judge(
+    tx: AsyncConnection, id: str, request: ApprovalRequest, vote: Vote, *, now: datetime
+) -> None:
+    """Note whether a vote still counts, and for which groups."""
+    is_this = _by(request.id, vote.person)
+    await rows.update(tx, votes, is_this, groups=vote.groups, void=vote.void)
+    if vote.void is not None:
+        what, of, why = Event.APPROVAL_VOID, vote.person.user_id, vote.void
+        await history.write(tx, id, what, now=now, of=of, why=why, request=request.id)
+
+
+async def tell(tx: AsyncConnection, id: str, request: ApprovalRequest) -> None:
+    """Tell the requester how a request stands now."""
+    if request.kind is RequestKind.PLAN:
+        await messages.add_news(tx, id)
+    else:
+        subject = Subject(request=request.id)
+        await messages.add_news(tx, id, MessageKind.REQUEST_NEWS, subject)
 
 
 async def given(tx: AsyncConnection, id: str) -> int:
@@ -71,28 +154,6 @@ async def update(tx: AsyncConnection, id: str, **columns: Any) -> None:
     await rows.update(tx, requests, requests.c.id == id, **columns)
 
 
-async def drop_timers(tx: AsyncConnection, registration: str) -> None:
-    """Delete the timers of requests that no longer wait, and let their reminders say so."""
-    waiting = sa.select(requests.c.id).where(requests.c.registration == registration, IS_WAITING)
-    await tx.execute(
-        sa.delete(dues_table).where(
-            dues_table.c.registration == registration,
-            dues_table.c.kind.in_((TimerKind.EXPIRE, TimerKind.REMIND)),
-            dues_table.c.subject.not_in(waiting),
-        )
-    )
-    await messages.end_reminders(tx, registration, waiting)
-
-
-async def supersede(tx: AsyncConnection, registration: str, status: Status) -> None:
-    """Supersede requests that cannot wait in a state that the registration has moved to."""
-    stay = [kind for kind, states in WAITS_IN.items() if status in states]
-    is_out_of_place = sa.and_(IS_WAITING, requests.c.kind.not_in(stay))
-    of = requests.c.registration == registration
-    if await rows.update(tx, requests, of, is_out_of_place, state=RequestState.SUPERSEDED):
-        await drop_timers(tx, registration)
-
-
 async def cast(tx: AsyncConnection, request: ApprovalRequest, vote: Vote) -> None:
     """Add a vote. Raises IntegrityError if this person has one on the same that still counts: the
     primary key says no, even if an earlier read found none.
@@ -108,17 +169,5 @@ async def withdraw(tx: AsyncConnection, id: str, person: Person) -> None:
     await tx.execute(sa.delete(votes).where(_by(id, person)))
 
 
-async def judge(tx: AsyncConnection, id: str, vote: Vote) -> None:
-    """Note which groups a vote speaks for now, and why it no longer counts, if so."""
-    await rows.update(tx, votes, _by(id, vote.person), groups=vote.groups, void=vote.void)
-
-
 def _by(id: str, person: Person) -> sa.ColumnElement[bool]:
     return sa.and_(votes.c.request == id, is_person(votes, person))
-
-
-def _request(found: list[Row]) -> ApprovalRequest:
-    """Return a request of which each row holds another vote, if there is any."""
-    given = [part_of(row, votes) for row in found if row[votes.c.request] is not None]
-    cast = tuple(from_row(Vote, each, person=person_of(each)) for each in given)
-    return from_row(ApprovalRequest, part_of(found[0], requests), votes=cast)

@@ -14,8 +14,7 @@ from bot.domain.approval_requests import RequestKind
 from bot.domain.people import Person
 from bot.domain.registration import RunOutcome, Status
 from bot.domain.runs import RunKind
-from bot.storage.approval_requests import IS_WAITING
-from bot.storage.registrations import OPEN
+from bot.storage.registrations import IS_WAITING, OPEN
 from bot.storage.rows import count, from_row, is_person, person_of, read_each
 from bot.storage.secrets import IN_USE
 from bot.storage.tables import (

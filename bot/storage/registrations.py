@@ -1,16 +1,19 @@
-"""Registrations: add, read, lock, move and update them."""
+"""Registrations: add, read (with requests and votes), lock, move and update them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.approval_requests import ApprovalRequest, RequestState, Vote
 from bot.domain.people import Person
 from bot.domain.registration import (
     MOVES,
     RESTORED_MOVES,
+    WAITS_IN,
     Deleted,
     Moves,
     Registration,
@@ -18,18 +21,22 @@ from bot.domain.registration import (
     origins,
 )
 from bot.domain.runs import Failure
-from bot.storage import approval_requests, rows, runs, secrets
-from bot.storage.messages import ENDED, SAID_ONCE
-from bot.storage.rows import THIS, from_row, insert, is_person, part_of, person_of, plain
+from bot.storage import rows, runs, secrets
+from bot.storage.messages import ENDED, SAID_ONCE, end_reminders
+from bot.storage.rows import THIS, Row, from_row, insert, is_person, part_of, person_of, plain
 from bot.storage.tables import approval_requests as requests_table
-from bot.storage.tables import messages, previous_requesters, registrations
+from bot.storage.tables import messages, previous_requesters, registrations, votes
 from bot.storage.tables import runs as runs_table
+from bot.storage.tables import timers as timers_table
+from bot.storage.timers import TimerKind
 
 OPEN = (
     *(Status.PLANNING, Status.PENDING, Status.APPROVED, Status.WAITING_FOR_CONSENT),
     Status.FAILED,
 )
 """States in which something is still to be decided or done."""
+IS_WAITING = requests_table.c.state == sa.literal_column(f"'{RequestState.WAITING}'")
+"""Spelled out: a partial index is not used for a parameter."""
 
 
 async def from_origin(tx: AsyncConnection, origin: str) -> str | None:
@@ -82,11 +89,32 @@ async def get(tx: AsyncConnection, id: str) -> Registration | None:
         row,
         requester=person_of(row),
         previous_requesters=tuple(person_of(row) for row in former if row["position"] is not None),
-        requests=await approval_requests.of(tx, id),
+        requests=await _requests(tx, id),
         secret=newest,
         other_secrets=others,
         **progress._asdict(),
     )
+
+
+_REQUESTS = (
+    sa.select(requests_table, votes)
+    .outerjoin(votes, votes.c.request == requests_table.c.id)
+    .where(requests_table.c.registration == THIS)
+    .order_by(requests_table.c.asked_at, requests_table.c.id, votes.c.at)
+)
+
+
+async def _requests(tx: AsyncConnection, registration: str) -> tuple[ApprovalRequest, ...]:
+    """Return every request to approvers, the latest last, with every vote."""
+    found = (await tx.execute(_REQUESTS, {"this": registration})).mappings()
+    return tuple(_request(list(group)) for _, group in groupby(found, lambda row: row["id"]))
+
+
+def _request(found: list[Row]) -> ApprovalRequest:
+    """Return a request of which each row holds another vote, if there is any."""
+    given = [part_of(row, votes) for row in found if row[votes.c.request] is not None]
+    cast = tuple(from_row(Vote, each, person=person_of(each)) for each in given)
+    return from_row(ApprovalRequest, part_of(found[0], requests_table), votes=cast)
 
 
 async def requester_of(tx: AsyncConnection, id: str) -> str:
@@ -156,8 +184,31 @@ async def _move(
     values = {"status": target, **columns}
     if not await rows.update(tx, registrations, registrations.c.id == id, since, **values):
         return False
-    await approval_requests.supersede(tx, id, target)
+    await _supersede(tx, id, target)
     return True
+
+
+async def drop_timers(tx: AsyncConnection, registration: str) -> None:
+    """Delete the timers of requests that no longer wait, and let their reminders say so."""
+    of = requests_table.c.registration == registration
+    waiting = sa.select(requests_table.c.id).where(of, IS_WAITING)
+    await tx.execute(
+        sa.delete(timers_table).where(
+            timers_table.c.registration == registration,
+            timers_table.c.kind.in_((TimerKind.EXPIRE, TimerKind.REMIND)),
+            timers_table.c.subject.not_in(waiting),
+        )
+    )
+    await end_reminders(tx, registration, waiting)
+
+
+async def _supersede(tx: AsyncConnection, registration: str, status: Status) -> None:
+    """Supersede requests that cannot wait in a state that the registration has moved to."""
+    stay = [kind for kind, states in WAITS_IN.items() if status in states]
+    is_out_of_place = sa.and_(IS_WAITING, requests_table.c.kind.not_in(stay))
+    of = requests_table.c.registration == registration
+    if await rows.update(tx, requests_table, of, is_out_of_place, state=RequestState.SUPERSEDED):
+        await drop_timers(tx, registration)
 
 
 async def unsettled(tx: AsyncConnection) -> Sequence[str]:
@@ -167,9 +218,7 @@ async def unsettled(tx: AsyncConnection) -> Sequence[str]:
     is_busy = sa.exists().where(
         runs_table.c.registration == registrations.c.id, runs_table.c.ended_at.is_(None)
     )
-    is_asked = sa.exists().where(
-        requests_table.c.registration == registrations.c.id, approval_requests.IS_WAITING
-    )
+    is_asked = sa.exists().where(requests_table.c.registration == registrations.c.id, IS_WAITING)
     is_open = registrations.c.status.in_([*OPEN, Status.READY, Status.REVOKING])
     query = sa.select(registrations.c.id).where(sa.or_(is_open, is_busy, is_asked))
     return (await tx.scalars(query.order_by(registrations.c.created_at))).all()

@@ -20,8 +20,8 @@ from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import RemovalReason, SecretState
 from bot.services import Services
 from bot.storage import (
+    approval_requests,
     consents,
-    decisions,
     history,
     messages,
     registrations,
@@ -254,7 +254,7 @@ class Scheduler:
         """End an undecided request, or remind the approvers of it."""
         now, id = self._clock.now(), registration.id
         if timer.kind is TimerKind.EXPIRE:
-            await decisions.end(tx, registration, request, RequestState.EXPIRED, now=now)
+            await approval_requests.end(tx, registration, request, RequestState.EXPIRED, now=now)
             return
         await messages.add(tx, id, MessageKind.REMINDER, subject=timer.subject)
         await history.write(tx, id, Event.REMINDED, now=now)

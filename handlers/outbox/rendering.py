@@ -123,5 +123,5 @@ class Renderer:
             expected=expected,
             plain=is_plain,
             consent_page=await self.registrar.deliveries.consent_page(registration),
-            with_codes=self.registrar.sign_ins.with_codes,
+            with_codes=self.registrar.deliveries.with_codes,
         )

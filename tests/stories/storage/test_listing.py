@@ -132,7 +132,10 @@ async def test_it_waits_again_for_whose_vote_is_void_and_never_for_who_was_its_r
     registration = await env.found(id)
     async with env.database.transaction() as tx:
         await approval_requests.update(tx, id, state=RequestState.WAITING)
-        await approval_requests.judge(tx, id, replace(registration.votes[0], void="it is gone"))
+        void = replace(registration.votes[0], void="it is gone")
+        plan = registration.request(id)
+        assert plan is not None
+        await approval_requests.judge(tx, id, plan, void, now=env.clock.now())
         await registered.change_requester(tx, registration, BEN)
     assert ids(await found(env, ListKind.WAITING, undecided_by=ADA)) == [id]
     assert ids(await found(env, ListKind.WAITING, undecided_by=GRACE)) == [id]
