@@ -14,7 +14,7 @@ from handlers.listeners.command_table import COMMANDS, reply, retried
 from handlers.listeners.interaction import Interaction, Json, Listener
 from handlers.slack.api_errors import code_of
 from handlers.slack.response_url import check_is_for_one
-from handlers.views import buttons, consent, form, home, ids, plan, requests
+from handlers.views import buttons, form, home, ids, plan, requests
 from handlers.views.values import MAKING, masked_sheet, sheet
 
 OVERTAKEN = frozenset({"hash_conflict", "not_found"})
@@ -93,7 +93,7 @@ async def check_consent(it: Interaction) -> None:
 async def grant(it: Interaction) -> None:
     url = it.url
     link = await it.registrar.sign_ins.begin(it.id, by=it.person)
-    text, blocks = consent.sign_in_link(it.id, link)
+    text, blocks = plan.sign_in_link(it.id, link)
     await it.slack.response_urls.add(url, text=text, blocks=blocks)
 
 

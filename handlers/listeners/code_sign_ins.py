@@ -13,7 +13,7 @@ from bot.worker.loops import run_guarded
 from graph.clock import Clock
 from graph.device_sign_in import DeviceCode
 from handlers.slack.response_url import ResponseUrls
-from handlers.views import consent
+from handlers.views import plan
 
 AT_ONCE = 20
 """Codes that are waited for at the same time; each takes a request to Entra every few seconds."""
@@ -96,7 +96,7 @@ class CodeSignIns:
         async def show(code: DeviceCode) -> None:
             if over.is_set():  # while Entra made it: a later click has a code, or the bot stops
                 raise Refusal(UNSHOWN)
-            text, blocks = consent.code(id, code)
+            text, blocks = plan.sign_in_code(id, code)
             if not await self._response_urls.add(url, text=text, blocks=blocks):
                 raise Refusal(UNSHOWN)
 

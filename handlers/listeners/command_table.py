@@ -20,7 +20,7 @@ from handlers.listeners.command import (
     help_text,
 )
 from handlers.listeners.interaction import Interaction
-from handlers.views import card, consent, drift, form, history, ids, listing, requests
+from handlers.views import card, drift, form, history, ids, listing, plan, requests
 from handlers.views.buttons import RETIRE, REVOKE, UNDO
 from handlers.views.card import Drawing
 from handlers.views.ui import Blocks, said
@@ -108,7 +108,7 @@ async def _values(it: Interaction, parsed: Parsed) -> Answer:
 async def _check(it: Interaction, parsed: Parsed) -> Answer:
     """Compare a ready registration with what was approved, or look for an awaited consent now."""
     status = await it.registrar.recovery.check(parsed.id, by=it.person)
-    asked = consent.asked if status is Status.WAITING_FOR_CONSENT else drift.asked
+    asked = plan.consent_asked if status is Status.WAITING_FOR_CONSENT else drift.asked
     return asked(parsed.id)
 
 

@@ -9,7 +9,7 @@ from bot.domain.runs import RunKind
 from bot.registrar import Registrar
 from bot.storage.messages import Message, MessageKind
 from handlers.slack.users import UserNotFound, Users
-from handlers.views import card, consent, drift, notices, requests
+from handlers.views import card, drift, notices, plan, requests
 from handlers.views.card import Drawing
 from handlers.views.ui import Notice, drawn
 from handlers.views.values import values_notice
@@ -91,7 +91,7 @@ class Renderer:
                 return drift.kept_back(registration)
             case MessageKind.CONSENT:
                 page, with_codes = drawing.consent_page, drawing.with_codes
-                return consent.call(registration, page, with_codes=with_codes)
+                return plan.consent_call(registration, page, with_codes=with_codes)
             case MessageKind.VALUES:
                 return values_notice(registration, secret=about.secret)
             case kind:

@@ -14,7 +14,7 @@ from bot.domain.catalogue import Profile
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind, StepState
 from bot.storage.queries import ListLine
-from handlers.views import consent, plan, ui
+from handlers.views import plan, ui
 from handlers.views.buttons import approver_buttons, requester_buttons
 from handlers.views.outcome import differences, outcome_blocks, result
 
@@ -111,7 +111,7 @@ def card(registration: Registration, drawing: Drawing) -> ui.Notice:
             _wish(registration, drawing.profile),
             *(plan.for_decision(registration) if registration.status in plan.UNDECIDED else ()),
             *_outcome(registration, drawing),
-            *consent.given(registration),
+            *plan.consent_given(registration),
             _context(registration),
             *approver_buttons(registration, with_codes=drawing.with_codes),
         ]
@@ -136,7 +136,7 @@ def _outcome(
     registration: Registration, drawing: Drawing, *, is_theirs: bool = False
 ) -> Iterator[Block]:
     yield from outcome_blocks(registration, drawing.quorum, is_theirs=is_theirs)
-    yield from consent.awaited(registration, drawing.consent_page)
+    yield from plan.consent_awaited(registration, drawing.consent_page)
     yield from differences(registration)
     yield from steps(registration, drawing)
 
@@ -148,7 +148,7 @@ def status(registration: Registration, drawing: Drawing, *, in_full: bool) -> ui
             ui.section(f"*{headline(registration)}* · {ui.escaped(registration.form.name)}"),
             _wish(registration, drawing.profile),
             *outcome_blocks(registration, drawing.quorum, in_full=in_full),
-            *consent.awaited(registration, drawing.consent_page),
+            *plan.consent_awaited(registration, drawing.consent_page),
             *steps(registration, drawing),
             ui.context(" · ".join(_times(registration))),
         ]

@@ -22,7 +22,6 @@ from handlers.listeners.command_table import COMMANDS
 from handlers.views import (
     buttons,
     card,
-    consent,
     drift,
     form,
     ids,
@@ -199,10 +198,10 @@ def _notices() -> Iterator[Named]:
         "Admin consent needed, something foreign granted",
         "Ready",
     ):
-        yield "Notices", f"call for consent: {name}", consent.call(STATES[name], PAGE)
-    stale = consent.call(STATES["Admin consent needed"], "")
+        yield "Notices", f"call for consent: {name}", plan.consent_call(STATES[name], PAGE)
+    stale = plan.consent_call(STATES["Admin consent needed"], "")
     yield "Notices", "call for consent: plan not signed", stale
-    yield "Notices", "link to sign in", consent.sign_in_link(made.ID, "https://bot.example/c/x")
+    yield "Notices", "link to sign in", plan.sign_in_link(made.ID, "https://bot.example/c/x")
     for name in ("Approval needed", "Ready", "Failed", "Revoked"):
         yield "Notices", f"restored: {name}", notices.restored(STATES[name])
     nothing = Report(changes=(), unknown=())
