@@ -16,7 +16,7 @@ from graph.calls import Json, identifier, moment, selection
 from graph.client import Client
 from graph.errors import NotFound
 from graph.preflight import tags
-from graph.secret import mark
+from graph.steps import mark
 
 MARK = "aad-setup"
 PAGE = 999

@@ -31,8 +31,8 @@ from bot.storage.timers import TimerKind
 from graph.application import check_is_ours
 from graph.errors import GraphError, NotOurs
 from graph.plan import Plan
-from graph.secret import remove_secret
 from graph.step_context import StepContext
+from graph.steps import remove_secret
 
 log = structlog.get_logger()
 

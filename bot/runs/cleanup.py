@@ -24,9 +24,8 @@ from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
 from bot.storage.timers import TimerKind
 from graph.removal import purge
-from graph.secret import remove_strays
 from graph.step_context import Facts, Step, StepContext
-from graph.steps import stages
+from graph.steps import remove_strays, stages
 
 
 class Cleanup(RunBase):

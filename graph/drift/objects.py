@@ -9,7 +9,7 @@ from graph.drift import snapshot as parts
 from graph.drift.permissions import Expected, Leftover, Loss
 from graph.drift.snapshot import Snapshot
 from graph.plan import Plan
-from graph.secret import mark
+from graph.steps import mark
 
 _PLATFORMS = ("web", "spa", "publicClient")
 _IMPLICIT = {"enableAccessTokenIssuance": "access", "enableIdTokenIssuance": "ID"}

@@ -8,9 +8,9 @@ import pytest
 
 from graph.clouds import PUBLIC
 from graph.errors import Forbidden, GraphError, SecretsLost, Unreachable
-from graph.secret import remove_strays
 from graph.signin import SignIn
 from graph.step_context import SECRET_ATTEMPTS
+from graph.steps import remove_strays
 from tests.support.graph_bot import Bot, assert_complete
 from tests.support.marks import slow
 

@@ -14,8 +14,7 @@ from bot.playground.tenant.faults import Span
 from graph.errors import NotFound, NotOurs
 from graph.plan import Plan
 from graph.removal import purge
-from graph.secret import remove_secret, remove_strays
-from graph.steps import stages
+from graph.steps import remove_secret, remove_strays, stages
 from tests.support.graph_bot import Bot
 from tests.support.marks import slow
 

@@ -28,10 +28,9 @@ from graph.permissions import CATALOGUE, MICROSOFT_GRAPH, Kind, lookup
 from graph.preflight import Refused, preflight
 from graph.removal import purge
 from graph.rights import ConsentMode, rights
-from graph.secret import SECRET, remove_strays
 from graph.signin import SignIn
 from graph.step_context import StepContext
-from graph.steps import DIRECTORY, stages
+from graph.steps import DIRECTORY, SECRET, remove_strays, stages
 from graph.tenant_cache import TenantCache
 from tests.support.graph_bot import Bot
 from tests.support.graph_fakes import MemoryLedger, Tokens, client, jwt, plan, wish

@@ -12,8 +12,7 @@ from graph.orphans import MARK, find_deleted, find_lone_principals, find_tagged
 from graph.plan import Plan
 from graph.preflight import tags
 from graph.removal import purge
-from graph.secret import remove_secret, remove_strays
-from graph.steps import stages
+from graph.steps import remove_secret, remove_strays, stages
 from tests.support.graph_bot import Bot, secret
 
 
