@@ -25,7 +25,6 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from graph.calls import Json, moment, parts_of
-from graph.plan import LimitedBy, PlanRequest
 
 _SECRETS = frozenset(
     {
@@ -164,7 +163,7 @@ def _broken(name: str, entry: Json, redirect: str) -> str | None:
     listed = _lists(entry, list_name)
     parts = parts_of(redirect)
     if parts is None:
-        return None  # graph/preflight.py refuses it, with its own sentence
+        return None  # graph/plan.py refuses it, with its own sentence
     is_domain = list_name.endswith("Domains")
     found = (parts.hostname or "").casefold() if is_domain else parts.scheme
     forbidden = f"redirect URLs {preposition} {found}"
@@ -279,20 +278,6 @@ POLICY = {
     },
 }
 """The parts of `defaultAppManagementPolicy` that must be understood to allow a plan."""
-
-
-def limit(request: PlanRequest, longest: timedelta | None) -> tuple[int, LimitedBy]:
-    """Return the days a secret may live and whose word that is; the earlier one wins a tie.
-
-    `longest` is the tenant's limit.
-    """
-    said: list[tuple[int, LimitedBy]] = [
-        (request.secret_days, "requester"),
-        (request.profile_days, "profile"),
-    ]
-    if longest is not None:
-        said.append((longest.days - SLACK_DAYS, "tenant"))
-    return min(said, key=lambda each: each[0])
 
 
 def parse_duration(text: str) -> timedelta:

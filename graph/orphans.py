@@ -15,7 +15,7 @@ from typing import Any
 from graph.calls import Json, identifier, moment, selection
 from graph.client import Client
 from graph.errors import NotFound
-from graph.preflight import tags
+from graph.plan import tags
 from graph.steps import mark
 
 MARK = "aad-setup"

@@ -23,8 +23,7 @@ from graph.connection import Connection
 from graph.errors import GraphError, PolicyForbids
 from graph.grants import grants
 from graph.permissions import Kind, Permission
-from graph.plan import Plan
-from graph.preflight import tags
+from graph.plan import Plan, tags
 from graph.rights import ConsentMode
 from graph.step_context import Facts, Sealed, StepContext
 

@@ -10,7 +10,7 @@ from bot.domain.catalogue import Option, Profile, fill
 from bot.domain.people import Refusal
 from bot.domain.registration import Form, Registration
 from graph.app_policy import NEVER
-from graph.preflight import LONGEST_NAME, redirect_problem
+from graph.plan import LONGEST_NAME, redirect_problem
 
 LONGEST_REASON = 500
 MOST_LINES = 15

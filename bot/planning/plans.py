@@ -19,8 +19,7 @@ from graph.connection import Access, Connection, connected, why_cut_off
 from graph.consent_policy import POLICY_ID, ROLE_NAME
 from graph.errors import Unreachable
 from graph.permissions import explain_retired
-from graph.plan import Plan, PlanRequest
-from graph.preflight import Refused, preflight
+from graph.plan import Plan, PlanRequest, Refused, preflight
 from graph.rights import ConsentMode
 
 LIMITED_BY = {

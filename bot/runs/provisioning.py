@@ -44,8 +44,7 @@ from graph.application import APPLICATION
 from graph.errors import GraphError
 from graph.http import collecting_requests
 from graph.permissions import is_allowed
-from graph.plan import FactsByStep, Plan
-from graph.preflight import Refused, preflight
+from graph.plan import FactsByStep, Plan, Refused, preflight
 from graph.step_context import Step, StepContext
 from graph.steps import stages
 

@@ -14,11 +14,11 @@ from bot.playground.clock import MovableClock
 from bot.playground.tenant import Credential, Tenant
 from graph.client import Client
 from graph.clouds import PUBLIC
-from graph.plan import Plan
-from graph.preflight import TenantCache, preflight
+from graph.plan import Plan, preflight
 from graph.signin import BotTokens, SignIn
 from graph.step_context import StepContext
 from graph.steps import stages
+from graph.tenant_cache import TenantCache
 from tests.support.graph_fakes import MemoryLedger, wish
 
 MIMECAST = wish(

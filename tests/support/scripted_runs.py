@@ -30,8 +30,7 @@ from graph.consent import Awaited, Granted
 from graph.drift import Drift
 from graph.errors import GraphError
 from graph.permissions import Kind, lookup
-from graph.plan import FactsByStep, Plan
-from graph.preflight import Refused
+from graph.plan import FactsByStep, Plan, Refused
 from graph.step_context import Facts as Learnt
 from graph.step_context import Step, StepContext
 from graph.steps import stages

@@ -16,7 +16,7 @@ from bot.planning.plans import ALMIGHTY
 from bot.registrar.queries import Home, Part
 from bot.storage.queries import Health
 from graph.permissions import Kind, lookup
-from graph.preflight import LONGEST_NAME
+from graph.plan import LONGEST_NAME
 from graph.rights import ConsentMode
 from handlers.views import card, home
 from handlers.views.card import Drawing

@@ -7,7 +7,7 @@ import pytest
 
 from bot.playground.tenant import Credential
 from graph.errors import NotOurs, PolicyForbids, QuotaExceeded, RolesDiffer, TooMuchAllowed
-from graph.preflight import Refused
+from graph.plan import Refused
 from tests.support.graph_bot import Bot, assert_complete, bot_of
 from tests.support.graph_fakes import MemoryLedger, wish
 

@@ -25,7 +25,7 @@ from graph.errors import GraphError, UnexpectedAnswer
 from graph.grants import grants
 from graph.orphans import find_by_id, find_deleted, find_lone_principals, find_tagged, principal_of
 from graph.permissions import CATALOGUE, MICROSOFT_GRAPH, Kind, lookup
-from graph.preflight import Refused, preflight
+from graph.plan import Refused, preflight
 from graph.removal import purge
 from graph.rights import ConsentMode, rights
 from graph.signin import SignIn

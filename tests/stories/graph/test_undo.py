@@ -9,8 +9,7 @@ import pytest
 from graph.application import CREATE
 from graph.errors import GraphError, NotOurs
 from graph.orphans import MARK, find_deleted, find_lone_principals, find_tagged
-from graph.plan import Plan
-from graph.preflight import tags
+from graph.plan import Plan, tags
 from graph.removal import purge
 from graph.steps import remove_secret, remove_strays, stages
 from tests.support.graph_bot import Bot, secret

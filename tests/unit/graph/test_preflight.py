@@ -11,9 +11,9 @@ import pytest
 
 from graph.errors import Unavailable
 from graph.permissions import CATALOGUE, Kind, lookup
-from graph.plan import Plan, PlanRequest
-from graph.preflight import Refused, TenantCache, preflight
+from graph.plan import Plan, PlanRequest, Refused, preflight
 from graph.rights import ConsentMode, rights
+from graph.tenant_cache import TenantCache
 from tests.support.graph_fakes import Tokens, answer, client, plan, refusal, wish
 from tests.support.still_clock import StillClock
 

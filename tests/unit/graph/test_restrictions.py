@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from graph.app_policy import MEND, PERHAPS_EXEMPT, Policy, Restrictions, judge
-from graph.preflight import redirect_problem
+from graph.plan import redirect_problem
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 REDIRECT = "https://Login.Vendor.example/back"

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from graph.app_policy import MEND, Policy, Restrictions, judge, limit, parse_duration
+from graph.app_policy import MEND, Policy, Restrictions, judge, parse_duration
+from graph.plan import limit
 from tests.support.graph_fakes import wish
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
