@@ -1,4 +1,6 @@
-"""Forms: check the requester's, a sentence for each wrong field, and fill in the vendor's."""
+"""Forms: check the requester's, a sentence for each wrong field, turn it into the request for a
+plan, and fill in the vendor's.
+"""
 
 import re
 import unicodedata
@@ -10,7 +12,8 @@ from bot.domain.catalogue import Option, Profile, fill
 from bot.domain.people import Refusal
 from bot.domain.registration import Form, Registration
 from graph.app_policy import NEVER
-from graph.plan import LONGEST_NAME, redirect_problem
+from graph.permissions import explain_retired
+from graph.plan import LONGEST_NAME, PlanRequest, redirect_problem
 
 LONGEST_REASON = 500
 MOST_LINES = 15
@@ -47,6 +50,42 @@ def check_form(form: Form, profile: Profile) -> dict[str, str]:
         if option.kind == "domains":
             problems[option.id] = _domains(form.options.get(option.id, ()))
     return {field: sentence for field, sentence in problems.items() if sentence}
+
+
+def plan_request_of(
+    form: Form,
+    profile: Profile,
+    *,
+    registration: str,
+    key: str,
+    installation: str,
+    requester: str,
+    consent_mode: str,
+) -> PlanRequest:
+    """Return the request, with the profile's warnings."""
+    retired = explain_retired(profile.legacy, roles=profile.roles, scopes=profile.scopes)
+    return PlanRequest(
+        registration=registration,
+        key=key,
+        installation=installation,
+        profile=profile.id,
+        profile_digest=profile.digest,
+        name=form.name,
+        reason=form.reason,
+        requester=requester,
+        roles=profile.roles,
+        scopes=profile.scopes,
+        redirect=form.redirect,
+        secret_name=profile.secret_name,
+        secret_days=form.secret_days,
+        profile_days=profile.longest_secret_days,
+        warnings=(*profile.warnings, *([retired] if retired else ())),
+        consent_mode=consent_mode,
+    )
+
+
+def days(count: int) -> str:
+    return f"{count} day" if count == 1 else f"{count} days"
 
 
 def check_reason(text: str) -> str:

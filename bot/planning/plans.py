@@ -1,5 +1,5 @@
-"""The request for a plan; a plan in words, the same for the approver's card and for a terminal; and
-the preview: the plan that an approver would see, before the form is sent.
+"""A plan in words, the same for the approver's card and for a terminal; and the preview: the plan
+that an approver would see, before the form is sent.
 
 A pen decides on escaping and on emphasis. A preview reads the tenant as the bot does and stores
 nothing. Properties of one registration (its id, its key, its digest) are not known yet and left
@@ -12,14 +12,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.catalogue import Profile, profile_in
-from bot.domain.forms import check_form, option_text
+from bot.domain.forms import check_form, days, option_text, plan_request_of
 from bot.domain.registration import Form
 from graph.clock import Clock
 from graph.connection import Access, Connection, connected, why_cut_off
 from graph.consent_policy import POLICY_ID, ROLE_NAME
 from graph.errors import Unreachable
-from graph.permissions import explain_retired
-from graph.plan import Plan, PlanRequest, Refused, preflight
+from graph.plan import Plan, Refused, preflight
 from graph.rights import ConsentMode
 
 LIMITED_BY = {
@@ -44,38 +43,6 @@ class Pen:
     day: Callable[[datetime], str]
 
 
-def plan_request_of(
-    form: Form,
-    profile: Profile,
-    *,
-    registration: str,
-    key: str,
-    installation: str,
-    requester: str,
-    consent_mode: str,
-) -> PlanRequest:
-    """Return the request, with the profile's warnings."""
-    retired = explain_retired(profile.legacy, roles=profile.roles, scopes=profile.scopes)
-    return PlanRequest(
-        registration=registration,
-        key=key,
-        installation=installation,
-        profile=profile.id,
-        profile_digest=profile.digest,
-        name=form.name,
-        reason=form.reason,
-        requester=requester,
-        roles=profile.roles,
-        scopes=profile.scopes,
-        redirect=form.redirect,
-        secret_name=profile.secret_name,
-        secret_days=form.secret_days,
-        profile_days=profile.longest_secret_days,
-        warnings=(*profile.warnings, *([retired] if retired else ())),
-        consent_mode=consent_mode,
-    )
-
-
 def plan_paragraphs(
     plan: Plan,
     profile: Profile,
@@ -95,10 +62,6 @@ def plan_paragraphs(
     yield f"{_consent(plan, pen, is_decided=is_decided)}\n{_received(profile, form, pen)}"
     if plan.warnings and not is_decided:
         yield "\n".join(pen.warning(pen.text(warning)) for warning in plan.warnings)
-
-
-def days(count: int) -> str:
-    return f"{count} day" if count == 1 else f"{count} days"
 
 
 def received(profile: Profile, form: Form, pen: Pen) -> Iterator[str]:

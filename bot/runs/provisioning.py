@@ -16,12 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState
 from bot.domain.events import Event, Subject
+from bot.domain.forms import plan_request_of
 from bot.domain.lifetimes import FIRST_CHECK, UNREAD_SECRET
 from bot.domain.people import Refusal
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import RemovalReason
-from bot.planning.plans import plan_request_of
 from bot.runs.base import RunBase, changed, failed, failing, gone, tampered
 from bot.runs.consent import ConsentCheck
 from bot.runs.journal import BatchWriter, Entry, Superseded

@@ -22,9 +22,8 @@ from slack_sdk.models.views import View
 
 from bot.domain.catalogue import Catalogue, Profile
 from bot.domain.catalogue import Option as ProfileOption
-from bot.domain.forms import split_domains
+from bot.domain.forms import days, split_domains
 from bot.domain.registration import Form
-from bot.planning.plans import days
 from graph.permissions import Kind, lookup
 from handlers.views import ids, ui
 

@@ -9,9 +9,10 @@ from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
 from bot.domain.catalogue import Catalogue, drawable
+from bot.domain.forms import days
 from bot.domain.lifetimes import CONSENT_LONGEST_PAUSE, SIGN_IN_TTL
 from bot.domain.registration import Registration, Status
-from bot.planning.plans import ALMIGHTY, LIMITED_BY, consenters, days, plan_paragraphs
+from bot.planning.plans import ALMIGHTY, LIMITED_BY, consenters, plan_paragraphs
 from graph.consent_policy import POLICY_ID
 from graph.device_sign_in import DeviceCode
 from graph.permissions import KIND_WORDS, Reach
