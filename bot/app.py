@@ -48,7 +48,7 @@ from bot.worker.scheduler import Scheduler
 from graph.clock import Clock
 from graph.connection import connected as connected_to_entra
 from handlers.listeners.code_sign_ins import CodeSignIns
-from handlers.listeners.command_parser import RESERVED
+from handlers.listeners.commands import RESERVED
 from handlers.listeners.interaction import ListenerServices
 from handlers.listeners.preview import PreviewMaker
 from handlers.outbox.dispatcher import Dispatcher

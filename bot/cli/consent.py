@@ -10,7 +10,7 @@ from bot.domain.catalogue import permissions_of, read_catalogue
 from bot.planning.consent_script import ConsentScript, az_lines, powershell
 from bot.settings.settings import read_access
 from graph.rights import ConsentMode, Right, table
-from handlers.listeners.command_parser import RESERVED
+from handlers.listeners.commands import RESERVED
 
 
 def rights(mode: ConsentMode | None, *, as_json: bool) -> None:

@@ -21,7 +21,7 @@ from bot.problems import Unusable
 from bot.settings.settings import read_access
 from graph.clock import SystemClock
 from graph.errors import GraphError
-from handlers.listeners.command_parser import RESERVED
+from handlers.listeners.commands import RESERVED
 
 
 def plan(*, as_json: bool, **arguments: Any) -> None:

@@ -15,7 +15,7 @@ from bot.domain.catalogue import Catalogue, CatalogueError, catalogue_in, read_c
 from bot.settings.settings import Settings, SettingsError
 from graph.clock import Clock
 from graph.clouds import Cloud
-from handlers.listeners.command_parser import RESERVED
+from handlers.listeners.commands import RESERVED
 
 
 def refused_profiles(cloud: Cloud, catalogue: Catalogue) -> Iterator[Finding]:

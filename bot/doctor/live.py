@@ -17,7 +17,7 @@ from graph.errors import GraphError
 from graph.permissions import KIND_WORDS, Kind, Permission
 from graph.probe import FORBIDDEN, ProbeLeft, Trial, context_of, prove
 from graph.rights import ConsentMode
-from handlers.listeners.command_parser import RESERVED
+from handlers.listeners.commands import RESERVED
 
 KEY_BYTES = 16
 COMPARE = "Compare the policy and the role with what `aad-setup consent-policy` prints."

@@ -9,8 +9,8 @@ from dataclasses import replace
 from slack_sdk.errors import SlackApiError
 
 from handlers.listeners.command import Command, Parsed
-from handlers.listeners.command_parser import parse
 from handlers.listeners.command_table import COMMANDS, reply, retried
+from handlers.listeners.commands import parse
 from handlers.listeners.interaction import Interaction, Json, Listener
 from handlers.slack.api_errors import code_of
 from handlers.slack.response_url import check_is_for_one

@@ -15,7 +15,7 @@ from slack_bolt.response import BoltResponse
 from structlog.testing import capture_logs
 
 from bot.playground.clock import MovableClock
-from handlers.listeners.command_parser import LISTS
+from handlers.listeners.commands import LISTS
 from handlers.views import ids
 from tests.support.bolt_harness import BoltHarness, filled, standing
 from tests.support.command_story import WITH_ID

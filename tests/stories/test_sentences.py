@@ -12,7 +12,7 @@ from bot.domain.catalogue import read_catalogue
 from bot.domain.forms import values_of
 from bot.domain.people import Refusal
 from bot.playground.stage import Stage
-from handlers.listeners.command_parser import BY_BUTTON, SHOWN, SYNONYMS, parse
+from handlers.listeners.commands import BY_BUTTON, SHOWN, SYNONYMS, parse
 from handlers.listeners.errors import plain
 from handlers.views import card
 from handlers.views.values import sheet

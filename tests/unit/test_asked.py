@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from bot.domain.people import Refusal
 from handlers.listeners.command import Parsed
-from handlers.listeners.command_parser import ID, LISTS, parse
 from handlers.listeners.command_table import FORM
+from handlers.listeners.commands import ID, LISTS, parse
 from tests.support.command_story import WITH_ID
 
 PROFILES = ("mimecast", "directory-read")

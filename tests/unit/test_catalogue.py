@@ -17,7 +17,7 @@ from bot.domain.catalogue import (
     read_catalogue,
 )
 from graph.clouds import CLOUDS
-from handlers.listeners.command_parser import BY_BUTTON, PUBLIC, RESERVED, SHOWN, SYNONYMS
+from handlers.listeners.commands import BY_BUTTON, PUBLIC, RESERVED, SHOWN, SYNONYMS
 
 RIGHT = """
 order = 9
