@@ -37,8 +37,8 @@ from graph.errors import GraphError, NoAnswer, Throttled, Unavailable, Unreachab
 from graph.http import shown
 from graph.rights import ConsentMode, missing, too_wide
 from handlers.slack.api_errors import code_of, is_outage, retry_after
-from handlers.slack.approval_channel import is_shared, warn_if_public
 from handlers.slack.approver_accounts import check_approver_accounts
+from handlers.slack.destinations import is_shared, warn_if_public
 from handlers.slack.services import Slack
 from handlers.slack.users import Installed
 

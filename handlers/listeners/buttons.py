@@ -13,7 +13,7 @@ from handlers.listeners.command_table import COMMANDS, reply, retried
 from handlers.listeners.commands import parse
 from handlers.listeners.interaction import Interaction, Json, Listener
 from handlers.slack.api_errors import code_of
-from handlers.slack.response_url import check_is_for_one
+from handlers.slack.destinations import check_is_for_one
 from handlers.views import buttons, form, home, ids, plan, requests
 from handlers.views.values import MAKING, masked_sheet, sheet
 

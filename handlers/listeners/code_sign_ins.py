@@ -12,7 +12,7 @@ from bot.domain.people import Person, Refusal
 from bot.worker.loops import run_guarded
 from graph.clock import Clock
 from graph.device_sign_in import DeviceCode
-from handlers.slack.response_url import ResponseUrls
+from handlers.slack.destinations import ResponseUrls
 from handlers.views import plan
 
 AT_ONCE = 20

@@ -41,7 +41,7 @@ from handlers.slack.api_errors import (
     meaning_of,
     retry_after,
 )
-from handlers.slack.approval_channel import RECENTLY, ApprovalChannel, ChannelShared
+from handlers.slack.destinations import RECENTLY, ApprovalChannel, ChannelShared
 from handlers.slack.rate_limits import Call
 from handlers.slack.services import Slack
 from handlers.views.notices import HEADLINE, restore_summary

@@ -7,9 +7,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.services import Services
 from bot.settings.allowed_hosts import response_urls
-from handlers.slack.approval_channel import ApprovalChannel
+from handlers.slack.destinations import ApprovalChannel, ResponseUrls
 from handlers.slack.rate_limits import LookupLimits, RateLimits
-from handlers.slack.response_url import ResponseUrls
 from handlers.slack.users import Installed, Users
 
 

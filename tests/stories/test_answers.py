@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 from bot.domain.people import Refusal
 from bot.settings.allowed_hosts import response_urls
 from graph.http import DIRECT
-from handlers.slack.response_url import ResponseUrls
+from handlers.slack.destinations import ResponseUrls
 
 SLACK = "https://slack.com/api/"
 HERE = "http://127.0.0.1:4711/api/"

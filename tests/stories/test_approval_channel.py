@@ -7,7 +7,7 @@ import pytest
 import structlog.testing
 
 from bot.playground.stage import Stage
-from handlers.slack.approval_channel import RECENTLY
+from handlers.slack.destinations import RECENTLY
 from tests.support.running_bot import Bot
 from tests.support.story import Story
 from tests.support.waiting import eventually

@@ -9,7 +9,7 @@ import pytest
 from bot.domain.people import Person, Refusal
 from graph.device_sign_in import DeviceCode
 from handlers.listeners.code_sign_ins import AT_ONCE, CodeSignIns
-from handlers.slack.response_url import ResponseUrls
+from handlers.slack.destinations import ResponseUrls
 from tests.support.factories import NOON
 from tests.support.still_clock import StillClock
 
