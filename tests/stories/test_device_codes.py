@@ -1,13 +1,11 @@
 """An approver signs in with a code to grant, where CONSENT_DEVICE_CODE allows that."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from bot.app import App, Intervals
 from bot.doctor import examine
 from bot.doctor.findings import Mark
 from bot.playground.stage import Stage
@@ -28,10 +26,11 @@ from tests.support.signing_in import (
     signed_in,
     waiting,
 )
+from tests.support.signing_in_fixtures import UNHURRIED, running, story
 from tests.support.story import Story
 
-UNHURRIED = Intervals(storage=0.1, consent=3600.0)
-"""Only the sign-ins look at the grants."""
+__all__ = ["running", "story"]
+
 WAITS = "waits for an administrator's consent"
 ON = {"CONSENT_DEVICE_CODE": "yes"}
 
@@ -39,17 +38,6 @@ ON = {"CONSENT_DEVICE_CODE": "yes"}
 @pytest.fixture
 def world(stage: Stage) -> SigningIn:
     return consent_world(stage, **ON)
-
-
-@pytest.fixture
-async def running(bot: Bot, world: SigningIn) -> AsyncIterator[App]:
-    async with bot(**world.environ, intervals=UNHURRIED) as running:
-        yield running
-
-
-@pytest.fixture
-async def story(running: App, stage: Stage) -> Story:
-    return Story(stage)
 
 
 def grants(story: Story) -> list[Call]:

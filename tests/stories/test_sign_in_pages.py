@@ -1,55 +1,36 @@
 """Approvers' sign-ins that do not end well: what the pages say, and what is kept of them."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 import sqlalchemy as sa
 
-from bot.app import App, Intervals
+from bot.app import App
 from bot.domain.lifetimes import DAY
-from bot.playground.stage import Stage
 from bot.storage.tables import sign_ins
-from tests.support.running_bot import Bot
 from tests.support.signing_in import (
     CALLBACK,
     SigningIn,
     came_back,
-    consent_world,
     landed,
     link_for,
     signed_in,
     waiting,
 )
+from tests.support.signing_in_fixtures import running, story, world
 from tests.support.story import Story
 
-UNHURRIED = Intervals(storage=0.1, consent=3600.0)
+__all__ = ["running", "story", "world"]
+
 COOKIE = {"__Host-aad-setup-x": "1"}
 """Lets an answer pass as one of a browser that has begun a sign-in."""
-
-
-@pytest.fixture
-def world(stage: Stage) -> SigningIn:
-    return consent_world(stage)
-
-
-@pytest.fixture
-async def running(bot: Bot, world: SigningIn) -> AsyncIterator[App]:
-    async with bot(**world.environ, intervals=UNHURRIED) as running:
-        yield running
-
-
-@pytest.fixture
-async def story(running: App, stage: Stage) -> Story:
-    return Story(stage)
 
 
 async def test_after_a_part_was_granted_no_page_says_that_nothing_was(
     world: SigningIn, story: Story
 ) -> None:
     id = await waiting(story)
-    code = "Authorization_RequestDenied"
-    story.tenant.faults.fail("POST", "/oauth2PermissionGrants", status=403, code=code)
+    story.tenant.faults.refuse("POST", "/oauth2PermissionGrants", times=1)
     browser, link = world.browser(), await link_for(story, "ada", id)
     landing = await landed(world, browser, link)
     partial = await came_back(browser, landing)

@@ -1,7 +1,6 @@
 """Consent mode `signed-in`: an approver signs in at Entra, and their own rights grant."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import pytest
 
-from bot.app import App, Intervals
+from bot.app import App
 from bot.doctor import examine
 from bot.doctor.findings import Mark
 from bot.domain.people import Refusal
@@ -42,28 +41,13 @@ from tests.support.signing_in import (
     signed_in,
     waiting,
 )
+from tests.support.signing_in_fixtures import UNHURRIED, running, story, world
 from tests.support.story import Story
 
+__all__ = ["running", "story", "world"]
+
 GRANTING = {"AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"}
-UNHURRIED = Intervals(storage=0.1, consent=3600.0)
-"""Only the sign-ins look at the grants."""
 WAITS = "waits for an administrator's consent"
-
-
-@pytest.fixture
-def world(stage: Stage) -> SigningIn:
-    return consent_world(stage)
-
-
-@pytest.fixture
-async def running(bot: Bot, world: SigningIn) -> AsyncIterator[App]:
-    async with bot(**world.environ, intervals=UNHURRIED) as running:
-        yield running
-
-
-@pytest.fixture
-async def story(running: App, stage: Stage) -> Story:
-    return Story(stage)
 
 
 def grants(story: Story) -> list[Call]:
@@ -333,8 +317,7 @@ async def test_what_the_bot_may_not_see_is_not_said_to_be_the_approver_s_fault(
     world: SigningIn, story: Story
 ) -> None:
     id = await waiting(story)
-    code = "Authorization_RequestDenied"
-    story.tenant.faults.fail("GET", "/appRoleAssignments", status=403, code=code, times=2)
+    story.tenant.faults.refuse("GET", "/appRoleAssignments", times=2)
     page = await signed_in(world, story, id)
     assert (page.status, "aad-setup doctor" in page.text) == (403, True)
     assert ROLE not in page.text
