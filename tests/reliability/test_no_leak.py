@@ -130,8 +130,7 @@ async def the_story_of_a_change(story: Story) -> None:
 
 
 def refuses_the_test(story: Story) -> Any:
-    code = "Authorization_RequestDenied"
-    return story.tenant.faults.fail("POST", "batch", status=403, code=code, times=10_000)
+    return story.tenant.faults.refuse("POST", "batch")
 
 
 def secrets_of(stage: Stage, environ: Json) -> list[str]:

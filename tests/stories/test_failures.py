@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from bot.playground.tenant import AUTONOMOUS
-from bot.playground.tenant.calls import Answer
 from bot.playground.tenant.faults import Fault
 from graph.step_context import SECRET_ATTEMPTS
-from tests.support.failure_story import FOR_EVER, failed
+from tests.support.failure_story import failed
+from tests.support.removal_story import FOR_EVER
 from tests.support.story import Story
 from tests.support.waiting import eventually
 
@@ -48,15 +48,7 @@ async def test_a_refusal_of_graph_is_told_and_a_retry_goes_on_where_it_stopped(
 
 
 def answers_oddly(story: Story, method: str, path: str, body: dict[str, Any]) -> Fault:
-    fault = Fault(
-        method=method,
-        path=path,
-        answer=Answer(status=200, body=body),
-        times=FOR_EVER,
-        when="before_effect",
-    )
-    story.tenant.faults.failures.append(fault)
-    return fault
+    return story.tenant.faults.answer(method, path, body, times=FOR_EVER)
 
 
 @pytest.mark.parametrize(
@@ -121,13 +113,7 @@ async def test_a_failure_that_nobody_retries_is_undone_after_a_week(story: Story
 @pytest.mark.slow
 async def test_an_undo_that_fails_says_so_and_comes_back(story: Story) -> None:
     id, _ = await failed(story)
-    broken = story.tenant.faults.fail(
-        "DELETE",
-        "servicePrincipals",
-        status=403,
-        code="Authorization_RequestDenied",
-        times=FOR_EVER,
-    )
+    broken = story.tenant.faults.refuse("DELETE", "servicePrincipals")
     await story.workspace.click("ben", "Undo", on=story.card_of(id))
     assert story.whispers("ben") == "Only the requester or an approver can undo this."
     await story.workspace.click("grace", "Undo", on=story.card_of(id))
@@ -146,9 +132,7 @@ async def test_an_undo_that_fails_says_so_and_comes_back(story: Story) -> None:
 async def test_a_secret_that_does_not_work_is_removed_and_a_retry_makes_all_of_it_again(
     story: Story,
 ) -> None:
-    story.tenant.faults.fail(
-        "POST", "batch", status=403, code="Authorization_RequestDenied", times=FOR_EVER
-    )
+    story.tenant.faults.refuse("POST", "batch")
     id = await story.ask("billing")
     await story.workspace.click("ada", "Approve", on=story.card_of(id))
     await story.until(lambda: f"{id} failed" in story.card())
@@ -157,9 +141,7 @@ async def test_a_secret_that_does_not_work_is_removed_and_a_retry_makes_all_of_i
     assert "connector values" not in story.direct("rosa")
 
     story.tenant.faults.clear()
-    story.tenant.faults.fail(  # half of the undo
-        "DELETE", "/applications", status=403, code="Authorization_RequestDenied", times=FOR_EVER
-    )
+    story.tenant.faults.refuse("DELETE", "/applications")
     await story.workspace.click("ada", "Undo", on=story.card_of(id))
     await story.until(lambda: "Delete the application" in story.card())
     assert not story.tenant.service_principals

@@ -132,9 +132,7 @@ async def test_a_policy_changed_under_the_bot_fails_with_its_name_and_a_retry_go
 
 @pytest.mark.slow
 async def test_an_undo_leaves_no_grant_and_asks_for_none_to_be_removed(story: Story) -> None:
-    story.tenant.faults.fail(
-        "POST", "batch", status=403, code="Authorization_RequestDenied", times=10_000
-    )
+    story.tenant.faults.refuse("POST", "batch")
     id = await story.ask()
     await story.workspace.click("ada", "Approve", on=story.card_of(id))
     await story.until(lambda: f"{id} failed" in story.card())

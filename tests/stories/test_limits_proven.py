@@ -205,12 +205,11 @@ async def test_the_probe_is_removed_after_an_error_and_one_that_stays_is_an_orph
     assert told.status == 1
     assert failing.times == 0
     nothing_is_left(stage)
-    code = "Authorization_RequestDenied"
-    stage.tenant.faults.fail("DELETE", "/servicePrincipals/", status=403, code=code, times=2)
+    stage.tenant.faults.refuse("DELETE", "/servicePrincipals/", times=2)
     told = await doctor(stage, settings, "--live")
     assert told.status == 0, told.text
     nothing_is_left(stage)
-    stage.tenant.faults.fail("DELETE", "/applications/", status=403, code=code, times=4)
+    stage.tenant.faults.refuse("DELETE", "/applications/", times=4)
     told = await doctor(stage, settings, "--live")
     [line] = told.wrong
     assert "was not removed" in line

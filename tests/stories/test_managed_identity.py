@@ -16,8 +16,6 @@ from bot.domain.catalogue import read_catalogue
 from bot.planning.plans import preview
 from bot.playground.stage import Stage
 from bot.playground.tenant import Credential, Machine
-from bot.playground.tenant.calls import Answer
-from bot.playground.tenant.faults import Fault
 from bot.playground.tenant.replicas import Kind
 from bot.settings.settings import Settings
 from graph.clouds import PUBLIC
@@ -128,10 +126,7 @@ async def test_another_identity_or_tenant_than_the_settings_name_is_not_used(
     claims = {"exp": 4_000_000_000, "appid": own.client_id}
     token = jwt.encode(claims, "any key, for nobody checks it here")
     body = {"access_token": token, "expires_in": "3600", "token_type": "Bearer", "resource": "x"}
-    answer = Answer(status=200, body=body)
-    stage.tenant.faults.failures.append(
-        Fault(method="GET", path="metadata", answer=answer, times=1, when="before_effect")
-    )
+    stage.tenant.faults.answer("GET", "metadata", body)
     assert type(await refusal(stage, settings)) is IdentityDiffers
 
 

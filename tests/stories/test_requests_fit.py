@@ -153,7 +153,7 @@ async def a_deletion_that_is_looked_into(story: Story) -> None:
 
 
 def refuse_the_test(faults: Faults) -> None:
-    faults.fail("POST", "batch", status=403, code="Authorization_RequestDenied", times=10_000)
+    faults.refuse("POST", "batch")
 
 
 def every_right_is_used(schema: Schema, made: set[Made]) -> None:

@@ -159,9 +159,7 @@ async def test_nothing_acts_before_the_tenant_has_answered_and_what_was_made_sin
         copy = copied(stage)
         await story.approve(id)
     await put_back(stage, copy, url)
-    fault = stage.tenant.faults.fail(
-        "GET", "/applications", status=403, code="Authorization_RequestDenied", times=10_000
-    )
+    fault = stage.tenant.faults.refuse("GET", "/applications")
     before = len(stage.tenant.log)
     async with AsyncExitStack() as stack:
         start = asyncio.ensure_future(stack.enter_async_context(bot()))

@@ -26,9 +26,7 @@ NOT_YET = "is not revoked yet"
 
 
 def refuses_to_let_go(story: Story) -> Fault:
-    return story.tenant.faults.fail(
-        "DELETE", "/applications/", status=403, code="Authorization_RequestDenied", times=FOR_EVER
-    )
+    return story.tenant.faults.refuse("DELETE", "/applications/")
 
 
 def failures(story: Story) -> int:

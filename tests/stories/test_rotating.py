@@ -266,9 +266,7 @@ async def test_a_new_secret_that_nobody_came_for_is_removed_and_the_old_one_live
 async def test_a_rotation_that_fails_keeps_the_old_secret_and_says_why(story: Story) -> None:
     id = await in_use(story)
     before = live(story)
-    broken = story.tenant.faults.fail(
-        "POST", "batch", status=403, code="Authorization_RequestDenied", times=10_000
-    )
+    broken = story.tenant.faults.refuse("POST", "batch")
     await asked(story, id)
     await decide(story, "Confirm", by="ada")
     await story.until(lambda: "no new secret could be made" in story.direct("rosa"))

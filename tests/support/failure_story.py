@@ -1,9 +1,8 @@
 """Registrations that fail because the tenant refuses."""
 
 from bot.playground.tenant.faults import Fault
+from tests.support.removal_story import FOR_EVER
 from tests.support.story import Story
-
-FOR_EVER = 10_000
 
 
 def refuses_grants(story: Story) -> Fault:

@@ -3,8 +3,6 @@
 from tests.support.story import Story
 
 PURGED = "Deleted for good, as of"
-
-
 FOR_EVER = 10_000
 
 

@@ -12,6 +12,7 @@ from bot.worker.scheduler import MOST
 from tests.support.crash_process import Commit, Death
 from tests.support.crash_story import CrashStory
 from tests.support.purge_story import purge
+from tests.support.removal_story import FOR_EVER
 
 AT_ONCE = timedelta(seconds=1)
 """From a death to the next start: nothing has settled by then, and nothing may wait for it."""
@@ -38,7 +39,6 @@ SURE_CALLS = tuple(each for each in CALLS if each.name not in ("role", "scopes")
 WAYS: tuple[When, ...] = ("before_effect", "after_effect")
 ASKED = Commit("revoke asked", r"INSERT INTO history.*'revoke asked'")
 TAKEN_BACK = Commit("a step taken back", r"UPDATE steps SET facts=")
-FOR_EVER = 10_000
 REVOKED = Commit("revoked", r"INSERT INTO history.*'revoked'")
 MATRIX = [pytest.param(call, when, id=f"{call.name} {when}") for call in CALLS for when in WAYS]
 DEATHS = [
