@@ -1,10 +1,11 @@
 """The whole journey by clicks, as three people in windows of their own."""
 
+import asyncio
 import re
 
 from bot.playground.page.running import Page
 from tests.browser.journey import ask, consent, fill, ready, send, trouble, waiting_card
-from tests.browser.window import Opens, Window
+from tests.browser.window import PATIENCE_MS, Opens, Window
 
 
 async def test_from_the_form_to_the_vendors_sync(playground: Page, opens: Opens) -> None:
@@ -79,7 +80,8 @@ async def test_a_bot_that_is_killed_goes_on_where_it_was(playground: Page, opens
         await ask(rosa)
         card, _ = await waiting_card(ada)
         await ada.press("approve", on=card)
-        await hold.reached.wait()
+        async with asyncio.timeout(PATIENCE_MS / 1000):
+            await hold.reached.wait()
         await trouble(ada, "kill-bot")
         await ada.locator("#bot", has_text="restarted 1").wait_for()
         hold.drop()

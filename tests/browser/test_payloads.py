@@ -91,8 +91,11 @@ REFUSED: dict[str, list[Any]] = {
 
 def kept() -> list[Json]:
     """Return what other stories have kept, if they were told to."""
-    folder = Path(os.environ.get(SETTING, "nowhere"))
-    return [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))]
+    if SETTING not in os.environ:
+        return []
+    paths = sorted(Path(os.environ[SETTING]).glob("*.json"))
+    assert paths, "The stories were to keep what they show, and kept nothing."
+    return [json.loads(path.read_text("utf-8")) for path in paths]
 
 
 async def test_all_that_the_stories_show_can_be_drawn(rosa: Window, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ LARGEST_FILM = 2_000_000
 FILM_WIDTH = 960
 FILM_COLOURS = 128
 FRAME_MS = 2600
+FONTS_SECONDS = 60.0
 COLOURS = 256
 """Enough for text on flat panels, at a third of the size."""
 
@@ -75,6 +76,7 @@ def made_with(browser: Any) -> dict[str, str]:
         ["fc-list", "--format", "%{postscriptname} %{fontversion}\n"],
         capture_output=True,
         check=True,
+        timeout=FONTS_SECONDS,
     )
     fonts = sorted(set(listed.stdout.splitlines()))
     return {

@@ -1,5 +1,6 @@
 """The story that the pictures show, played on the page by clicks, with a picture at each scene."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from bot.playground.clock import MovableClock
 from bot.playground.page.bot_process import Status
 from bot.playground.page.running import Page, shown
 from tests.browser.journey import consent, fill, send, trouble, waiting_card
-from tests.browser.window import Window, window
+from tests.browser.window import PATIENCE_MS, Window, window
 from tests.pictures.still import be_still
 
 MORNING = datetime(2027, 3, 1, 8, 41, tzinfo=UTC)
@@ -98,7 +99,8 @@ async def _approved(page: Page, person: Window, take: Take, frame: Frame) -> Non
     await take("approval", card)
     await frame()
     await person.press("approve", on=card)
-    await hold.reached.wait()
+    async with asyncio.timeout(PATIENCE_MS / 1000):
+        await hold.reached.wait()
     await card.locator("[data-status=complete]").wait_for()
     await take("progress", card)
     await frame()

@@ -112,7 +112,8 @@ async function mount(name) {
   let module;
   try {
     module = await import(`./${name}.js`);
-  } catch {
+  } catch (error) {
+    reportError(error);
     if (name !== "tour") element.append(h("p", { class: "empty" }, `There is no ${name} here.`));
     return;
   }

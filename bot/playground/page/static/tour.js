@@ -114,5 +114,5 @@ class Tour {
 
 const OVER = {
   title: "That was the whole story",
-  text: "Everything here is yours now: be somebody else, deny, revoke, kill the bot in the middle of its work under Trouble, or look at every card.",
+  text: "Everything here is yours now: be another person, deny, revoke, kill the bot in the middle of its work under Trouble, or look at every card.",
 };

@@ -93,7 +93,7 @@ export const STEPS = [
   },
   {
     title: "Ben asks how it stands",
-    text: "Anybody may ask in a channel. Ben, who only looks on, gets an answer that the whole channel may read.",
+    text: "Every member may ask in a channel. Ben, who only looks on, gets an answer that the whole channel may read.",
     run: async (tour) => {
       await become(tour, "ben");
       await open(tour, "general");

@@ -35,7 +35,7 @@ export function confirmed(confirm, context) {
   });
 }
 
-/** Check a confirmation dialog object before anybody asks for it. */
+/** Check a confirmation dialog object before it is asked for. */
 export function checkConfirm(confirm) {
   if (!confirm) return;
   checkKeys(confirm, "confirm", ["title", "text", "confirm", "deny"], ["style"]);
