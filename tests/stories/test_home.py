@@ -76,7 +76,7 @@ async def test_a_click_at_home_that_comes_too_late_is_answered_there(story: Stor
     id = await story.ask("billing")
     await opened(story, "ada")
     stale = story.workspace.home_of("ada")
-    await story.workspace.click("rosa", "Cancel")
+    await story.press("rosa", "Cancel")
     await story.until(lambda: f"{id} was cancelled" in story.card())
     clicked = await click(story, "ada", "approve", id, stale)
     assert clicked

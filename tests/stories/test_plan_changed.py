@@ -120,7 +120,7 @@ async def test_a_retry_does_not_run_a_plan_that_was_changed_meanwhile(intruder: 
     await story.until(lambda: f"{id} failed" in story.card())
     fault.times = 0
     await intruder.sql(f"UPDATE registrations SET plan = {OTHER_NAME}")
-    await story.workspace.click("rosa", "Retry")
+    await story.press("rosa", "Retry")
     await story.until(lambda: "The stored plan is not the one approved." in story.card())
     assert not story.tenant.applications_named("something else")
     assert f"{id} failed" in story.card()

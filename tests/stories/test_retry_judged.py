@@ -26,7 +26,7 @@ async def _waits_again(story: Story) -> str:
     story.clock.move(MINUTE)
     story.workspace.deactivate("ada")
     fault.times = 0
-    await story.workspace.click("rosa", "Retry")
+    await story.press("rosa", "Retry")
     await story.until(lambda: f"{id} waits for approval" in _card(story, id))
     return id
 

@@ -177,6 +177,11 @@ class Story:
         """Return everything in somebody's direct messages from the bot."""
         return "\n".join(map(self.read, self.workspace.messages(person)))
 
+    async def press(self, person: str, button: str) -> None:
+        """Press a button in a person's direct messages as soon as it is there."""
+        await self.until(lambda: f"[{button}]" in self.direct(person))
+        await self.workspace.click(person, button)
+
     def whispers(self, person: str) -> str:
         """Return every ephemeral message that somebody sees."""
         found = self.workspace.ephemerals(person)
