@@ -86,7 +86,7 @@ class Talking:
         if command not in app.commands or "commands" not in app.scopes:
             raise CannotAct(f"{command} is not a valid command.")
         if not person.is_of(app.team_id) or person.deleted:
-            raise CannotAct(f"{person.name} cannot use commands of this workspace.")
+            raise CannotAct(f"{person.real_name} cannot use commands of this workspace.")
 
     def _reply(self, command: str, hook: Hook, ack: Ack) -> Reply:
         error = ack.error

@@ -21,7 +21,7 @@ export function mount(element, page) {
   const tour = new Tour(element, page);
   const start = h("button", { type: "button", id: "tour-button", class: "quiet", onclick: () => tour.open({ focus: true }) }, "Tour");
   document.querySelector("#tour-start")?.append(start);
-  if (!localStorage.getItem(SEEN)) tour.open({ focus: false });
+  if (!localStorage.getItem(SEEN) && document.body.dataset.show !== "gallery") tour.open({ focus: false });
 }
 
 class Tour {

@@ -18,7 +18,7 @@ export class Conversation {
     /** Told which message is to be answered. */
     this.onreply = () => {};
     this._list = h("div", { class: "messages", role: "log", "aria-label": "Messages" });
-    this._empty = h("p", { class: "empty" }, "Nothing here yet.");
+    this._empty = h("p", { class: "empty" }, "Nothing here yet. Type /aad-setup below to ask for an application.");
     this.element = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Conversation" }, this._empty, this._list);
     this.element.addEventListener("scroll", () => this._scrolled(), { passive: true });
     new ResizeObserver(() => this._follow()).observe(this._list);
