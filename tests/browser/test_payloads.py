@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from bot.playground.gallery.items import items
 from bot.playground.workspace.blocks.check import Surface
 from bot.playground.workspace.blocks.check import problems as slack_problems
 from tests.browser.drawing import problems
@@ -105,6 +106,12 @@ async def test_all_that_the_stories_show_can_be_drawn(rosa: Window, tmp_path: Pa
         shown = list(dict(payloads(story.workspace)).values())
     assert len(shown) > 20
     shown += kept()
+    found = await problems(rosa, shown)
+    assert not found, {problem: shown[index] for index, problem in found.items()}
+
+
+async def test_the_whole_gallery_can_be_drawn(rosa: Window) -> None:
+    shown = [item.payload for item in items()]
     found = await problems(rosa, shown)
     assert not found, {problem: shown[index] for index, problem in found.items()}
 
