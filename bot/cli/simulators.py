@@ -68,7 +68,7 @@ async def _show(folder: Path, *, open_browser: bool, is_kept: bool, view: str) -
     stop = stop_requested()
     async with shown(folder=folder) as page:
         url = f"{page.url}{view}"
-        typer.echo(f"The playground is at {url}")
+        typer.echo(f"The demo is at {url}")
         typer.echo("Only this machine can open it. Nothing in it is real. Ctrl-C stops it.")
         if is_kept:
             kept.write_settings(folder, page.environ)

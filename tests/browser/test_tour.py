@@ -16,11 +16,12 @@ async def stands_at(window: Window, step: int) -> None:
     await window.locator(f"{NEXT}:not([aria-disabled])").wait_for()
 
 
-async def walk(visitor: Window) -> None:
-    """Go through all steps with the keyboard alone."""
+async def walk(visitor: Window, *, by_pointer: bool = False) -> None:
+    """Go through all steps, with the keyboard alone or with the pointer alone."""
+    button = visitor.locator(NEXT)
     for step in range(1, STEPS + 1):
         await stands_at(visitor, step)
-        await visitor.locator(NEXT).press("Enter")
+        await (button.click() if by_pointer else button.press("Enter"))
     await stands_at(visitor, STEPS + 1)
 
 
@@ -37,7 +38,7 @@ async def test_a_first_visit_is_walked_through_the_story(playground: Page, opens
 
 async def test_it_works_on_a_phone(opens: Opens) -> None:
     async with opens("rosa", script=NEVER_SEEN, viewport=PHONE) as visitor:
-        await walk(visitor)
+        await walk(visitor, by_pointer=True)
 
 
 async def test_it_is_left_by_escape_and_begun_again_from_the_header(opens: Opens) -> None:

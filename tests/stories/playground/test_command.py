@@ -29,7 +29,7 @@ async def demo(folder: Path, *arguments: str) -> AsyncIterator[tuple[Process, st
     try:
         async with asyncio.timeout(SECONDS):
             told = (await process.stdout.readline()).decode()
-        found = re.fullmatch(r"The playground is at (http://127\.0\.0\.1:\d+/[\w-]{20,}/)\n", told)
+        found = re.fullmatch(r"The demo is at (http://127\.0\.0\.1:\d+/[\w-]{20,}/)\n", told)
         assert found, told or (await ended(process)).err
         yield process, found[1]
     finally:

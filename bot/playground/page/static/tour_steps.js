@@ -50,7 +50,7 @@ export const STEPS = [
   },
   {
     title: "An administrator consents",
-    text: "This bot may not grant permissions, so it waits. In the tenant, an administrator compares them and presses Grant admin consent. The bot looks every minute; here, a minute passes at once.",
+    text: "This bot may not grant permissions, so it waits. In the tenant, an administrator compares them and presses Grant admin consent. The bot looks again after a minute; here, that minute passes at once.",
     run: async (tour) => {
       tour.page.show("tenant");
       await press(tour, "The application", () => one('[data-action="open-application"]') ?? one('[data-action="grant-admin-consent"]'));
