@@ -125,7 +125,7 @@ class Sim:
         if self._tenant.faults.failure("POST", request.path, "before_effect"):
             # The portal tells no code: nothing but this, in red.
             raise web.HTTPForbidden(
-                text="Insufficient privileges to grant admin consent. A fault is set that refuses it."
+                text="Insufficient privileges to grant admin consent: a fault is set."
             )
         with _told():
             self._tenant.grant_admin_consent(str(wanted["app_id"]))
