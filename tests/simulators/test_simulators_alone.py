@@ -277,7 +277,7 @@ async def test_the_bot_runs_between_two_simulators_that_stand_alone(tmp_path: Pa
         await until(people, lambda seen: "Get the values" in seen[-1]["shown"], "messages", "rosa")
         await act(people, "click", person="rosa", label="Get the values")
         await act(people, "click", person="rosa", label="Show the secret")
-        assert "is ready" in (await looked(people, "messages", "approvals"))[-1]["shown"]
+        assert "reader: ready" in (await looked(people, "messages", "approvals"))[-1]["shown"]
         await bot.stop()
 
 
