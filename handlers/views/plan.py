@@ -146,7 +146,7 @@ def consent_awaited(registration: Registration, page: str) -> Iterator[Block]:
 def consent_given(registration: Registration) -> Iterator[Block]:
     """Yield which approver has granted the permissions by their own sign-in, if one has.
 
-    How strong that was is known only for an authentication context: Entra does not say how somebody
+    How strong that was is known only for an authentication context: Entra does not say how a person
     has signed in.
     """
     found = registration.consent

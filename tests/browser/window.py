@@ -117,7 +117,7 @@ async def window(
         await opened.page.goto(address)
         yield opened
         assert not opened.faults, opened.faults
-    except BaseException:
+    except BaseException:  # whatever it was, it goes on below, with a picture of the page
         await _keep_picture(context.pages[-1])
         raise
     finally:

@@ -41,7 +41,7 @@ def world(stage: Stage) -> SigningIn:
 
 
 def grants(story: Story) -> list[Call]:
-    """Return the calls by which somebody tried to grant."""
+    """Return the calls that tried to grant."""
     paths = ("/appRoleAssignedTo", "/oauth2PermissionGrants")
     return [call for path in paths for call in story.tenant.calls("POST", path)]
 

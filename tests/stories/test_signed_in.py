@@ -51,7 +51,7 @@ WAITS = "waits for an administrator's consent"
 
 
 def grants(story: Story) -> list[Call]:
-    """Return the calls by which somebody tried to grant."""
+    """Return the calls that tried to grant."""
     paths = ("/appRoleAssignedTo", "/oauth2PermissionGrants")
     return [call for path in paths for call in story.tenant.calls("POST", path)]
 

@@ -34,7 +34,7 @@ Json = dict[str, Any]
 
 
 class Window:
-    """What one window was sent. The parts are asked anew at each look."""
+    """What one window was sent. The parts are asked again at each look."""
 
     def __init__(self, workspace: WorkspaceItems, common: "Common") -> None:
         self._workspace = workspace

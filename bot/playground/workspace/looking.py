@@ -56,7 +56,7 @@ class Looking(Place):
         return self._notices.notification(self.people.find(person), message)
 
     def visible(self, person: Who) -> list[Message]:
-        """Return every message before somebody's eyes as the workspace holds it, newest first."""
+        """Return every message that a person sees as the workspace holds it, newest first."""
         return self._sight.visible(self.people.find(person))
 
     def depth_of(self, person: Who) -> int:
