@@ -2,6 +2,7 @@
 engine carries across crashes."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 
 from bot.domain.people import CONTACT
@@ -9,7 +10,7 @@ from bot.domain.runs import Failure, RunKind
 from bot.runs.base import StepFailed
 from bot.runs.cleanup import Cleanup
 from bot.runs.drift_check import DriftCheck
-from bot.runs.journal import Attempts, Walk
+from bot.runs.journal import Attempts, Superseded, Walk
 from bot.runs.provisioning import Planning, Provisioning
 from bot.services import Services
 from bot.storage import runs
@@ -37,8 +38,8 @@ class Runs:
             RunKind.REMOVE_PREVIOUS: self._cleanup.remove_previous,
             RunKind.REMOVE_UNREAD: self._cleanup.remove_unread,
             RunKind.REMOVE_STRAY: self._cleanup.remove_stray,
-            RunKind.UNDO: self._cleanup.undo,
-            RunKind.REVOKE: self._cleanup.revoke,
+            RunKind.UNDO: self._cleanup.remove_everything,
+            RunKind.REVOKE: self._cleanup.remove_everything,
             RunKind.PURGE: self._cleanup.purge,
             RunKind.CHECK: self._drift_check.check,
         }
@@ -51,15 +52,16 @@ class Runs:
             run = await runs.get(tx, id)
         if run is None:
             return
-        if run.kind is RunKind.CHECK:  # which is no failure of the registration
-            await self._drift_check.give_up(run, bug)
-            return
         failure = Failure(
             step="Run",
             sentence="Something went wrong on our side.",
             advice=f"Retry. If it happens again, give {CONTACT} this error ID: {bug}.",
             bug=bug,
         )
-        # The scans do the rest: the scheduler must not wait for Entra.
-        await self._cleanup.close(run)
-        await self._cleanup.fail(run, StepFailed("bug", failure))
+        with suppress(Superseded):
+            if run.kind is RunKind.CHECK:  # which is no failure of the registration
+                await self._drift_check.give_up(run, bug)
+                return
+            # The scans do the rest: the scheduler must not wait for Entra.
+            await self._cleanup.close(run)
+            await self._cleanup.fail(run, StepFailed("bug", failure))

@@ -1,8 +1,8 @@
 """The base of every kind of run: its services, and how runs are opened, ended and failed."""
 
-import dataclasses
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -67,12 +67,13 @@ class RunBase:
     async def carry(self, walk: Walk, run: Run) -> None:
         """Do a run's work, and end the run if a step fails."""
         try:
-            await walk(run)
+            try:
+                await walk(run)
+            except StepFailed as failure:
+                await self.abandon(run)
+                await self.fail(run, failure)
         except Superseded:
             log.warning("run overruled, or carried on by another process", run=run.id)
-        except StepFailed as failure:
-            await self.abandon(run)
-            await self.fail(run, failure)
 
     async def _registration(self, run: Run) -> Registration:
         async with self._database.reading() as tx:
@@ -80,13 +81,21 @@ class RunBase:
         assert registration is not None
         return registration
 
-    async def _end(self, tx: AsyncConnection, run: Run, outcome: RunOutcome | str) -> bool:
-        """Lock the registration and end the run. False if another process has ended it before.
+    @asynccontextmanager
+    async def _ending(
+        self, run: Run, outcome: RunOutcome | str
+    ) -> AsyncIterator[tuple[AsyncConnection, datetime]]:
+        """Open a transaction in which the registration is locked and the run ended; yield the time,
+        too. Raises Superseded if another process has ended it before.
 
         A frozen process may wake up after its run was taken over: then it has nothing to add.
         """
-        await registrations.bump_version(tx, run.registration)
-        return await runs.end(tx, run.id, outcome=outcome, now=self._clock.now())
+        async with self._services.writing() as tx:
+            await registrations.bump_version(tx, run.registration)
+            now = self._clock.now()
+            if not await runs.end(tx, run.id, outcome=outcome, now=now):
+                raise Superseded
+            yield tx, now
 
     async def abandon(self, run: Run) -> None:
         """Close this run's unseen secret, and take it out of Entra if Entra answers.
@@ -117,10 +126,9 @@ class RunBase:
             return sealed
 
     async def fail(self, run: Run, failed: StepFailed) -> None:
-        async with self._services.writing() as tx:
-            if not await self._end(tx, run, failed.code):
-                return
-            now, of, kind = self._clock.now(), run.registration, run.kind
+        """End the run by this failure. Raises Superseded."""
+        of, kind = run.registration, run.kind
+        async with self._ending(run, failed.code) as (tx, now):
             if kind in CLEANUP_TIMERS:  # no message
                 log.warning("clearing up comes later", run=run.id, code=failed.code)
                 timer = CLEANUP_TIMERS[kind]
@@ -153,8 +161,6 @@ class RunBase:
         """Note the end of the request that the run was for, if any; tell the requester of a
         failure.
         """
-        if run.kind not in CARRIED_OUT_BY:
-            return
         found = await registrations.get(tx, run.registration)
         if found and (request := _request_of(run, found)):
             await approval_requests.close(tx, found.id, request, state)
@@ -245,16 +251,12 @@ def tampered(
     return StepFailed("history", Failure(step=step, sentence=str(refusal), advice=advice))
 
 
-def failed(title: str, error: GraphError) -> StepFailed:
-    """Return the failure of a Graph error, without its body."""
-    failure = Failure(step=title, sentence=error.sentence, advice=error.advice)
-    return StepFailed(error.code, dataclasses.replace(failure, request_id=error.request_id))
-
-
 @contextmanager
 def failing(title: str) -> Iterator[None]:
-    """Turn a Graph error inside into the failure of a step of this title."""
+    """Turn a Graph error inside into the failure of a step of this title, without its body."""
     try:
         yield
     except GraphError as error:
-        raise failed(title, error) from None
+        told = {"sentence": error.sentence, "advice": error.advice}
+        failure = Failure(step=title, request_id=error.request_id, **told)
+        raise StepFailed(error.code, failure) from None

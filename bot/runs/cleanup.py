@@ -10,6 +10,7 @@ from bot.domain.registration import Deleted, Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import RemovalReason, Secret
 from bot.runs.base import RunBase, failing, tampered
+from bot.runs.journal import Superseded
 from bot.storage import (
     audit,
     history,
@@ -34,24 +35,19 @@ class Cleanup(RunBase):
     async def remove_unread(self, run: Run) -> None:
         """Take a secret that is no longer to be seen out of Entra."""
         secret = await self._taken_out(run)
-        async with self._services.writing() as tx:
-            # Overruled: whatever did that sees to the secret.
-            if not await self._end(tx, run, RunOutcome.DONE) or secret is None:
-                return
-            now = self._clock.now()
-            gone = await secrets.confirm_removed(tx, run.registration, now=now, only=secret.id)
-            await secret_notices.tell_removed(tx, run.registration, gone, now)
+        async with self._ending(run, RunOutcome.DONE) as (tx, now):
+            if secret is not None:
+                gone = await secrets.confirm_removed(tx, run.registration, now=now, only=secret.id)
+                await secret_notices.tell_removed(tx, run.registration, gone, now)
 
     async def remove_previous(self, run: Run) -> None:
         """Take the secret that a newer one follows out of Entra, and say so to its requester."""
         secret = await self._taken_out(run)
-        async with self._services.writing() as tx:
-            if not await self._end(tx, run, RunOutcome.DONE) or secret is None:
-                return
-            now, of = self._clock.now(), run.registration
-            await secrets.note_removed(tx, secret.id, RemovalReason.FOLLOWED, now=now)
-            await history.write(tx, of, Event.PREVIOUS_REMOVED, now=now)
-            await messages.add(tx, of, MessageKind.RETIRED)
+        async with self._ending(run, RunOutcome.DONE) as (tx, now):
+            if secret is not None:
+                await secrets.note_removed(tx, secret.id, RemovalReason.FOLLOWED, now=now)
+                await history.write(tx, run.registration, Event.PREVIOUS_REMOVED, now=now)
+                await messages.add(tx, run.registration, MessageKind.RETIRED)
 
     async def _taken_out(self, run: Run) -> Secret | None:
         """Take the run's secret out of Entra, and return it. None if it is to stay."""
@@ -68,14 +64,11 @@ class Cleanup(RunBase):
         registration = await self._registration(run)
         is_made = "application" in registration.facts
         removed = await self._remove_strays(run, registration) if is_made else []
-        async with self._services.writing() as tx:
-            # Overruled: what was closed since may still be there.
-            if not await self._end(tx, run, RunOutcome.DONE) or not is_made:
-                return
-            now = self._clock.now()
-            gone = await secrets.confirm_removed(tx, run.registration, now=now)
-            await secret_notices.tell_removed(tx, run.registration, gone, now)
-            await history.write(tx, run.registration, Event.SWEPT, now=now, removed=removed)
+        async with self._ending(run, RunOutcome.DONE) as (tx, now):
+            if is_made:
+                gone = await secrets.confirm_removed(tx, run.registration, now=now)
+                await secret_notices.tell_removed(tx, run.registration, gone, now)
+                await history.write(tx, run.registration, Event.SWEPT, now=now, removed=removed)
 
     async def _remove_strays(self, run: Run, registration: Registration) -> Sequence[str]:
         """Return the key ids of the secrets that were removed. Raises StepFailed."""
@@ -87,19 +80,23 @@ class Cleanup(RunBase):
         with failing("Remove stray secrets"):
             return await remove_strays(context, known)
 
-    async def undo(self, run: Run) -> None:
-        """Remove exactly what a failed registration made, in reverse order."""
-        await self._remove_everything(run, Status.UNDONE)
-
-    async def revoke(self, run: Run) -> None:
-        """Remove exactly what a ready registration made, in reverse order."""
-        await self._remove_everything(run, Status.REVOKED)
-
-    async def _remove_everything(self, run: Run, target: Status) -> None:
-        registration = await self._registration(run)
+    async def remove_everything(self, run: Run) -> None:
+        """Remove exactly what a failed or a ready registration made, in reverse order."""
+        registration, id = await self._registration(run), run.registration
         if registration.plan:  # without one, nothing was ever made
             await self._undo_all(run, registration)
-        await self._finish(run, target)
+        target = Status.UNDONE if run.kind is RunKind.UNDO else Status.REVOKED
+        async with self._ending(run, RunOutcome(target)) as (tx, now):
+            await registrations.move(tx, id, target)
+            await registrations.update(tx, id, deadline=None, failure=None)
+            for secret in await secrets.live(tx, id):
+                because = RemovalReason.APPLICATION_DELETED
+                await secrets.note_removed(tx, secret.id, because, now=now)
+            await secrets.confirm_removed(tx, id, now=now)
+            await timers.cancel_all(tx, id, but=TimerKind.MASK)
+            await history.write(tx, id, Event(target), now=now)
+            if target is Status.REVOKED:
+                await messages.add_news(tx, id)
 
     async def _undo_all(self, run: Run, registration: Registration) -> None:
         context = self._step_context(run, registration)
@@ -112,8 +109,11 @@ class Cleanup(RunBase):
                     await self._undo_step(run, each, context)
 
     async def _undo_step(self, run: Run, each: Step, context: StepContext) -> None:
-        if each.undo is None or await self._is_over(run):
+        if each.undo is None:
             return
+        async with self._database.reading() as tx:
+            if await runs.get(tx, run.id) is None:
+                raise Superseded
         with failing(f"Delete {each.creates}"):
             buried = await self._erase(each, context)
         async with self._database.transaction() as tx:
@@ -124,30 +124,9 @@ class Cleanup(RunBase):
                 gone = Deleted(step=each.name, at=self._clock.now(), **buried)
                 await registrations.add_deleted(tx, run.registration, gone)
 
-    async def _is_over(self, run: Run) -> bool:
-        """Whether another process has ended the run."""
-        async with self._database.reading() as tx:
-            return await runs.get(tx, run.id) is None
-
     async def _erase(self, each: Step, context: StepContext) -> Facts | None:
         """Do what the step's undo does in Entra. Scripted runs of the tests stand in for this."""
         return await each.undo(context) if each.undo else None
-
-    async def _finish(self, run: Run, target: Status) -> None:
-        async with self._services.writing() as tx:
-            if not await self._end(tx, run, RunOutcome(target)):
-                return
-            now, registration = self._clock.now(), run.registration
-            await registrations.move(tx, registration, target)
-            await registrations.update(tx, registration, deadline=None, failure=None)
-            for secret in await secrets.live(tx, registration):
-                because = RemovalReason.APPLICATION_DELETED
-                await secrets.note_removed(tx, secret.id, because, now=now)
-            await secrets.confirm_removed(tx, registration, now=now)
-            await timers.cancel_all(tx, registration, but=TimerKind.MASK)
-            await history.write(tx, registration, Event(target), now=now)
-            if target is Status.REVOKED:
-                await messages.add_news(tx, registration)
 
     async def purge(self, run: Run) -> None:
         """Purge every deleted object, which cannot be undone; those that Entra no longer has are
@@ -160,12 +139,10 @@ class Cleanup(RunBase):
             # The application first: if an administrator has restored it, nothing of it is touched.
             for each in sorted(registration.deleted, key=lambda it: it.step != "application"):
                 await self._purge(context, each)
-        async with self._services.writing() as tx:
-            if await self._end(tx, run, RunOutcome.PURGED):
-                now = self._clock.now()
-                await self._close_request(tx, run, RequestState.DONE)
-                await registrations.update(tx, run.registration, purged_at=now, failure=None)
-                await history.write(tx, run.registration, Event.PURGED, now=now)
+        async with self._ending(run, RunOutcome.PURGED) as (tx, now):
+            await self._close_request(tx, run, RequestState.DONE)
+            await registrations.update(tx, run.registration, purged_at=now, failure=None)
+            await history.write(tx, run.registration, Event.PURGED, now=now)
 
     async def _check_asked_for(self, run: Run, registration: Registration, digest: str) -> None:
         """Check that approvers have approved to delete for good what this plan has made."""

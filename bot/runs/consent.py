@@ -167,11 +167,9 @@ class ConsentCheck(RunBase):
 
     async def _wait(self, run: Run) -> None:
         """End the run until an administrator has granted the permissions."""
-        async with self._services.writing() as tx:
-            if not await self._end(tx, run, RunOutcome.AWAITS_CONSENT):
-                return
+        async with self._ending(run, RunOutcome.AWAITS_CONSENT) as (tx, now):
             registration = await registrations.get(tx, run.registration)
             assert registration is not None
             for name in awaited_steps(registration):
                 await runs.note_granted(tx, registration.id, name, None)
-            await consents.begin(tx, registration, now=self._clock.now())
+            await consents.begin(tx, registration, now=now)

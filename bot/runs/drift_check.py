@@ -43,22 +43,26 @@ class DriftCheck(RunBase):
     async def check(self, run: Run) -> None:
         """Compare once, store the result, and tell the people concerned."""
         registration = await self._registration(run)
-        settled_at = await self._settled_at(registration)
+        async with self._database.reading() as tx:
+            written = await runs.last_write(tx, registration.id) or registration.created_at
+        found: Drift | GraphError
         try:
-            drift = await self._look(run, registration)
+            found = await self._look(run, registration)
+            may_change = bool(found.differences)
         except GraphError as error:
-            log.warning(
-                "tenant not compared", run=run.id, code=error.code, request=error.request_id
-            )
-            if isinstance(error, NotThereYet) and self._clock.now() < settled_at:
-                await self._wait(run, settled_at)
-            else:
-                await self._could_not(run, error.code, f"{error.sentence} {error.advice}")
-            return
-        if drift.differences and self._clock.now() < settled_at:
-            await self._wait(run, settled_at)
+            found, may_change = error, isinstance(error, NotThereYet)
+            ids = {"run": run.id, "code": error.code, "request": error.request_id}
+            log.warning("tenant not compared", **ids)
+        # Until then a difference may be our own write on its way to a replica.
+        settled_at = written + REPLICATION_TIME
+        if may_change and self._clock.now() < settled_at:
+            # Without a word; the result of the next look is for the same person.
+            async with self._ending(run, RunOutcome.UNSETTLED) as (tx, _):
+                await _check_again(tx, run.registration, settled_at, told=run.subject or "")
+        elif isinstance(found, GraphError):
+            await self._could_not(run, found.code, f"{found.sentence} {found.advice}")
         else:
-            await self._tell(run, registration, drift)
+            await self._tell(run, registration, found)
 
     async def give_up(self, run: Run, bug: str) -> None:
         """End a check that broke."""
@@ -68,46 +72,27 @@ class DriftCheck(RunBase):
         context = self._step_context(run, registration)
         return await compare(self._services, context, run.registration)
 
-    async def _settled_at(self, registration: Registration) -> datetime:
-        """From when on a difference is one, and not our own write on its way to a replica."""
-        async with self._database.reading() as tx:
-            written = await runs.last_write(tx, registration.id)
-        return (written or registration.created_at) + REPLICATION_TIME
-
-    async def _wait(self, run: Run, until: datetime) -> None:
-        """End without a word, and look again for the same person when all has settled."""
-        async with self._database.transaction() as tx:
-            await self._end_check(tx, run, RunOutcome.UNSETTLED, again=until, told=run.subject)
-
     async def _tell(self, run: Run, registration: Registration, drift: Drift) -> None:
-        async with self._services.writing() as tx:
-            now, id = self._clock.now(), run.registration
-            if not await self._end_check(tx, run, RunOutcome.CHECKED, again=now + CHECK_EVERY):
-                return
+        """Alarm the approvers, too: of anything new, and of the rest once a week, so that repeated
+        checks do not fill the channel.
+        """
+        before = registration.check.alarming if registration.check else ()
+        is_new, id = bool(set(drift.alarming) - set(before)), run.registration
+        async with self._ending(run, RunOutcome.CHECKED) as (tx, now):
+            await _check_again(tx, id, now + CHECK_EVERY)
             told = {name: getattr(drift, name) for name in TOLD}
             await self._keep(tx, run, Check(at=now, **told))
-            if self._is_to_alarm(run, registration, drift):
+            if is_new or (drift.alarming and run.subject is None):
                 await messages.add(tx, id, MessageKind.ALARM, subject=Subject(run=run.id))
             await history.write(tx, id, Event.CHECKED, now=now, differences=list(drift.differences))
         if drift.alarming:
             ids = {"registration": id, "run": run.id}
             log.warning("changed in Entra, not by this bot", count=len(drift.alarming), **ids)
 
-    def _is_to_alarm(self, run: Run, registration: Registration, drift: Drift) -> bool:
-        """Whether the approvers are told: of anything new, and of the rest once a week.
-
-        Repeated checks do not fill the channel.
-        """
-        before = registration.check.alarming if registration.check else ()
-        is_new = bool(set(drift.alarming) - set(before))
-        return is_new or (bool(drift.alarming) and run.subject is None)
-
     async def _could_not(self, run: Run, code: str, sentence: str) -> None:
         """Tell the person who asked that the bot could not read it, and retry tomorrow."""
-        async with self._services.writing() as tx:
-            now = self._clock.now()
-            if not await self._end_check(tx, run, code, again=now + CHECK_RETRY):
-                return
+        async with self._ending(run, code) as (tx, now):
+            await _check_again(tx, run.registration, now + CHECK_RETRY)
             await self._keep(tx, run, Check(at=now, failure=sentence))
             await history.write(tx, run.registration, Event.CHECK_FAILED, now=now, code=code)
 
@@ -118,18 +103,8 @@ class DriftCheck(RunBase):
         if run.subject is not None or check.differences:
             await messages.add(tx, id, MessageKind.DRIFT, subject=subject, to=run.subject)
 
-    async def _end_check(
-        self,
-        tx: AsyncConnection,
-        run: Run,
-        outcome: RunOutcome | str,
-        *,
-        again: datetime,
-        told: str | None = None,
-    ) -> bool:
-        """End the run and add exactly one more, whose result `told` gets in any case."""
-        if not await self._end(tx, run, outcome):
-            return False
-        await timers.cancel(tx, run.registration, TimerKind.CHECK)
-        await timers.add(tx, run.registration, TimerKind.CHECK, again, Subject(user=told or ""))
-        return True
+
+async def _check_again(tx: AsyncConnection, id: str, at: datetime, told: str = "") -> None:
+    """Add exactly one more check, whose result `told` gets in any case."""
+    await timers.cancel(tx, id, TimerKind.CHECK)
+    await timers.add(tx, id, TimerKind.CHECK, at, Subject(user=told))

@@ -22,7 +22,7 @@ from bot.domain.people import Refusal
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import RemovalReason
-from bot.runs.base import RunBase, changed, failed, failing, gone, tampered
+from bot.runs.base import RunBase, StepFailed, changed, failing, gone, tampered
 from bot.runs.consent import ConsentCheck
 from bot.runs.journal import BatchWriter, Entry, Superseded
 from bot.services import Services
@@ -41,7 +41,6 @@ from bot.storage.messages import MessageKind
 from bot.storage.runs import PlannedStep, Run
 from bot.storage.timers import TimerKind
 from graph.application import APPLICATION
-from graph.errors import GraphError
 from graph.http import collecting_requests
 from graph.permissions import is_allowed
 from graph.plan import FactsByStep, Plan, Refused, preflight
@@ -122,7 +121,10 @@ class Provisioning(RunBase):
         plan = Plan.from_json(dict(registration.plan or {}))
         if plan.digest != registration.digest:
             raise changed("The stored plan is not the one approved.")
-        if not self._is_approved(run, registration, plan):
+        # After the restore of an older copy the votes on a plan may be lost: then a rotation is
+        # carried by its own, which are for this plan and take no fewer approvers.
+        digests = {vote.digest for vote in registration.approvals()}
+        if digests != {plan.digest} and (digests or run.kind is not RunKind.ADD_SECRET):
             raise changed("Another plan was approved than the stored one.")
         if not all(is_allowed(each) for each in (*plan.roles, *plan.scopes)):
             raise changed("The plan holds a permission not allowed.")
@@ -161,15 +163,6 @@ class Provisioning(RunBase):
         ]
         return min((each for each in ends if each is not None), default=None)
 
-    def _is_approved(self, run: Run, registration: Registration, plan: Plan) -> bool:
-        """Whether the plan is the one that was voted for.
-
-        After the restore of an older copy the votes on a plan may be lost: then a rotation is
-        carried by its own, which are for this plan and take no fewer approvers.
-        """
-        digests = {vote.digest for vote in registration.approvals()}
-        return digests == {plan.digest} or (run.kind is RunKind.ADD_SECRET and not digests)
-
     async def _stage(self, run: Run, stage: list[Step], context: StepContext) -> FactsByStep:
         """Take the stage's steps together; return what they learnt, or raise the first failure."""
         todo = [each for each in stage if each.name not in context.facts]
@@ -190,12 +183,12 @@ class Provisioning(RunBase):
     async def _take(self, run: Run, each: Step, context: StepContext) -> dict[str, Any]:
         """Do one step, and write to storage what it learnt. Cards follow at their own pace."""
         try:
-            with collecting_requests() as requests:
+            with failing(each.title), collecting_requests() as requests:
                 new_facts = await each.do(context)
-        except GraphError as error:
+        except StepFailed:
             async with self._database.transaction() as tx:
                 await runs.fail_step(tx, run, each.name, self._clock.now())
-            raise failed(each.title, error) from None
+            raise
         entry = Entry(
             run=run, step=each.name, facts=new_facts, requests=requests, lasting=each.lasting
         )
@@ -217,10 +210,8 @@ class Provisioning(RunBase):
 
     async def _finish(self, run: Run) -> None:
         """Announce what has been made and proven: the values are owed from here on."""
-        async with self._services.writing() as tx:
-            if not await self._end(tx, run, RunOutcome.HANDED_OVER):
-                return
-            now, registration = self._clock.now(), run.registration
+        registration = run.registration
+        async with self._ending(run, RunOutcome.HANDED_OVER) as (tx, now):
             sealed = await secrets.sealed_of_run(tx, run.id)
             assert sealed is not None
             await registrations.move(tx, registration, Status.READY)
@@ -288,20 +279,15 @@ class Planning(RunBase):
             )
 
     async def _refuse(self, run: Run, reasons: tuple[str, ...]) -> None:
-        async with self._services.writing() as tx:
-            if not await self._end(tx, run, RunOutcome.REFUSED):
-                return
-            now = self._clock.now()
-            id, told = run.registration, list(reasons)
+        id, told = run.registration, list(reasons)
+        async with self._ending(run, RunOutcome.REFUSED) as (tx, now):
             await registrations.move(tx, id, Status.REFUSED, reasons=told, failure=None)
             await history.write(tx, id, Event.REFUSED, now=now, reasons=told)
             await messages.add_news(tx, id)
 
     async def _propose(self, run: Run, plan: Plan) -> None:
-        async with self._services.writing() as tx:
-            if not await self._end(tx, run, RunOutcome.PLANNED):
-                return
-            now, id = self._clock.now(), run.registration
+        id = run.registration
+        async with self._ending(run, RunOutcome.PLANNED) as (tx, now):
             found = await registrations.get(tx, id)
             assert found is not None
             await registrations.move(
