@@ -198,6 +198,7 @@ async def test_no_secret_is_written_down_while_it_changes_hands(
     check_reveals(stage, hidden)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("credential", ["PFX with a password", *OTHERS])
 async def test_what_the_bot_signs_in_with_is_written_nowhere(
     stage: Stage, bot: Bot, logs: io.StringIO, credential: str
@@ -243,6 +244,7 @@ def hidden_of(environ: dict[str, str]) -> list[str]:
 PASSWORDS = ("ENTRA_CERTIFICATE_PASSWORD", "IDENTITY_HEADER")
 
 
+@pytest.mark.slow
 async def test_nothing_of_an_approver_s_sign_in_is_written_down(
     stage: Stage, bot: Bot, logs: io.StringIO
 ) -> None:

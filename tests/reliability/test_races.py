@@ -41,6 +41,7 @@ async def test_votes_count_only_for_the_plan_they_were_given_to(careful: Registr
     assert (await one.found(id)).status is Status.PENDING
 
 
+@pytest.mark.slow
 @postgres_is_quick
 async def test_two_last_approvers_at_once_reach_the_quorum(careful: RegistrarEnvs) -> None:
     one, other = careful

@@ -67,6 +67,7 @@ def _cards(story: Story, id: str) -> int:
     return sum(it["text"].startswith(id) for it in story.workspace.messages("approvals"))
 
 
+@pytest.mark.slow
 async def test_the_main_road_on_postgresql(stage: Stage, bot: Bot, postgres_url: str) -> None:
     async with bot(DATABASE_URL=postgres_url.replace("+psycopg", "")):
         story = Story(stage)

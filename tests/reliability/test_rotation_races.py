@@ -82,6 +82,7 @@ async def test_two_confirmations_at_once_start_one_run(registrar_envs: Registrar
         assert len((await one.asked(id)).approvals()) == 1
 
 
+@pytest.mark.slow
 async def test_two_last_approvers_at_once_reach_the_quorum(careful: RegistrarEnvs) -> None:
     one, other = careful
     for _ in range(ROUNDS):

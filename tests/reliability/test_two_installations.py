@@ -27,6 +27,8 @@ from tests.support.crash_story import CrashStory
 from tests.support.graph_requests import story_fits
 from tests.support.graph_schema import Schema
 
+pytestmark = pytest.mark.slow
+
 SUBMITTED = Death(when="after", at=told("submitted"))
 SECRET = next(call for call in CALLS if call.name == "secret")
 
@@ -72,17 +74,14 @@ async def strangers(stages: tuple[Stage, Stage]) -> AsyncIterator[Two]:
         yield Two(CrashStory(first, one), CrashStory(second, other))
 
 
-@pytest.mark.slow
 async def test_the_same_wish_makes_an_application_in_each_installation(two: Two) -> None:
     await _walk_both(two)
 
 
-@pytest.mark.slow
 async def test_bots_with_rights_of_their_own_stay_apart_too(strangers: Two) -> None:
     await _walk_both(strangers)
 
 
-@pytest.mark.slow
 async def test_a_sweep_removes_no_secret_of_the_same_registration_id_elsewhere(two: Two) -> None:
     """The id is the same in a copied database; the key is not, and only the key counts."""
     await _copied(two, key="aad-setup-0123456789ab-00112233445566778899aabbccddeeff")

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from handlers.views import ids
 from tests.support.rotation_story import in_use
 from tests.support.story import Json, Story
@@ -24,6 +26,7 @@ async def menu_of(story: Story, label: str) -> Json:
     return story.workspace.view_of("rosa") or {}
 
 
+@pytest.mark.slow
 async def test_a_menu_of_several_actions_asks_before_it_carries_one_out(story: Story) -> None:
     id = await in_use(story)
     question = story.workspace.text_of(await menu_of(story, "Revoke"))
@@ -35,6 +38,7 @@ async def test_a_menu_of_several_actions_asks_before_it_carries_one_out(story: S
     assert not story.tenant.applications
 
 
+@pytest.mark.slow
 async def test_a_question_that_is_answered_too_late_says_so(story: Story) -> None:
     id = await in_use(story)
     await menu_of(story, "Rotate")
@@ -46,6 +50,7 @@ async def test_a_question_that_is_answered_too_late_says_so(story: Story) -> Non
     )
 
 
+@pytest.mark.slow
 async def test_a_user_chooses_plain_cards_for_themselves(story: Story) -> None:
     workspace = story.workspace
     await workspace.open_home("rosa")

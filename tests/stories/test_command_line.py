@@ -38,6 +38,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert not HEAVY & imported_by(code)
 
 
+@pytest.mark.slow
 def test_serving_imports_nothing_of_other_commands_or_migrations() -> None:
     assert not NOT_FOR_SERVING & imported_by("import bot.cli.serving")
 

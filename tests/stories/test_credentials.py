@@ -47,6 +47,7 @@ def each(*modes: str) -> list[Any]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("credential", "mode"), each("autonomous", "portal", "limited", "signed-in")
 )
@@ -234,6 +235,7 @@ def spoilt(folder: Path) -> dict[str, tuple[Environ, str]]:
     }
 
 
+@pytest.mark.slow
 async def test_what_cannot_be_used_is_said_with_status_2_and_nothing_is_started(
     stage: Stage, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

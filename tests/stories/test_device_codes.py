@@ -77,6 +77,7 @@ async def test_from_the_form_to_the_mask(world: SigningIn, story: Story) -> None
     assert "claims" not in asked.body
 
 
+@pytest.mark.slow
 async def test_the_code_is_for_its_approver_alone_and_in_no_text(
     world: SigningIn, story: Story
 ) -> None:
@@ -92,6 +93,7 @@ async def test_the_code_is_for_its_approver_alone_and_in_no_text(
     assert "never enter one that you did not ask for" in story.whispers("ada")
 
 
+@pytest.mark.slow
 async def test_it_is_off_unless_it_is_switched_on(bot: Bot, stage: Stage) -> None:
     world, story = consent_world(stage), Story(stage)
     async with bot(**world.environ, intervals=UNHURRIED):
@@ -103,6 +105,7 @@ async def test_it_is_off_unless_it_is_switched_on(bot: Bot, stage: Stage) -> Non
         assert not story.tenant.calls("POST", "/devicecode")
 
 
+@pytest.mark.slow
 async def test_the_account_must_be_the_approver_s_own(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     await entered(world, story, id, user="grace")
@@ -113,6 +116,7 @@ async def test_the_account_must_be_the_approver_s_own(world: SigningIn, story: S
     await story.until(lambda: story.is_announced(id))
 
 
+@pytest.mark.slow
 async def test_texts_from_the_tenant_are_no_links_in_the_answer(
     world: SigningIn, story: Story
 ) -> None:
@@ -127,6 +131,7 @@ async def test_texts_from_the_tenant_are_no_links_in_the_answer(
     assert not grants(story)
 
 
+@pytest.mark.slow
 async def test_only_an_approver_whose_approval_counts_gets_a_code(
     world: SigningIn, story: Story
 ) -> None:
@@ -137,6 +142,7 @@ async def test_only_an_approver_whose_approval_counts_gets_a_code(
     assert not story.tenant.calls("POST", "/devicecode")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "words"),
     [({"cancel": True}, "was cancelled"), slow({"blocked": "redemption"}, "Conditional Access")],
@@ -154,6 +160,7 @@ async def test_why_it_did_not_come_about_is_said_and_another_code_works(
     await story.until(lambda: story.is_announced(id))
 
 
+@pytest.mark.slow
 async def test_a_code_that_is_not_used_expires_and_who_is_blocked_reads_why_on_entra_s_page(
     world: SigningIn, story: Story
 ) -> None:
@@ -166,6 +173,7 @@ async def test_a_code_that_is_not_used_expires_and_who_is_blocked_reads_why_on_e
     assert not grants(story)
 
 
+@pytest.mark.slow
 async def test_another_code_takes_the_place_of_the_first(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     page, first = await code_for(story, "ada", id)
@@ -176,6 +184,7 @@ async def test_another_code_takes_the_place_of_the_first(world: SigningIn, story
     await story.until(lambda: story.is_announced(id))
 
 
+@pytest.mark.slow
 async def test_a_code_is_of_no_use_once_the_other_way_has_granted(
     world: SigningIn, story: Story
 ) -> None:
@@ -185,6 +194,7 @@ async def test_a_code_is_of_no_use_once_the_other_way_has_granted(
     await story.until(lambda: "does not wait for consent any more" in story.whispers("ada"))
 
 
+@pytest.mark.slow
 async def test_after_a_restart_the_code_is_of_no_use_and_the_button_is_there(
     bot: Bot, stage: Stage, world: SigningIn
 ) -> None:
@@ -201,6 +211,7 @@ async def test_after_a_restart_the_code_is_of_no_use_and_the_button_is_there(
         await story.until(lambda: story.is_announced(id))
 
 
+@pytest.mark.slow
 async def test_an_approver_without_the_role_is_told_which_one_it_takes(
     world: SigningIn, story: Story
 ) -> None:
@@ -210,6 +221,7 @@ async def test_an_approver_without_the_role_is_told_which_one_it_takes(
     assert WAITS in card(story, id)
 
 
+@pytest.mark.slow
 async def test_the_authentication_context_is_asked_for_and_must_be_met(
     bot: Bot, stage: Stage
 ) -> None:

@@ -23,6 +23,7 @@ from tests.support.running_bot import Bot
 from tests.support.story import Story
 
 
+@pytest.mark.slow
 async def test_all_is_well_beside_a_running_bot_and_nothing_is_changed(
     stage: Stage, bot: Bot, database_url: str
 ) -> None:

@@ -80,6 +80,7 @@ def alarms(story: Story, id: str) -> list[str]:
     return [each for each in found if each.startswith(f"{id} was changed in Entra")]
 
 
+@pytest.mark.slow
 async def test_what_may_be_an_attack_goes_to_the_approvers_even_with_the_requester_gone(
     story: Story, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -301,6 +302,7 @@ async def test_a_new_secret_is_known_and_the_old_one_is_not_missed(story: Story)
     assert report(story, id).startswith(f"{id} matches what was approved")
 
 
+@pytest.mark.slow
 async def test_only_what_is_ready_is_checked_and_only_for_those_concerned(story: Story) -> None:
     id = await story.ask()
     refusals = {

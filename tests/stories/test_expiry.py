@@ -243,6 +243,7 @@ async def test_a_new_secret_that_nobody_came_for_gives_the_reminders_back(
     assert await _owed(env) == [(ROSA.user_id, f"{old.id}:{Stage.MONTH:d}")]
 
 
+@pytest.mark.slow
 async def test_if_all_that_followed_is_lost_the_first_secret_is_in_use_again(
     env: RegistrarEnv,
 ) -> None:

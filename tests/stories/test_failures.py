@@ -22,6 +22,7 @@ async def send_form(story: Story, name: str = "billing", **values: str) -> None:
     assert not sent.errors
 
 
+@pytest.mark.slow
 async def test_a_refusal_of_graph_is_told_and_a_retry_goes_on_where_it_stopped(
     story: Story,
 ) -> None:
@@ -77,6 +78,7 @@ async def test_an_answer_of_another_shape_is_told_with_step_and_request_id(
     assert "bug" not in told.casefold()
 
 
+@pytest.mark.slow
 async def test_a_secret_whose_answers_are_lost_ends_after_five_and_leaves_none(
     story: Story,
 ) -> None:
@@ -129,6 +131,7 @@ async def test_an_undo_that_fails_says_so_and_comes_back(story: Story) -> None:
     assert not story.tenant.service_principals
 
 
+@pytest.mark.slow
 async def test_a_secret_that_does_not_work_is_removed_and_a_retry_makes_all_of_it_again(
     story: Story,
 ) -> None:

@@ -77,6 +77,7 @@ async def test_a_plan_put_in_the_place_of_the_one_shown_cannot_be_approved(story
     assert f"{id} waits for approval" in story.card()
 
 
+@pytest.mark.slow
 async def test_the_audit_of_what_nobody_touched_is_well(stage: Stage, bot: Bot) -> None:
     async with bot():
         id = await Story(stage).ready()
@@ -101,6 +102,7 @@ def _point_at(stage: Stage, id: str, other: str) -> None:
             )
 
 
+@pytest.mark.slow
 async def test_no_secret_is_made_for_an_application_of_another_registration(story: Story) -> None:
     other = await story.ready("payroll")
     id = await story.ready("billing")
@@ -168,6 +170,7 @@ FORGED_RUNS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", FORGED_RUNS)
 async def test_a_forged_run_makes_no_secret(story: Story, what: str) -> None:
     id = await story.ready()

@@ -73,6 +73,7 @@ async def test_a_secret_that_was_seen_is_said_to_be_known_to_who_has_seen_it(
     await eventually(story, lambda: live(story) and not {*before} & {*live(story)})
 
 
+@pytest.mark.slow
 async def test_not_everybody_can_be_given_it_or_give_it(open_house: Story) -> None:
     story, faults = open_house, open_house.workspace.faults
     id = await story.ask()
@@ -139,6 +140,7 @@ async def test_the_request_of_an_earlier_handover_is_not_posted_anew_beside_the_
     assert len(asked) == 1
 
 
+@pytest.mark.slow
 async def test_nobody_confirms_what_comes_to_them_or_goes_from_them(open_house: Story) -> None:
     story = open_house
     id = await story.ask()
@@ -157,6 +159,7 @@ async def test_nobody_confirms_what_comes_to_them_or_goes_from_them(open_house: 
     assert "You cannot approve your own registration" in story.whispers("grace")
 
 
+@pytest.mark.slow
 async def test_whoever_has_handed_it_over_does_not_decide_on_it(open_house: Story) -> None:
     story = open_house
     id = await story.ask(by="ada")
@@ -175,6 +178,7 @@ async def test_whoever_has_handed_it_over_does_not_decide_on_it(open_house: Stor
     assert not story.tenant.applications
 
 
+@pytest.mark.slow
 async def test_a_confirmation_is_for_the_heir_that_was_read(open_house: Story) -> None:
     story = open_house
     id = await story.ready()
@@ -224,6 +228,7 @@ async def test_the_heir_s_name_is_text_and_nothing_else(open_house: Story) -> No
         assert "\u202e" not in json.dumps(shown, ensure_ascii=False)
 
 
+@pytest.mark.slow
 async def test_what_takes_two_approvers_is_not_given_away_by_one(bot: Bot, stage: Stage) -> None:
     async with bot(REQUESTERS="*", APPROVALS_NEEDED="2"):
         story = Story(stage)
@@ -236,6 +241,7 @@ async def test_what_takes_two_approvers_is_not_given_away_by_one(bot: Bot, stage
         await story.until(lambda: id in story.direct("ben"))
 
 
+@pytest.mark.slow
 async def test_whoever_has_voted_cannot_become_the_requester(bot: Bot, stage: Stage) -> None:
     deciders = ",".join(stage.workspace.people[name].id for name in ("ada", "grace", "ben"))
     async with bot(REQUESTERS="*", APPROVERS=deciders, APPROVALS_NEEDED="2"):
@@ -246,6 +252,7 @@ async def test_whoever_has_voted_cannot_become_the_requester(bot: Bot, stage: St
         assert f"has voted on {id}, so cannot take it over." in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["deactivated", slow("hidden")])
 async def test_values_are_sent_to_nobody_whose_account_is_deactivated_or_gone(
     open_house: Story, how: str

@@ -34,6 +34,7 @@ async def test_the_first_visit_is_greeted_and_the_next_is_not(story: Story) -> N
     assert story.workspace.view_of("rosa") is not None
 
 
+@pytest.mark.slow
 async def test_everybody_sees_their_own(story: Story) -> None:
     id = await story.ready("billing")
     await story.ask("second")
@@ -61,6 +62,7 @@ async def test_everybody_sees_their_own(story: Story) -> None:
     assert not story.workspace.complaints
 
 
+@pytest.mark.slow
 async def test_an_approver_decides_at_home_and_the_home_follows(story: Story) -> None:
     id = await story.ask("billing")
     await opened(story, "ada")

@@ -63,6 +63,7 @@ def refused(story: Story) -> list[str]:
     return [f"{each.method} {each.path}" for each in calls]
 
 
+@pytest.mark.slow
 async def test_from_the_form_to_the_mask_without_a_right_to_grant(
     story: Story, running: App
 ) -> None:
@@ -111,6 +112,7 @@ async def test_entra_itself_refuses_what_the_policy_does_not_include(
     assert story.tenant.roles_of(app_id(story)) == ROLES
 
 
+@pytest.mark.slow
 async def test_a_policy_changed_under_the_bot_fails_with_its_name_and_a_retry_goes_on(
     story: Story,
 ) -> None:

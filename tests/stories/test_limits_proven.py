@@ -29,6 +29,8 @@ from tests.support.limited_consent import (
     role_administrator,
 )
 
+pytestmark = pytest.mark.slow
+
 OTHER = lookup("Group.Read.All", Kind.ROLE)
 READERS = ("Policy.Read.PermissionGrant", "RoleManagement.Read.Directory")
 
@@ -149,7 +151,6 @@ async def test_a_policy_that_is_not_there_is_named(stage: Stage, settings: dict[
     assert any("“aad-setup” is not there" in line for line in told.wrong), told.text
 
 
-@pytest.mark.slow
 async def test_beside_a_wider_right_doctor_refuses_the_mode_and_proves_nothing(
     stage: Stage, settings: dict[str, str]
 ) -> None:
@@ -222,7 +223,6 @@ async def test_the_probe_is_removed_after_an_error_and_one_that_stays_is_an_orph
     assert any(left["appId"] in line for line in orphans.wrong), orphans.text
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -238,7 +238,6 @@ async def test_the_probe_is_removed_however_often_the_command_is_stopped(
     assert stage.tenant.deleted
 
 
-@pytest.mark.slow
 async def test_after_ctrl_c_nothing_is_looked_for_that_was_never_made(
     stage: Stage, settings: dict[str, str]
 ) -> None:

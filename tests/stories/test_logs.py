@@ -46,6 +46,7 @@ def lines(text: io.StringIO) -> list[dict[str, str]]:
     return [json.loads(line) for line in text.getvalue().splitlines()]
 
 
+@pytest.mark.slow
 async def test_each_fact_of_a_registration_leaves_one_line(
     stage: Stage, bot: Bot, written: io.StringIO
 ) -> None:

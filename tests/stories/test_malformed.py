@@ -276,6 +276,7 @@ async def endure(harness: BoltHarness, *, seed: int, count: int) -> None:
     assert [bug for bug in bugs if not is_theirs(bug)] == []
 
 
+@pytest.mark.slow
 async def test_a_few_malformed_payloads(harness: BoltHarness) -> None:
     await endure(harness, seed=1, count=FEW)
 

@@ -44,6 +44,8 @@ from tests.support.marks import slow
 from tests.support.running_bot import Bot
 from tests.support.small_bot import served
 
+pytestmark = pytest.mark.slow
+
 OTHER = "0f0f0f0f-0000-4000-8000-000000000000"
 
 

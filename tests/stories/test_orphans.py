@@ -153,6 +153,7 @@ async def test_a_tenant_that_does_not_answer_is_no_tenant_without_orphans(
     assert "✖ Entra: The bot itself could not sign in." in told.text
 
 
+@pytest.mark.slow
 async def test_a_stray_secret_of_ours_is_swept_within_a_day(
     stage: Stage, app: App, hand: Hand
 ) -> None:
@@ -211,6 +212,7 @@ async def test_an_application_that_somebody_has_restored_is_left_to_them(
     assert len(stage.tenant.applications) == 1
 
 
+@pytest.mark.slow
 async def test_what_is_not_proven_ours_is_reported_and_left_alone(
     stage: Stage, app: App, hand: Hand, database_url: str
 ) -> None:

@@ -28,10 +28,11 @@ from tests.support.secret_lives import SecretLife, life_of
 from tests.support.story import Story
 from tests.support.waiting import make_a_new_one
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = 4
 
 
-@pytest.mark.slow
 async def test_it_does_not_wait_for_a_check(story: Story) -> None:
     id = await settled(story)
     held = story.tenant.faults.hold("POST", r"\$batch")
@@ -99,7 +100,6 @@ async def test_it_does_not_wait_for_a_new_secret_which_nobody_gets(
     assert told[-3:] == ["new secret asked", "revoke asked", "revoked"]
 
 
-@pytest.mark.slow
 async def test_it_does_not_wait_for_a_rotation(story: Story) -> None:
     id = await rotation_story.in_use(story)
     await rotation_story.asked(story, id)

@@ -112,6 +112,7 @@ async def test_a_plan_of_another_version_of_the_profile_cannot_be_approved(
     assert f"{id} waits for approval" in intruder.story.card()
 
 
+@pytest.mark.slow
 async def test_a_retry_does_not_run_a_plan_that_was_changed_meanwhile(intruder: Intruder) -> None:
     story = intruder.story
     fault = story.tenant.faults.refuse("POST", "appRoleAssignedTo")
@@ -126,6 +127,7 @@ async def test_a_retry_does_not_run_a_plan_that_was_changed_meanwhile(intruder: 
     assert f"{id} failed" in story.card()
 
 
+@pytest.mark.slow
 async def test_an_approval_of_another_plan_does_not_count(bot: Bot, stage: Stage) -> None:
     async with bot(APPROVALS_NEEDED="2") as app:
         intruder = Intruder(app, Story(stage))

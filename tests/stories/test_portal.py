@@ -39,6 +39,7 @@ async def story(bot: Bot, stage: Stage) -> AsyncIterator[Story]:
         yield Story(stage)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rights",
     [
@@ -83,6 +84,7 @@ async def test_a_profile_with_delegated_permissions_takes_the_right_to_see_them(
         assert SEE in story.direct("rosa")
 
 
+@pytest.mark.slow
 async def test_each_grant_is_ticked_as_it_comes_and_one_that_vanished_is_named(
     story: Story,
 ) -> None:
@@ -97,6 +99,7 @@ async def test_each_grant_is_ticked_as_it_comes_and_one_that_vanished_is_named(
     await looked(story, id, "is ready")
 
 
+@pytest.mark.slow
 async def test_what_was_not_approved_stops_it_and_alarms_the_approvers(story: Story) -> None:
     id = await waiting(story)
     story.tenant.grant_admin_consent(app_id(story))
@@ -110,6 +113,7 @@ async def test_what_was_not_approved_stops_it_and_alarms_the_approvers(story: St
     await looked(story, id, "is ready")
 
 
+@pytest.mark.slow
 async def test_without_consent_in_a_week_it_fails_after_three_reminders(story: Story) -> None:
     id, began = await waiting(story), story.clock.now()
     for count, days in enumerate((0, 1, 3, 6), start=1):
@@ -158,6 +162,7 @@ async def test_many_that_wait_are_looked_at_in_few_calls(bot: Bot, stage: Stage)
         assert batches(story) - before == 2
 
 
+@pytest.mark.slow
 async def test_revoking_while_it_waits_removes_everything(story: Story) -> None:
     id = await waiting(story)
     await story.workspace.click("ada", "Revoke", on=story.card_of(id))
@@ -165,6 +170,7 @@ async def test_revoking_while_it_waits_removes_everything(story: Story) -> None:
     assert story.tenant.applications == []
 
 
+@pytest.mark.slow
 async def test_look_now_brings_the_look_forward(bot: Bot, stage: Stage) -> None:
     async with bot(**environ(stage, SEE), intervals=UNHURRIED) as running:
         story = Story(stage)

@@ -26,6 +26,8 @@ from tests.support.portal_story import (
 from tests.support.running_bot import Bot
 from tests.support.story import Story
 
+pytestmark = pytest.mark.slow
+
 WAITING = "waiting for consent"
 STATUS = "SELECT status FROM registrations WHERE id = ?"
 WAITED = "SELECT count(*) FROM history WHERE registration = ? AND what = 'consent awaited'"
@@ -55,7 +57,6 @@ async def test_what_the_next_consent_would_grant_beyond_the_plan_stops_it(story:
     assert no_secret(story)
 
 
-@pytest.mark.slow
 async def test_a_credential_that_somebody_adds_stops_it(story: Story) -> None:
     id = await waiting(story)
     async with by_hand(story) as hand:
@@ -64,7 +65,6 @@ async def test_a_credential_that_somebody_adds_stops_it(story: Story) -> None:
     await story.until(lambda: "was changed in Entra" in called(story))
 
 
-@pytest.mark.slow
 async def test_who_only_signs_in_does_not_stop_it(story: Story) -> None:
     id = await waiting(story)
     user = story.tenant.people.users[0]["id"]
@@ -75,7 +75,6 @@ async def test_who_only_signs_in_does_not_stop_it(story: Story) -> None:
     await looked(story, id, "is ready")
 
 
-@pytest.mark.slow
 async def test_a_secret_is_made_only_after_a_fresh_look(story: Story, stage: Stage) -> None:
     """Consent that was withdrawn after a later step has failed is asked for again."""
     id = await waiting(story)
@@ -91,7 +90,6 @@ async def test_a_secret_is_made_only_after_a_fresh_look(story: Story, stage: Sta
     await looked(story, id, "is ready")
 
 
-@pytest.mark.slow
 async def test_a_forged_consent_is_looked_at(bot: Bot, stage: Stage) -> None:
     async with bot(**environ(stage, SEE), intervals=UNHURRIED):
         story = Story(stage)
@@ -179,7 +177,6 @@ async def test_one_that_cannot_be_read_keeps_no_other_waiting(
         await story.until(lambda: "is ready" in card(story, id))
 
 
-@pytest.mark.slow
 async def test_a_right_that_is_lost_meanwhile_is_said_and_ends_the_wait(
     bot: Bot, stage: Stage
 ) -> None:
@@ -195,7 +192,6 @@ async def test_a_right_that_is_lost_meanwhile_is_said_and_ends_the_wait(
         await looked(story, id, "was undone", step=timedelta(days=7))
 
 
-@pytest.mark.slow
 async def test_after_a_restore_a_rotation_takes_no_consent(bot: Bot, stage: Stage) -> None:
     settings = environ(stage, SEE)
     async with bot(**settings):

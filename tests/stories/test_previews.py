@@ -48,6 +48,7 @@ async def preview(story: Story, person: str = "rosa") -> str:
     return front(story, person)
 
 
+@pytest.mark.slow
 async def test_the_plan_is_seen_before_anybody_is_asked(story: Story) -> None:
     await filled_in(story)
     seen = await preview(story)
@@ -94,6 +95,7 @@ async def test_every_reason_against_it_is_said(story: Story) -> None:
     assert "Redirect URL (optional): http://example.com" in front(story)
 
 
+@pytest.mark.slow
 async def test_what_would_keep_it_from_being_sent_is_said_beside_the_plan(story: Story) -> None:
     id = await story.ask("billing")
     await filled_in(story)
@@ -149,6 +151,7 @@ async def test_one_at_a_time_and_whoever_closes_it_is_told_directly(story: Story
     assert "What would be created" in await preview(story)
 
 
+@pytest.mark.slow
 async def test_whoever_closes_the_form_gets_it_back_as_it_was(story: Story) -> None:
     reason = "To sync\nthe “Büro” <b>&amp;"
     domains = "example.com, example.org"
@@ -195,6 +198,7 @@ def test_an_invented_button_fills_in_nothing(value: str) -> None:
     assert read_filled_value(value, read_catalogue()) == ("", nothing)
 
 
+@pytest.mark.slow
 async def test_when_entra_is_down_that_is_said_and_it_may_be_tried_again(story: Story) -> None:
     await filled_in(story)
     story.tenant.faults.unreachable = True
@@ -206,6 +210,7 @@ async def test_when_entra_is_down_that_is_said_and_it_may_be_tried_again(story: 
     assert "What would be created" in await preview(story)
 
 
+@pytest.mark.slow
 async def test_a_bot_that_stops_meanwhile_has_said_what_to_do(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
     async with bot():
@@ -268,6 +273,7 @@ async def test_a_view_that_slack_does_not_open_counts_as_none_under_way(story: S
                 await mine.begin(form(), PROFILE, by=ROSA, trigger_id="none")
 
 
+@pytest.mark.slow
 async def test_not_everybody_can_look_at_once(story: Story) -> None:
     async with previews(story, never) as mine:
         for number in range(AT_ONCE):

@@ -17,6 +17,8 @@ from tests.support.running_bot import Bot
 from tests.support.secret_lives import SecretLife
 from tests.support.story import Story
 
+pytestmark = pytest.mark.slow
+
 LEFT = {id: each for id, each in read_catalogue().items() if id != "mimecast"}
 NAMED = "mimecast (no longer in the catalogue)"
 REFUSED = "is no longer in this bot's catalogue. Ask this bot's administrators to put it back."
@@ -71,7 +73,6 @@ async def test_a_secret_stays_sealed_until_the_profile_is_back(stage: Stage, bot
         assert "8Q~" in await story.reveal()
 
 
-@pytest.mark.slow
 async def test_a_secret_on_a_screen_is_masked_without_the_profile(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
     async with bot():

@@ -95,6 +95,7 @@ async def test_nobody_deletes_for_good_twice(story: Story) -> None:
     assert len(bin_calls(story, "")) == calls
 
 
+@pytest.mark.slow
 async def test_neither_the_requester_nor_anybody_else_deletes_for_good(story: Story) -> None:
     id = await revoked(story)
     for person in ("rosa", "ben"):
@@ -282,6 +283,7 @@ async def test_a_failed_purge_does_not_come_again_by_itself(story: Story) -> Non
         assert database.execute("SELECT kind FROM dues").fetchall() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["denied", "cancelled", "expired"])
 async def test_a_purge_that_is_not_approved_deletes_nothing(story: Story, end: str) -> None:
     id = await revoked(story)
@@ -304,6 +306,7 @@ async def test_a_purge_that_is_not_approved_deletes_nothing(story: Story, end: s
     assert not bin_calls(story, "DELETE")
 
 
+@pytest.mark.slow
 async def test_a_purge_takes_as_many_approvals_as_the_plan_did(bot: Bot, stage: Stage) -> None:
     async with bot(APPROVALS_NEEDED="2", APPROVERS=three(stage)):
         story = Story(stage)
@@ -320,6 +323,7 @@ async def test_a_purge_takes_as_many_approvals_as_the_plan_did(bot: Bot, stage: 
         await story.until(lambda: PURGED in card(story, id))
 
 
+@pytest.mark.slow
 async def test_where_one_person_decides_alone_nothing_is_deleted_for_good(
     bot: Bot, stage: Stage
 ) -> None:

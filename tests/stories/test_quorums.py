@@ -134,6 +134,7 @@ async def test_a_rotation_takes_distinct_groups_if_the_plan_did(
         ungrouped.check_reachable(Verb.ROTATE, quorum, found, ROSA)
 
 
+@pytest.mark.slow
 async def test_an_approval_can_be_withdrawn_until_the_quorum_is_reached(
     bot: Bot, stage: Stage
 ) -> None:
@@ -180,6 +181,7 @@ async def test_why_it_was_denied_is_not_for_bystanders(story: Story) -> None:
     assert "The requester and the approvers can read why." in story.whispers("ben")
 
 
+@pytest.mark.slow
 async def test_whoever_is_denied_reads_why_and_asks_again_with_the_same_form(story: Story) -> None:
     id = await story.ask("billing", **{"Email domains filter": "example.com"})
     await story.deny(id, reason="Say which domains, please")
@@ -211,6 +213,7 @@ async def first_of_four(story: Story, words: str) -> str:
     return reminders(story, words)[0]
 
 
+@pytest.mark.slow
 async def test_approvers_are_reminded_four_times_at_growing_intervals(
     bot: Bot, stage: Stage
 ) -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.story import Story
 
+pytestmark = pytest.mark.slow
+
 UNKNOWN = "Slack did not say who you are, so nothing was done. Try again in a moment."
 EVER = 10_000
 REMEMBERED = timedelta(minutes=5)  # as USAGE.md promises

@@ -228,6 +228,7 @@ async def test_an_approver_of_another_team_is_nobody(story: Story) -> None:
     assert "waits for approval" in story.card()
 
 
+@pytest.mark.slow
 async def test_when_slack_does_not_say_who_it_is_nothing_is_done(story: Story) -> None:
     id = await story.ask("billing")
     faults = story.workspace.faults

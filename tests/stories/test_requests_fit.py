@@ -27,6 +27,8 @@ from tests.support.purge_story import purge
 from tests.support.story import Story
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 ID = "11111111-2222-4333-8444-555555555555"
 BOT = "the-bot"
 

@@ -80,6 +80,7 @@ def posted(story: Story) -> str:
     return "\n".join(map(story.workspace.text_of, story.workspace.messages("approvals")))
 
 
+@pytest.mark.slow
 async def test_a_secret_that_was_seen_after_the_copy_is_neither_shown_nor_removed(
     stage: Stage, bot: Bot, url: str
 ) -> None:

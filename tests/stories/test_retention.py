@@ -19,6 +19,8 @@ from tests.support.removal_story import press, revoked
 from tests.support.running_bot import Bot
 from tests.support.story import Story
 
+pytestmark = pytest.mark.slow
+
 
 async def _remembered(url: str) -> set[str]:
     """Return the ids of all runs that the engine knows of."""
@@ -32,7 +34,6 @@ async def _remembered(url: str) -> set[str]:
     return found
 
 
-@pytest.mark.slow
 async def test_the_engine_forgets_runs_that_ended_long_ago(
     stage: Stage, bot: Bot, database_url: str
 ) -> None:
@@ -87,7 +88,6 @@ async def test_runs_and_messages_of_one_revoked_long_ago_are_deleted(
         assert f"{id} was revoked" in said
 
 
-@pytest.mark.slow
 async def test_what_one_in_use_still_needs_is_kept(stage: Stage, bot: Bot) -> None:
     async with bot() as running:
         story = Story(stage)

@@ -19,6 +19,7 @@ from tests.support.story import Story
 from tests.support.waiting import eventually, make_a_new_one
 
 
+@pytest.mark.slow
 async def test_whoever_has_changed_over_removes_the_old_secret_at_once(story: Story) -> None:
     id = await in_use(story)
     [old] = live(story)

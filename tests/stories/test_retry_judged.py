@@ -16,6 +16,8 @@ from tests.support.registrar_env import DIGEST, RegistrarEnv
 from tests.support.story import Story
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 MINUTE = timedelta(minutes=1)
 LOST = "The approval of @ada no longer counts: the account is deactivated"
 
@@ -60,7 +62,6 @@ async def _let_it_expire(story: Story, id: str) -> None:
     story.clock.move(timedelta(days=2))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("end", [_deny, _cancel, _let_it_expire])
 async def test_what_was_made_goes_if_it_is_not_approved_again(
     story: Story, end: Callable[[Story, str], Awaitable[None]]

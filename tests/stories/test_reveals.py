@@ -37,6 +37,7 @@ async def test_no_secret_takes_the_place_of_a_message_that_others_read(story: St
     assert MARK in await story.reveal()
 
 
+@pytest.mark.slow
 async def test_a_second_reveal_is_refused_and_mask_now_is_for_good(story: Story) -> None:
     id = await story.ready()
     await story.values(id)
@@ -59,6 +60,7 @@ async def test_a_second_reveal_is_refused_and_mask_now_is_for_good(story: Story)
     assert MARK not in again
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["answer lost", slow("address expired"), slow("server error")])
 async def test_a_reveal_that_may_not_have_arrived_is_replaced(story: Story, trouble: str) -> None:
     id = await story.ready()
@@ -93,6 +95,7 @@ async def test_a_reveal_that_may_not_have_arrived_is_replaced(story: Story, trou
     assert not story.workspace.complaints
 
 
+@pytest.mark.slow
 async def test_no_secret_is_shown_before_it_has_been_proven(story: Story) -> None:
     id = await story.ready()
     await story.values(id)

@@ -120,6 +120,7 @@ async def test_the_start_warns_in_one_line_and_goes_on(stage: Stage) -> None:
     assert "[" not in line.partition("problems=")[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("credential", ["secret", "PEM", "consent client's"])
 async def test_the_end_of_the_bot_s_own_credential_is_warned_about_three_times(
     stage: Stage, credential: str

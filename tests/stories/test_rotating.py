@@ -114,6 +114,7 @@ async def test_an_expired_secret_is_rotated_and_removed_at_once(story: Story) ->
     assert live(story) != [old]
 
 
+@pytest.mark.slow
 async def test_a_quorum_of_two_is_two_people_who_did_not_ask(bot: Bot, stage: Stage) -> None:
     async with bot(APPROVALS_NEEDED="2", REQUESTERS="*", APPROVERS=three(stage), APPROVAL_TTL="7d"):
         story = Story(stage)

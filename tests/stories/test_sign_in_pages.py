@@ -20,6 +20,8 @@ from tests.support.signing_in import (
 from tests.support.signing_in_fixtures import running, story, world
 from tests.support.story import Story
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["running", "story", "world"]
 
 COOKIE = {"__Host-aad-setup-x": "1"}

@@ -91,6 +91,7 @@ async def test_in_http_mode_and_for_application_permissions_alone(bot: Bot, stag
     assert all("appRoleAssignedTo" in call.path for call in grants(story))
 
 
+@pytest.mark.slow
 async def test_what_is_granted_already_is_left_as_it_is(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     story.tenant.give(str(story.tenant.applications[-1]["appId"]), roles=["User.Read.All"])
@@ -119,6 +120,7 @@ async def test_what_takes_too_long_is_given_up_and_another_sign_in_finishes_it(
     await story.until(lambda: story.is_announced(id))
 
 
+@pytest.mark.slow
 async def test_the_page_says_what_is_granted_and_looking_at_it_changes_nothing(
     world: SigningIn, story: Story
 ) -> None:
@@ -150,6 +152,7 @@ async def test_the_page_says_what_is_granted_and_looking_at_it_changes_nothing(
     assert (await came_back(browser, landing)).status == 200
 
 
+@pytest.mark.slow
 async def test_the_account_must_be_the_approver_s_own(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     page = await signed_in(world, story, id, user="grace")
@@ -159,6 +162,7 @@ async def test_the_account_must_be_the_approver_s_own(world: SigningIn, story: S
     assert (await signed_in(world, story, id)).status == 200
 
 
+@pytest.mark.slow
 async def test_a_sign_in_is_used_once(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     browser, link = world.browser(), await link_for(story, "ada", id)
@@ -171,6 +175,7 @@ async def test_a_sign_in_is_used_once(world: SigningIn, story: Story) -> None:
     assert len(grants(story)) == 3
 
 
+@pytest.mark.slow
 async def test_it_takes_ten_minutes_at_most(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     browser, link = world.browser(), await link_for(story, "ada", id)
@@ -184,6 +189,7 @@ async def test_it_takes_ten_minutes_at_most(world: SigningIn, story: Story) -> N
     assert "not known" in (await browser.get(link)).text
 
 
+@pytest.mark.slow
 async def test_a_second_browser_is_refused_and_cannot_use_it_up(
     world: SigningIn, story: Story
 ) -> None:
@@ -199,6 +205,7 @@ async def test_a_second_browser_is_refused_and_cannot_use_it_up(
     assert (await came_back(browser, landing)).status == 200
 
 
+@pytest.mark.slow
 async def test_what_does_not_come_from_a_sign_in_is_refused(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     browser, link = world.browser(), await link_for(story, "ada", id)
@@ -213,6 +220,7 @@ async def test_what_does_not_come_from_a_sign_in_is_refused(world: SigningIn, st
     assert WAITS in card(story, id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "words"),
     [
@@ -234,6 +242,7 @@ async def test_why_nobody_has_signed_in_is_said_and_another_sign_in_works(
     assert (await signed_in(world, story, id)).status == 200
 
 
+@pytest.mark.slow
 async def test_an_approver_without_the_role_is_told_which_one_it_takes(
     world: SigningIn, story: Story
 ) -> None:
@@ -266,6 +275,7 @@ async def test_a_wrong_secret_of_the_consent_client_is_named(
         assert "wrong" not in page.text.replace("it is wrong", "")
 
 
+@pytest.mark.slow
 async def test_the_doctor_looks_at_the_consent_client(stage: Stage, world: SigningIn) -> None:
     async def told(**changes: str) -> list[str]:
         environ = stage.environ(**{**world.environ, **changes})
@@ -324,6 +334,7 @@ async def test_what_the_bot_may_not_see_is_not_said_to_be_the_approver_s_fault(
     assert not grants(story)
 
 
+@pytest.mark.slow
 async def test_only_an_approver_whose_approval_counts_gets_a_link(
     world: SigningIn, story: Story
 ) -> None:
@@ -347,6 +358,7 @@ async def test_an_approver_without_an_account_gets_no_link(
         assert links(story, "ada") == []
 
 
+@pytest.mark.slow
 async def test_an_approver_who_left_meanwhile_grants_nothing(
     world: SigningIn, story: Story
 ) -> None:
@@ -360,6 +372,7 @@ async def test_an_approver_who_left_meanwhile_grants_nothing(
     assert WAITS in card(story, id)
 
 
+@pytest.mark.slow
 async def test_a_registration_that_was_revoked_meanwhile_is_not_granted(
     world: SigningIn, story: Story
 ) -> None:
@@ -373,6 +386,7 @@ async def test_a_registration_that_was_revoked_meanwhile_is_not_granted(
     assert not grants(story)
 
 
+@pytest.mark.slow
 async def test_an_approval_that_was_voided_meanwhile_grants_nothing(
     world: SigningIn, story: Story
 ) -> None:
@@ -418,6 +432,7 @@ async def test_in_another_mode_there_are_no_pages_and_no_button(
         assert (await world.browser().get(f"{PUBLIC_URL}/consent/{'x' * 43}")).status == 404
 
 
+@pytest.mark.slow
 async def test_the_authentication_context_is_asked_for_and_must_be_met(
     bot: Bot, stage: Stage
 ) -> None:
@@ -441,6 +456,7 @@ ODD: tuple[tuple[dict[str, Any], dict[str, Any], str], ...] = (
 """Claims and properties of an answer, and how it is refused: the others are unit tests."""
 
 
+@pytest.mark.slow
 async def test_an_answer_of_the_token_endpoint_that_says_anything_else_is_not_believed(
     world: SigningIn, story: Story
 ) -> None:
@@ -492,6 +508,7 @@ async def answered_with(
     return await came_back(browser, landing)
 
 
+@pytest.mark.slow
 async def test_two_sign_ins_at_once_grant_once(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     ways = []
@@ -507,6 +524,7 @@ async def test_two_sign_ins_at_once_grant_once(world: SigningIn, story: Story) -
     assert [it["clientId"] for it in story.tenant.grants].count(principal["id"]) == 1
 
 
+@pytest.mark.slow
 async def test_more_than_was_approved_stops_it_before_anything_is_granted(
     world: SigningIn, story: Story
 ) -> None:
@@ -518,6 +536,7 @@ async def test_more_than_was_approved_stops_it_before_anything_is_granted(
     await story.until(lambda: "Mail.Read" in card(story, id))
 
 
+@pytest.mark.slow
 async def test_a_forged_service_principal_is_granted_nothing(
     world: SigningIn, story: Story
 ) -> None:

@@ -20,6 +20,8 @@ from tests.support.running_bot import Bot
 from tests.support.small_bot import client_of
 from tests.support.story import Story
 
+pytestmark = pytest.mark.slow
+
 POST = "chat.postMessage"
 TEN_MINUTES = timedelta(minutes=10)
 FIVE_MINUTES = timedelta(minutes=5)
@@ -71,7 +73,6 @@ async def test_updates_that_come_too_often_stop_updates_only(story: Story) -> No
     await story.until(lambda: f"{id} is ready" in story.direct("rosa"))
 
 
-@pytest.mark.slow
 async def test_posts_that_come_too_often_stop_one_channel_only(story: Story) -> None:
     await submit(story)
     await story.until(lambda: story.workspace.messages("rosa"))
@@ -95,7 +96,6 @@ async def test_a_slow_answer_keeps_no_other_card_waiting(story: Story) -> None:
     await story.until(lambda: "is ready" in story.read(story.card_of(slow)))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["removed", "archived"])
 async def test_a_closed_approval_channel_is_said_aloud_and_tried_slowly(
     story: Story, trouble: str
@@ -128,7 +128,6 @@ async def test_a_closed_approval_channel_is_said_aloud_and_tried_slowly(
     await story.until(lambda: len(story.workspace.messages("approvals")) == 2)
 
 
-@pytest.mark.slow
 async def test_a_post_whose_answers_are_lost_is_made_more_and_more_rarely(story: Story) -> None:
     await submit(story)
     await story.until(lambda: story.workspace.messages("rosa"))
@@ -144,7 +143,6 @@ async def test_a_post_whose_answers_are_lost_is_made_more_and_more_rarely(story:
     assert 5 <= cards <= 20
 
 
-@pytest.mark.slow
 async def test_a_token_that_is_revoked_is_said_aloud_and_all_is_shown_later(story: Story) -> None:
     id = await story.ask("billing")
     held = story.workspace.faults.hold("chat.update")
@@ -170,7 +168,6 @@ async def test_a_token_that_is_revoked_is_said_aloud_and_all_is_shown_later(stor
     await story.until(lambda: story.is_announced(id))
 
 
-@pytest.mark.slow
 async def test_a_card_deleted_by_hand_is_neither_posted_again_nor_in_the_way(story: Story) -> None:
     id, other = await story.ask("billing"), await story.ask("payroll")
     card = story.card_of(id)
@@ -183,7 +180,6 @@ async def test_a_card_deleted_by_hand_is_neither_posted_again_nor_in_the_way(sto
     assert len(story.workspace.messages("approvals")) == 1
 
 
-@pytest.mark.slow
 async def test_nothing_is_sent_for_a_version_that_looks_the_same(stage: Stage, bot: Bot) -> None:
     async with bot() as app:
         story = Story(stage)

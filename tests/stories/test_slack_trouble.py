@@ -82,6 +82,7 @@ async def test_a_post_whose_answer_was_lost_is_found_again_where_the_bot_may_rea
     assert len(story.tenant.applications) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [slow("429"), slow("500"), "lost"])
 async def test_the_last_state_arrives_whatever_happens_to_updates(story: Story, kind: str) -> None:
     id = await story.ask("billing")
@@ -93,6 +94,7 @@ async def test_the_last_state_arrives_whatever_happens_to_updates(story: Story, 
     assert len(story.workspace.messages("approvals")) == 1
 
 
+@pytest.mark.slow
 async def test_the_run_does_not_wait_for_slack(story: Story) -> None:
     id = await story.ask("billing")
     held = story.workspace.faults.hold("chat.update", times=10)
@@ -103,6 +105,7 @@ async def test_the_run_does_not_wait_for_slack(story: Story) -> None:
     await eventually(story, lambda: f"{id} is ready" in story.card(), step=SOON)
 
 
+@pytest.mark.slow
 async def test_new_values_do_not_wait_for_a_card_that_shows_ready_already(story: Story) -> None:
     id = await in_use(story)
     await asked(story, id)
@@ -145,6 +148,7 @@ async def test_a_click_in_a_copy_decides_nothing_and_leads_to_the_card_that_coun
     assert "this copy does not count" in story.card(0)
 
 
+@pytest.mark.slow
 async def test_a_click_counts_while_the_answer_to_the_post_is_on_its_way(story: Story) -> None:
     await story.open_form()
     await story.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
@@ -169,6 +173,7 @@ def _is_missed(update: Entry, card: Json) -> bool:
     return is_it and update.answer.get("error") == "message_not_found"
 
 
+@pytest.mark.slow
 async def test_a_card_that_somebody_deleted_is_posted_anew_while_it_waits(
     bot: Bot, stage: Stage
 ) -> None:
@@ -269,6 +274,7 @@ async def test_where_slack_takes_no_messages_stands_in_the_homes_of_approvers(
                 pass
 
 
+@pytest.mark.slow
 async def test_a_message_whose_plan_block_is_refused_is_drawn_plainly(story: Story) -> None:
     id = await story.ask("billing")
     story.workspace.faults.fail("chat.update", "invalid_blocks")

@@ -32,6 +32,7 @@ async def answered(story: Story, person: str, text: str) -> str:
     return story.workspace.text_of(story.workspace.messages(person)[-1])
 
 
+@pytest.mark.slow
 async def test_the_command_does_what_the_buttons_do_and_tells_the_history(story: Story) -> None:
     id = await story.ready("billing")
     told = await said(story, "rosa", f"history {id}")
@@ -79,6 +80,7 @@ async def test_retry_and_undo_by_command_and_undo_is_confirmed(story: Story) -> 
     await story.until(lambda: f"{other} was undone" in story.card())
 
 
+@pytest.mark.slow
 async def test_lists_say_what_they_hold_and_how_many_more(story: Story) -> None:
     one = await story.ask("first")
     two = await story.ask("second")
@@ -208,6 +210,7 @@ async def test_the_form_opens_for_the_profile_that_is_named(story: Story) -> Non
     assert "Did you mean /aad-setup directory-read?" in near
 
 
+@pytest.mark.slow
 async def test_a_channel_reads_the_least_and_the_person_the_rest(story: Story) -> None:
     id = await story.ready("billing")
     other = await story.ask("second")

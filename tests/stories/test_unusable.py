@@ -128,6 +128,7 @@ def weak_role(postgres_server: sa.URL) -> Iterator[str]:
             connection.execute("DROP ROLE weak")
 
 
+@pytest.mark.slow
 async def test_a_role_that_may_not_create_schemas(stage: Stage, weak_role: str) -> None:
     told = await call(stage, DATABASE_URL=weak_role)
     (line,) = told.wrong
@@ -138,6 +139,7 @@ async def test_a_role_that_may_not_create_schemas(stage: Stage, weak_role: str) 
     assert "weak:weak" not in ended.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"Dear database, " * 100, b"SQLite format 3\0" + b"x" * 5000])
 async def test_an_engine_s_database_that_is_damaged(stage: Stage, content: bytes) -> None:
     engine = stage.folder / "aad-setup-engine.db"
@@ -201,6 +203,7 @@ async def demo(tmp_path: Path) -> AsyncIterator[asyncio.subprocess.Process]:
         await process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, slow(signal.SIGTERM)])
 async def test_a_demo_that_is_stopped_leaves_nothing_behind(
     demo: asyncio.subprocess.Process, tmp_path: Path, number: signal.Signals

@@ -53,6 +53,7 @@ def pasted(credential: Credential, **changes: str) -> dict[str, str]:
     return {**own, **changes}
 
 
+@pytest.mark.slow
 async def test_the_values_in_slack_let_it_read_as_much_as_the_card_says(
     story: Story, stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:

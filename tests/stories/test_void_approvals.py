@@ -48,6 +48,7 @@ async def _approve(story: Story, id: str, by: str) -> Any:
     return await story.workspace.click(by, "Approve", on=story.card_of(id))
 
 
+@pytest.mark.slow
 async def test_an_approval_of_somebody_who_has_left_since_no_longer_counts(three: Story) -> None:
     story = three
     id = await story.ask()
@@ -102,6 +103,7 @@ def _vanished(story: Story, name: str, *, is_hidden: bool) -> Iterator[None]:
     person.hidden = False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code", ["account_inactive", slow("fatal_error"), slow("user_not_found_yet")]
 )

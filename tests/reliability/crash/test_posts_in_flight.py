@@ -8,8 +8,9 @@ import pytest
 from tests.support.crash_checks import holds
 from tests.support.crash_story import LATER, CrashStory
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 async def test_the_requester_s_first_message_is_found_again_and_stays_one(
     story: CrashStory,
 ) -> None:
@@ -35,7 +36,6 @@ async def _posted_twice(story: CrashStory) -> None:
     await story.until(lambda: len(story.cards("waits for approval")) == 2)
 
 
-@pytest.mark.slow
 async def test_the_card_is_posted_twice_at_most_and_one_of_them_lives(story: CrashStory) -> None:
     await _posted_twice(story)
     await story.walk()
@@ -43,7 +43,6 @@ async def test_the_card_is_posted_twice_at_most_and_one_of_them_lives(story: Cra
     await holds(story, cards=2)
 
 
-@pytest.mark.slow
 async def test_a_click_on_the_card_that_was_posted_twice_decides_once(story: CrashStory) -> None:
     await _posted_twice(story)
     orphan, card = story.workspace.messages("approvals")
@@ -55,7 +54,6 @@ async def test_a_click_on_the_card_that_was_posted_twice_decides_once(story: Cra
     await holds(story, cards=2)
 
 
-@pytest.mark.slow
 async def test_the_values_are_announced_once(story: CrashStory) -> None:
     await story.lives.begin()
     await story.ask_for_it()
@@ -68,7 +66,6 @@ async def test_the_values_are_announced_once(story: CrashStory) -> None:
     await holds(story)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("nth", [1, 2, 3])  # more are not certain: changes are drawn together
 async def test_cards_that_were_being_redrawn_are_drawn_to_the_end(
     story: CrashStory, nth: int
@@ -112,7 +109,6 @@ async def test_a_secret_that_may_have_been_seen_is_masked_and_replaced(story: Cr
     await holds(story)
 
 
-@pytest.mark.slow
 async def test_a_secret_on_the_screen_is_masked_by_the_next_life(story: CrashStory) -> None:
     await _shown(story)
     await story.lives.kill()
@@ -122,7 +118,6 @@ async def test_a_secret_on_the_screen_is_masked_by_the_next_life(story: CrashSto
     await holds(story)
 
 
-@pytest.mark.slow
 async def test_a_mask_whose_answer_is_lost_is_laid_again(story: CrashStory) -> None:
     await _shown(story)
     assert await story.lives.stop() == 0
@@ -137,7 +132,6 @@ async def test_a_mask_whose_answer_is_lost_is_laid_again(story: CrashStory) -> N
     await holds(story)
 
 
-@pytest.mark.slow
 async def test_a_hide_that_is_killed_is_finished_by_the_mask(story: CrashStory) -> None:
     await _shown(story)
     held = story.workspace.faults.hold("response_url")

@@ -15,6 +15,8 @@ from tests.support.crash_runner import living
 from tests.support.crash_story import LATER, CrashStory
 from tests.support.portal_bot import portal_settings
 
+pytestmark = pytest.mark.slow
+
 AWAITED, GIVEN = told("consent awaited"), told("consent given")
 TICKED = Commit("a tick", r"UPDATE steps SET [^\n]*facts=")
 SIDES: tuple[Literal["before", "after"], ...] = ("before", "after")
@@ -35,7 +37,6 @@ async def story(stage: Stage, empty_databases: Path) -> AsyncIterator[CrashStory
         yield CrashStory(stage, lives)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("death", BEGINNINGS, ids=str)
 async def test_a_kill_where_it_begins_to_wait(story: CrashStory, death: Death) -> None:
     await _waits(story, death)
@@ -61,7 +62,6 @@ async def test_a_kill_during_a_look(story: CrashStory, when: When) -> None:
     await _goes_on(story)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("death", LOOKS, ids=str)
 async def test_a_kill_at_a_commit_of_a_look(story: CrashStory, death: Death) -> None:
     await _waits(story)
@@ -72,7 +72,6 @@ async def test_a_kill_at_a_commit_of_a_look(story: CrashStory, death: Death) -> 
     await _goes_on(story)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("when", HELD)
 async def test_a_kill_while_the_secret_is_made(story: CrashStory, when: When) -> None:
     """Its own secret is nothing that somebody has added."""
@@ -83,7 +82,6 @@ async def test_a_kill_while_the_secret_is_made(story: CrashStory, when: When) ->
     await holds(story, cards=2)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("when", SIDES)
 async def test_a_kill_where_a_part_was_granted(
     story: CrashStory, when: Literal["before", "after"]

@@ -15,6 +15,7 @@ from tests.support.graph_bot import Bot, assert_complete, bot_of
 from tests.support.marks import slow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lag", [5.0, 60.0, slow(600.0), slow((0.0, 300.0))])
 async def test_replication_lag_only_takes_time(bot: Bot, lag: float | tuple[float, float]) -> None:
     plan = await bot.plan()
@@ -23,6 +24,7 @@ async def test_replication_lag_only_takes_time(bot: Bot, lag: float | tuple[floa
     assert_complete(bot, plan)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, *(slow(seed) for seed in range(1, 5))])
 async def test_each_kind_of_object_may_lag_by_its_own(bot: Bot, seed: int) -> None:
     plan = await bot.plan()
@@ -34,6 +36,7 @@ async def test_each_kind_of_object_may_lag_by_its_own(bot: Bot, seed: int) -> No
     assert_complete(bot, plan)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [30.0, 300.0])
 async def test_secret_and_role_lag_only_take_time(bot: Bot, seconds: float) -> None:
     plan = await bot.plan()
@@ -42,6 +45,7 @@ async def test_secret_and_role_lag_only_take_time(bot: Bot, seconds: float) -> N
     assert_complete(bot, plan)
 
 
+@pytest.mark.slow
 async def test_lag_without_end_fails_with_both_causes(bot: Bot) -> None:
     plan = await bot.plan()
     bot.tenant.faults.lag = 3600.0
@@ -52,6 +56,7 @@ async def test_lag_without_end_fails_with_both_causes(bot: Bot) -> None:
     assert timedelta(minutes=15) <= bot.clock.now() - start < timedelta(minutes=16)
 
 
+@pytest.mark.slow
 async def test_a_secret_that_never_arrives_fails_with_both_causes(bot: Bot) -> None:
     plan = await bot.plan()
     bot.tenant.faults.secret_lag = 3600.0
@@ -60,6 +65,7 @@ async def test_a_secret_that_never_arrives_fails_with_both_causes(bot: Bot) -> N
     assert "it is wrong, or it has not replicated" in caught.value.sentence
 
 
+@pytest.mark.slow
 async def test_a_grant_that_never_arrives_fails_with_both_causes(bot: Bot) -> None:
     plan = await bot.plan()
     bot.tenant.faults.role_lag = 3600.0
@@ -69,6 +75,7 @@ async def test_a_grant_that_never_arrives_fails_with_both_causes(bot: Bot) -> No
     assert "Missing: Directory.Read.All, User.Read.All." in caught.value.sentence
 
 
+@pytest.mark.slow
 async def test_discovery_and_the_bots_token_are_fetched_once_for_many(bot: Bot) -> None:
     plans = await asyncio.gather(*(bot.plan() for _ in range(20)))
     assert len({plan.digest for plan in plans}) == 1

@@ -18,6 +18,8 @@ from graph.steps import remove_secret, remove_strays, stages
 from tests.support.graph_bot import Bot
 from tests.support.marks import slow
 
+pytestmark = pytest.mark.slow
+
 Removal = Callable[[Bot, Plan], Awaitable[None]]
 LAGS: tuple[Span, ...] = (0.0, 5.0, (0.0, 5.0))
 MOMENTS = [

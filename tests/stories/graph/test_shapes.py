@@ -37,6 +37,8 @@ from tests.support.graph_fakes import MemoryLedger, Tokens, client, jwt, plan, w
 from tests.support.marks import slow
 from tests.support.still_clock import StillClock
 
+pytestmark = pytest.mark.slow
+
 NOW = "2026-01-01T00:00:00Z"
 TENANT = "11111111-1111-1111-1111-111111111111"
 ODD: tuple[Any, ...] = (None, 7, True, "", "\u0000 odd/../", [], ["odd"], [None], {}, {"odd": 1})
@@ -434,7 +436,6 @@ async def signed_in(bot: Bot, path: str, body: Any, *, status: int = 200) -> Bas
     return result if isinstance(result, BaseException) else None
 
 
-@pytest.mark.slow
 async def test_a_sign_in_answered_in_any_shape_is_survived_or_told_as_a_graph_error(
     bot: Bot,
 ) -> None:

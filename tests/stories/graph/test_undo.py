@@ -15,6 +15,7 @@ from graph.steps import remove_secret, remove_strays, stages
 from tests.support.graph_bot import Bot, secret
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [0.0, 2.0])
 async def test_undo_leaves_nothing(bot: Bot, window: float) -> None:
     plan = await bot.plan()
@@ -35,6 +36,7 @@ async def test_undo_can_be_repeated(bot: Bot) -> None:
     assert bot.tenant.applications == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lag", [0.0, 60.0])
 async def test_undo_of_a_run_that_failed_early_finds_what_it_made(bot: Bot, lag: float) -> None:
     plan = await bot.plan()
@@ -46,6 +48,7 @@ async def test_undo_of_a_run_that_failed_early_finds_what_it_made(bot: Bot, lag:
     assert bot.tenant.applications == bot.tenant.service_principals == []
 
 
+@pytest.mark.slow
 async def test_undo_finds_an_application_whose_answer_was_lost(bot: Bot) -> None:
     plan = await bot.plan()
     bot.tenant.faults.reset("PATCH", "/applications", times=99, when="after_effect")
@@ -100,6 +103,7 @@ async def test_undo_says_what_entra_keeps_of_it(bot: Bot) -> None:
     assert not any(each["was_there"] for each in again.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes", [{"key": "another"}, {"tags": ("aad-setup", "of another")}, {}], ids=str
 )

@@ -222,11 +222,13 @@ def _write_rows_of_0_2_0(connection: sa.Connection) -> None:
             connection.execute(sa.insert(table).values(values))
 
 
+@pytest.mark.slow
 @postgres_is_quick
 async def test_a_new_database_has_the_tables_of_the_code(database: Database) -> None:
     await _check_tables(database)
 
 
+@pytest.mark.slow
 @postgres_is_quick
 async def test_an_upgraded_database_has_the_tables_of_the_code(upgraded: RegistrarEnv) -> None:
     await _check_tables(upgraded.database)
@@ -254,6 +256,7 @@ def _conditions(connection: sa.Connection) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 @postgres_is_quick
 async def test_what_waits_before_an_upgrade_is_decided_after_it(upgraded: RegistrarEnv) -> None:
     env = upgraded
@@ -280,6 +283,7 @@ ASKED = {
 """What waits in the rows, each with Ada's approval; the handover was asked for by her."""
 
 
+@pytest.mark.slow
 async def test_an_upgrade_keeps_decided_requests_and_previous_requesters(
     upgraded: RegistrarEnv,
 ) -> None:
@@ -318,6 +322,7 @@ AFTER_UPGRADE = {
 """By the old state and the registration: one is in use, one revoked, the run of one has failed."""
 
 
+@pytest.mark.slow
 @postgres_is_quick
 async def test_an_upgrade_keeps_what_is_known_of_each_secret(database_url: str) -> None:
     statements = [MASK]
@@ -346,6 +351,7 @@ async def test_an_upgrade_keeps_what_is_known_of_each_secret(database_url: str) 
             assert found.mask_failed is (name == "unmasked")
 
 
+@pytest.mark.slow
 async def test_unsent_news_of_a_rotation_is_about_the_latest_one(upgraded: RegistrarEnv) -> None:
     older, latest = (await upgraded.found("AAD-NEWS")).requests[1:]
     assert (older.state, latest.state) == (RequestState.SUPERSEDED, RequestState.DENIED)

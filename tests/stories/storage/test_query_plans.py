@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from bot.app import App
@@ -18,6 +19,8 @@ from tests.support.removal_story import press
 from tests.support.rotation_story import card, in_use, rotated, seen
 from tests.support.running_bot import Bot
 from tests.support.story import Story
+
+pytestmark = pytest.mark.slow
 
 GROWING = set(metadata.tables) - {"installation", "seen_events"}
 """All but the one row of the installation, and what is forgotten after ten minutes."""

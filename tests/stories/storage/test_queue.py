@@ -213,6 +213,7 @@ async def crowd(tmp_path: Path) -> AsyncIterator[Crowd]:
         yield Crowd(tx)
 
 
+@pytest.mark.slow
 async def test_three_hundred_that_end_within_nine_minutes_are_drawn_as_fast_as_slack_allows(
     crowd: Crowd,
 ) -> None:
@@ -227,6 +228,7 @@ async def test_three_hundred_that_end_within_nine_minutes_are_drawn_as_fast_as_s
     assert crowd.waits(MessageKind.PROGRESS)[-1] <= PATIENCE + timedelta(minutes=2)
 
 
+@pytest.mark.slow
 async def test_progress_goes_on_beside_a_few_final_states(crowd: Crowd) -> None:
     await crowd.come(30, minutes=9)
     await crowd.sees(minutes=9)

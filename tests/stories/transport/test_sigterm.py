@@ -17,11 +17,12 @@ from tests.support.marks import slow
 from tests.support.serve_process import STOP_SECONDS, served
 from tests.support.story import Story
 
+pytestmark = pytest.mark.slow
+
 EACH = 6
 """So many commands, submissions and clicks are under way: look-ups of people have their limits."""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_stop_under_load_loses_nothing(stage: Stage, door: HttpEndpoint, mode: str) -> None:
     settings = environ(mode, door, stage) | {"REQUESTERS": "*"}
@@ -71,7 +72,6 @@ async def test_a_stop_under_load_loses_nothing(stage: Stage, door: HttpEndpoint,
     assert not workspace.complaints
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 async def test_what_comes_while_it_stops_is_there_once_or_not_at_all(
     stage: Stage, door: HttpEndpoint, mode: str
@@ -102,7 +102,6 @@ async def test_what_comes_while_it_stops_is_there_once_or_not_at_all(
     assert names(stage.folder / "aad-setup.db") == found
 
 
-@pytest.mark.slow
 async def test_slack_s_own_oauth_settings_in_the_environment_change_nothing(
     stage: Stage, door: HttpEndpoint
 ) -> None:

@@ -63,6 +63,7 @@ async def answered(workspace: Workspace) -> None:
             await workspace.until(lambda: workspace.connections)
 
 
+@pytest.mark.slow
 async def test_a_handshake_that_is_refused_is_not_tried_for_ever_at_one_address(
     answering: AsyncApp, workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:

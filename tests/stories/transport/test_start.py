@@ -82,6 +82,7 @@ def behind(link: Link, stage: Stage) -> dict[str, str]:
     return {"ENTRA_AUTHORITY": link.through(stage.tenant.authority)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [MODES[0], slow(MODES[1])])
 async def test_slack_is_served_while_entra_is_away_and_what_was_asked_goes_on_by_itself(
     stage: Stage, door: HttpEndpoint, mode: str

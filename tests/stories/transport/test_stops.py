@@ -20,6 +20,8 @@ from tests.support.http_endpoint import HttpEndpoint
 from tests.support.serve_process import STOP_SECONDS, served, starting
 from tests.support.story import Story
 
+pytestmark = pytest.mark.slow
+
 RUNS = 10
 SECONDS = 30.0
 SEARCHING_OFTEN = """if True:
@@ -65,7 +67,6 @@ CALLS = (
 )
 
 
-@pytest.mark.slow
 async def test_a_stop_in_the_middle_of_calls_is_obeyed_at_once_and_all_goes_on(
     stage: Stage, door: HttpEndpoint
 ) -> None:
@@ -132,7 +133,6 @@ def _is_calm(stage: Stage) -> None:
     assert not stage.workspace.complaints
 
 
-@pytest.mark.slow
 async def test_a_stop_in_the_daily_search_is_obeyed_at_once(
     stage: Stage, door: HttpEndpoint
 ) -> None:
@@ -164,7 +164,6 @@ def _searches(stage: Stage) -> int:
     return sum(it.path.endswith("/v1.0/applications") for it in stage.tenant.log)
 
 
-@pytest.mark.slow
 async def test_a_stop_while_slack_keeps_a_post_is_obeyed_at_once(
     stage: Stage, door: HttpEndpoint
 ) -> None:
@@ -183,7 +182,6 @@ async def test_a_stop_while_slack_keeps_a_post_is_obeyed_at_once(
     _is_calm(stage)
 
 
-@pytest.mark.slow
 async def test_a_stop_while_slack_keeps_a_click_waiting_is_obeyed_at_once(
     stage: Stage, door: HttpEndpoint
 ) -> None:
