@@ -1,20 +1,38 @@
 """Deliveries from and to Slack: repeated events, copied messages, messages without a recipient;
-what a card is drawn from beside its registration, and how its reader wants it.
+what a card is drawn from beside its registration, as its reader wants it.
 """
 
 import statistics
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.approval_requests import Quorum
+from bot.domain.catalogue import Profile, drawable
 from bot.domain.events import Event, Subject
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
+from bot.domain.runs import RunKind
 from bot.registrar.access import Access
 from bot.storage import audit, history, messages, registrations, runs
 from bot.storage.messages import MessageKind
 
 FEWEST_RUNS = 3
 """Of fewer runs no median is made: it would only be a guess."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """What a card shows beside its registration, and with which blocks."""
+
+    profile: Profile
+    quorum: Quorum
+    expected: timedelta | None = None  # how long all steps usually take, if that is known
+    plain: bool = False  # sections only, for clients and readers that plan blocks say nothing to
+    consent_page: str = ""  # where an administrator consents
+    level: int = 1  # of the headline
+    with_codes: bool = False  # whether approvers may sign in with a code to grant
 
 
 @dataclass(frozen=True)
@@ -66,27 +84,33 @@ class Deliveries:
                 await history.write(tx, id, Event.REQUESTER_LEFT, now=now)
                 await messages.add(tx, id, kind, subject=subject)
 
-    async def consent_page(self, registration: Registration) -> str:
+    async def drawing(self, registration: Registration, *, reader: str) -> Drawing:
+        """Return what a card shows to this user, or in a channel of this id."""
+        services = self.access.services
+        is_at_work = registration.run is RunKind.REGISTER
+        async with services.database.reading() as tx:
+            chosen = await messages.reads_plainly(tx, reader)
+            return Drawing(
+                profile=drawable(services.catalogue, registration.form.profile),
+                quorum=self.access.quorum(registration),
+                expected=await expected(tx) if is_at_work else None,
+                plain=chosen or services.settings.plain_cards,
+                consent_page=await self._consent_page(tx, registration),
+                with_codes=self.with_codes,
+            )
+
+    async def _consent_page(self, tx: AsyncConnection, registration: Registration) -> str:
         """Return the address where an administrator has to consent, or nothing if none has to, or
         the client id is not the one that was signed.
         """
         if registration.status is not Status.WAITING_FOR_CONSENT:
             return ""
         try:
-            async with self.access.services.database.reading() as tx:
-                await audit.check_waits(tx, registration)
+            await audit.check_waits(tx, registration)
         except Refusal:
             return ""
         settings = self.access.services.settings
         return settings.cloud.permissions_page(settings.tenant_id, registration.app_id)
-
-    async def expected(self) -> timedelta | None:
-        """Return how long creating an application usually takes, after enough of them."""
-        async with self.access.services.database.reading() as tx:
-            took = await runs.durations(tx)
-        if len(took) < FEWEST_RUNS:
-            return None
-        return timedelta(seconds=statistics.median(each.total_seconds() for each in took))
 
     @property
     def with_codes(self) -> bool:
@@ -94,19 +118,15 @@ class Deliveries:
         settings = self.access.services.settings.approver_sign_ins
         return settings is not None and settings.with_codes
 
-    @property
-    def may_choose(self) -> bool:
-        """Whether the settings leave each user the choice of plain cards."""
-        return not self.access.services.settings.plain_cards
-
-    async def reads_plainly(self, user_id: str) -> bool:
-        """Whether cards for this user, or for a channel of this id, are drawn plainly."""
-        if not self.may_choose:
-            return True
-        async with self.access.services.database.reading() as tx:
-            return await messages.reads_plainly(tx, user_id)
-
     async def choose_cards(self, *, plain: bool, by: Person) -> None:
         self.access.services.policy.check_account(by)
         async with self.access.services.database.transaction() as tx:
             await messages.choose_cards(tx, by, plain=plain)
+
+
+async def expected(tx: AsyncConnection) -> timedelta | None:
+    """Return how long creating an application usually takes, after enough of them."""
+    took = await runs.durations(tx)
+    if len(took) < FEWEST_RUNS:
+        return None
+    return timedelta(seconds=statistics.median(each.total_seconds() for each in took))

@@ -17,7 +17,7 @@ from bot.approval.rules import EITHER
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration
 from bot.registrar.access import Access
-from bot.storage import history, queries
+from bot.storage import history, messages, queries
 from bot.storage.history import Entry, HistoryPage
 from bot.storage.queries import Health, ListKind, ListPage, Mark
 from bot.worker.loops import run_guarded
@@ -59,6 +59,8 @@ class Home:
     health: Health | None  # for approvers
     mark: Mark  # the state of storage that it shows
     at: datetime
+    may_choose_cards: bool = True  # the settings may have decided how they are drawn
+    plain_cards: bool = False  # what the user has chosen
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,8 @@ class Queries:
                 health=await queries.health(tx) if decides else None,
                 mark=mark,
                 at=now,
+                may_choose_cards=not self.access.services.settings.plain_cards,
+                plain_cards=await messages.reads_plainly(tx, by.user_id),
             )
 
     async def _all(self, tx: AsyncConnection, page: ListPage) -> Sequence[Registration]:

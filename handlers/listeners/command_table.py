@@ -4,7 +4,6 @@ A new command is an entry of `COMMANDS` and its function. The function's docstri
 the help and in USAGE.md.
 """
 
-from bot.domain.catalogue import drawable
 from bot.domain.registration import Status
 from bot.registrar.queries import ENTRIES, LISTED
 from handlers.listeners.command import (
@@ -22,7 +21,6 @@ from handlers.listeners.command import (
 from handlers.listeners.interaction import Interaction
 from handlers.views import card, drift, form, history, ids, listing, plan, requests
 from handlers.views.buttons import RETIRE, REVOKE, UNDO
-from handlers.views.card import Drawing
 from handlers.views.ui import Blocks, said
 from handlers.views.values import sheet
 
@@ -70,13 +68,7 @@ async def _status(it: Interaction, parsed: Parsed) -> Answer:
     found = await it.registrar.queries.status(parsed.id, by=it.person)
     if parsed.is_public:
         return card.least(found)
-    drawing = Drawing(
-        profile=drawable(it.registrar.catalogue, found.form.profile),
-        quorum=it.registrar.quorum(found),
-        expected=await it.registrar.deliveries.expected(),
-        plain=await it.registrar.deliveries.reads_plainly(it.person.user_id),
-        consent_page=await it.registrar.deliveries.consent_page(found),
-    )
+    drawing = await it.registrar.deliveries.drawing(found, reader=it.person.user_id)
     in_full = it.registrar.queries.is_concerned(found, it.person)
     return card.status(found, drawing, in_full=in_full)
 

@@ -158,16 +158,8 @@ class HomePublisher:
             self._visits.pop(user, None)
             return None, sentence_home(str(refusal))
         visit.pages = dict(found.pages)
-        registrar, deliveries = self._registrar, self._registrar.deliveries
-        plain = await deliveries.reads_plainly(user) if deliveries.may_choose else None
-        view = views.home(
-            found,
-            registrar.catalogue,
-            quorum_of=registrar.quorum,
-            said=visit.said,
-            plain=plain,
-        )
-        return found.mark, view
+        catalogue, quorum_of = self._registrar.catalogue, self._registrar.quorum
+        return found.mark, views.home(found, catalogue, quorum_of=quorum_of, said=visit.said)
 
     def _visit(self, body: Json, user: str) -> Visit:
         """Return the visit of a user who is there now; the oldest visits make room for it."""

@@ -1,16 +1,13 @@
 """Render each kind of message from its registration."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from bot.domain.catalogue import drawable
 from bot.domain.registration import Registration
-from bot.domain.runs import RunKind
 from bot.registrar import Registrar
 from bot.storage.messages import Message, MessageKind
 from handlers.slack.users import UserNotFound, Users
 from handlers.views import card, drift, notices, plan, requests
-from handlers.views.card import Drawing
 from handlers.views.ui import Notice, drawn
 from handlers.views.values import values_notice
 
@@ -61,9 +58,9 @@ class Renderer:
     async def _draw(
         self, message: Message, registration: Registration, *, is_plain: bool
     ) -> Notice:
-        is_plain = is_plain or await self.registrar.deliveries.reads_plainly(message.audience)
-        about, drawing = message.subject, await self._drawing(registration, is_plain=is_plain)
-        quorum = drawing.quorum
+        about = message.subject
+        drawing = await self.registrar.deliveries.drawing(registration, reader=message.audience)
+        drawing, quorum = replace(drawing, plain=is_plain or drawing.plain), drawing.quorum
         match message.kind:
             case kind if kind in THEIRS and message.audience != registration.requester.user_id:
                 return card.passed_on(registration, drawing.profile)
@@ -113,15 +110,3 @@ class Renderer:
         except UserNotFound:
             return False
         return self.registrar.queries.may_read_check(registration, reader)
-
-    async def _drawing(self, registration: Registration, *, is_plain: bool) -> Drawing:
-        at_work = registration.run is RunKind.REGISTER
-        expected = await self.registrar.deliveries.expected() if at_work else None
-        return Drawing(
-            profile=drawable(self.registrar.catalogue, registration.form.profile),
-            quorum=self.registrar.quorum(registration),
-            expected=expected,
-            plain=is_plain,
-            consent_page=await self.registrar.deliveries.consent_page(registration),
-            with_codes=self.registrar.deliveries.with_codes,
-        )

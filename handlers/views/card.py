@@ -4,15 +4,14 @@ A card is a drawing of the database, never its source. It is redrawn whole at ea
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
 
 from slack_sdk.models.blocks import Block, PlanBlock, TaskCardBlock
 
-from bot.domain.approval_requests import Quorum, RequestKind
+from bot.domain.approval_requests import RequestKind
 from bot.domain.catalogue import Profile
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind, StepState
+from bot.registrar.deliveries import Drawing
 from bot.storage.queries import ListLine
 from handlers.views import plan, ui
 from handlers.views.buttons import approver_buttons, requester_buttons
@@ -52,19 +51,6 @@ REMOVED = (Status.UNDONE, Status.REVOKING, Status.REVOKED)
 """States in which the steps are no longer shown, because their objects are deleted."""
 WITHOUT_STEPS = (*REMOVED, Status.WAITING_FOR_CONSENT)
 """While an administrator has to consent, the grants are listed instead."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Drawing:
-    """What a card shows beside its registration, and with which blocks."""
-
-    profile: Profile
-    quorum: Quorum
-    expected: timedelta | None = None  # how long all steps usually take, if that is known
-    plain: bool = False  # sections only, for clients and readers that plan blocks say nothing to
-    consent_page: str = ""  # where an administrator consents
-    level: int = 1  # of the headline
-    with_codes: bool = False  # whether approvers may sign in with a code to grant
 
 
 def headline(registration: Registration | ListLine) -> str:
@@ -226,7 +212,13 @@ def steps(registration: Registration, drawing: Drawing) -> Iterator[Block]:
     open_stages = (step.stage for step in registration.steps if step.ended_at is None)
     stage = min(open_stages, default=None) if registration.run is not None else None
     states = [(step, _state(step, stage)) for step in registration.steps]
-    words = _progress(registration, drawing.expected)
+    done = [step.ended_at for step in registration.steps if step.ended_at and not step.failed]
+    words = f"{len(done)} of {len(registration.steps)} steps done"
+    if done and registration.began_at is not None:
+        word = "in" if len(done) == len(registration.steps) else "after"
+        words += f" {word} {ui.lasting(max(done) - registration.began_at)}"
+    if drawing.expected is not None and registration.run is RunKind.REGISTER:
+        words += f" · usually {ui.lasting(drawing.expected)} in all"
     if registration.run is None and registration.status in (Status.READY, Status.FAILED):
         yield ui.context(words)
         return
@@ -238,18 +230,6 @@ def steps(registration: Registration, drawing: Drawing) -> Iterator[Block]:
         TaskCardBlock(task_id=step.name, title=step.title, status=state) for step, state in states
     ]
     yield PlanBlock(title=words, tasks=tasks)
-
-
-def _progress(registration: Registration, expected: timedelta | None) -> str:
-    """Say how many are done and how long that took: true whenever it is read."""
-    done = [step.ended_at for step in registration.steps if step.ended_at and not step.failed]
-    words = f"{len(done)} of {len(registration.steps)} steps done"
-    if done and registration.began_at is not None:
-        word = "in" if len(done) == len(registration.steps) else "after"
-        words += f" {word} {ui.lasting(max(done) - registration.began_at)}"
-    if expected is not None and registration.run is RunKind.REGISTER:
-        words += f" · usually {ui.lasting(expected)} in all"
-    return words
 
 
 def _state(step: StepState, stage_at_work: int | None) -> str:

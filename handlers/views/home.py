@@ -11,6 +11,7 @@ from bot.domain.approval_requests import Quorum, RequestKind
 from bot.domain.catalogue import Catalogue, drawable
 from bot.domain.people import Refusal
 from bot.domain.registration import Registration, Status
+from bot.registrar.deliveries import Drawing
 from bot.registrar.queries import Home, Part, last_page
 from bot.storage.queries import Health, ListKind, Unshown
 from handlers.slack.api_errors import MEANING, ErrorScope, advice_on
@@ -46,12 +47,8 @@ def home(
     *,
     quorum_of: QuorumOf,
     said: str = "",
-    plain: bool | None = None,
 ) -> ui.Json:
-    """Return the view. `said` stands above all else: a greeting, or why a click did nothing.
-
-    `plain` is how cards for this user are drawn; None if the settings have decided that.
-    """
+    """Return the view. `said` stands above all else: a greeting, or why a click did nothing."""
     parts = [
         *(_waiting(found, catalogue, quorum_of) if found.is_approver else ()),
         *_mine(found),
@@ -59,7 +56,7 @@ def home(
         *_history(found),
     ]
     blocks = [
-        *ui.drawn(list(_top(found, said, plain))),
+        *ui.drawn(list(_top(found, said))),
         *parts,
         *ui.drawn(list(_health(found.health))),
     ]
@@ -74,15 +71,16 @@ def read_page(value: object) -> tuple[Part, int]:
     return Part(part), int(page)
 
 
-def _top(found: Home, said: str, plain: bool | None) -> Iterator[Block]:
+def _top(found: Home, said: str) -> Iterator[Block]:
     if said:
         yield ui.section(said)
     offered = []
     if found.may_ask:
         new = ui.button("New application", ids.OPEN_FORM, ids.ANY_PROFILE, style="primary")
         offered.append(new)
-    if plain is not None:
-        label, choice = ("Cards with task lists", "off") if plain else ("Plain cards", "on")
+    if found.may_choose_cards:
+        is_plain = found.plain_cards
+        label, choice = ("Cards with task lists", "off") if is_plain else ("Plain cards", "on")
         offered.append(ui.button(label, ids.PLAIN, choice, about=CHOICE))
     yield from ui.actions(offered)
     yield ui.context(f"As of {ui.when(found.at)}. `{ids.COMMAND} help` lists all commands.")
@@ -93,7 +91,7 @@ def _waiting(found: Home, catalogue: Catalogue, quorum_of: QuorumOf) -> ui.Block
     for each in found.waiting:
         profile, quorum = drawable(catalogue, each.form.profile), quorum_of(each)
         # Slack draws no plan block in App Home.
-        drawing = card.Drawing(profile=profile, quorum=quorum, plain=True, level=2)
+        drawing = Drawing(profile=profile, quorum=quorum, plain=True, level=2)
         _, blocks = card.card(each, drawing)
         cards += [*ui.drawn([DividerBlock()]), *blocks]
     return _part(found, Part.WAITING, "Waiting for you", "Nothing waits for you.", cards)

@@ -159,7 +159,8 @@ async def test_a_forged_client_id_gets_no_link(bot: Bot, stage: Stage) -> None:
         rosa = stage.workspace.people["rosa"]
         person = Person(team_id=rosa.team_id, user_id=rosa.id)
         found = await running.registrar.queries.status(id, by=person)
-        assert await running.registrar.deliveries.consent_page(found) == ""
+        drawing = await running.registrar.deliveries.drawing(found, reader=rosa.id)
+        assert drawing.consent_page == ""
 
 
 @pytest.mark.parametrize("column", ["plan", slow("form")])

@@ -12,6 +12,7 @@ from bot.domain.catalogue import read_catalogue
 from bot.domain.forms import values_of
 from bot.domain.people import Refusal
 from bot.playground.stage import Stage
+from bot.registrar.deliveries import Drawing
 from handlers.listeners.commands import BY_BUTTON, SHOWN, SYNONYMS, parse
 from handlers.listeners.errors import plain
 from handlers.views import card
@@ -49,7 +50,7 @@ def test_a_secret_that_was_shown_is_not_said_to_be_on_the_screen() -> None:
 @pytest.mark.parametrize("state", SecretLife)
 def test_a_card_says_that_a_secret_works_only_while_it_does(state: SecretLife) -> None:
     profile, ready = read_catalogue()["mimecast"], registration(secret=secret(state))
-    shown = str(card.progress(ready, card.Drawing(profile=profile, quorum=Quorum(needed=1))))
+    shown = str(card.progress(ready, Drawing(profile=profile, quorum=Quorum(needed=1))))
     gone = state in (SecretLife.CLOSED, SecretLife.REMOVED, SecretLife.REPLACED)
     assert ("Sign-in tested." in shown) is not gone
     assert ("The secret expires" in shown) is not gone
@@ -63,12 +64,12 @@ def test_a_card_says_that_an_older_secret_works_when_nobody_came_for_the_newer(
     profile, older = read_catalogue()["mimecast"], secret(SecretLife.MASKED)
     newer = replace(secret(state), id="s3", made_at=NOON + timedelta(days=100))
     both = replace(registration(secret=newer), other_secrets=(older,))
-    shown = str(card.progress(both, card.Drawing(profile=profile, quorum=Quorum(needed=1))))
+    shown = str(card.progress(both, Drawing(profile=profile, quorum=Quorum(needed=1))))
     assert "previous one is still in use: you press *Make a new one*" in shown
     assert "Sign-in tested." not in shown
     assert "The secret expires" in shown
     goes = replace(both, other_secrets=(replace(older, remove_at=NOON),))
-    shown = str(card.progress(goes, card.Drawing(profile=profile, quorum=Quorum(needed=1))))
+    shown = str(card.progress(goes, Drawing(profile=profile, quorum=Quorum(needed=1))))
     assert "the connector cannot sign in until you press" in shown
 
 

@@ -13,13 +13,13 @@ from bot.domain.forms import LONGEST_REASON, check_form
 from bot.domain.registration import Form, Registration, Status
 from bot.domain.runs import Failure
 from bot.planning.plans import ALMIGHTY
+from bot.registrar.deliveries import Drawing
 from bot.registrar.queries import Home, Part
 from bot.storage.queries import Health
 from graph.permissions import Kind, lookup
 from graph.plan import LONGEST_NAME
 from graph.rights import ConsentMode
 from handlers.views import card, home
-from handlers.views.card import Drawing
 from handlers.views.plan import details
 from handlers.views.ui import LONGEST_TEXT, clipped, escaped, short
 from tests.support.factories import NOON, home_of, registration

@@ -9,7 +9,8 @@ from bot.domain.approval_requests import Quorum
 from bot.domain.catalogue import read_catalogue
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind, StepState
-from handlers.views.card import Drawing, steps
+from bot.registrar.deliveries import Drawing
+from handlers.views.card import steps
 from handlers.views.ui import drawn, lasting
 from tests.support.factories import NOON, registration
 

@@ -39,11 +39,11 @@ HEALTH = Health(
 
 
 def homes(catalogue: Catalogue) -> Iterator[tuple[str, ui.Json]]:
-    def drawn(found: Home, said: str = "", *, plain: bool | None = False) -> ui.Json:
-        return home(found, catalogue, quorum_of=_quorum, said=said, plain=plain)
+    def drawn(found: Home, said: str = "") -> ui.Json:
+        return home(found, catalogue, quorum_of=_quorum, said=said)
 
     yield "First visit", drawn(NOTHING, GREETING)
-    yield "May not ask", drawn(replace(NOTHING, may_ask=False), plain=None)
+    yield "May not ask", drawn(replace(NOTHING, may_ask=False, may_choose_cards=False))
     mine = [STATES[name] for name in ("Approval needed", "Failed", "Ready", "Ready, hostile names")]
     requester = replace(
         NOTHING,
@@ -54,7 +54,8 @@ def homes(catalogue: Catalogue) -> Iterator[tuple[str, ui.Json]]:
         pages={**dict.fromkeys(Part, 1), Part.MINE: 2},
     )
     yield "Requester", drawn(requester)
-    yield "Requester, plain cards", drawn(requester, CHOSEN.format(how="text"), plain=True)
+    plain = replace(requester, plain_cards=True)
+    yield "Requester, plain cards", drawn(plain, CHOSEN.format(how="text"))
     waiting = [
         STATES[name]
         for name in ("Approval needed", "Approval needed, hostile names", "Ready, a rotation waits")

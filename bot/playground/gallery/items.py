@@ -15,6 +15,7 @@ from bot.planning.plans import Preview
 from bot.playground.gallery import registrations as made
 from bot.playground.gallery.homes import homes
 from bot.playground.gallery.registrations import ADA, BEN, GRACE, NOON, ROSA, STATES
+from bot.registrar.deliveries import Drawing
 from bot.restore.reconciliation import Report
 from bot.storage.history import Entry
 from handlers.listeners.command import form_button, greeting
@@ -89,7 +90,7 @@ def _messages(catalogue: Catalogue) -> Iterator[Named]:
 
 def _cards(catalogue: Catalogue) -> Iterator[Named]:
     for name, found in STATES.items():
-        drawing = card.Drawing(
+        drawing = Drawing(
             profile=catalogue[found.form.profile],
             quorum=TWO if "of two" in name else ONE,
             consent_page=PAGE,

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from bot.app import App
 from bot.domain.people import Person
 from bot.playground.stage import Stage
+from bot.registrar.deliveries import expected
 from bot.registrar.queries import Part
 from bot.storage.queries import ListKind
 from bot.storage.tables import metadata
@@ -85,8 +86,9 @@ async def looked_at(story: Story, app: App) -> None:
         for which in ListKind:
             for for_all in (True, False):
                 await app.registrar.queries.listed(which, by=person, for_all=for_all)
-    await app.registrar.deliveries.expected()
     await app.registrar.queries.mark()
+    async with app.services.database.reading() as tx:
+        await expected(tx)
 
 
 async def plan(app: App, statement: str, arguments: Any) -> list[str]:
