@@ -23,7 +23,7 @@ from bot.server.consent_flow import ConsentFlow
 from bot.server.http_server import CLIENT_ERRORS, Routes, is_of_client
 from bot.settings.consent_client import CALLBACK
 from bot.settings.settings import Settings
-from bot.worker.loops import run_guarded
+from bot.worker.loops import run_guarded, went_wrong
 from graph.permissions import KIND_WORDS
 from handlers.transport import REST_SECONDS, InFlight
 from handlers.transport.http import Bodies, TooLarge
@@ -117,7 +117,7 @@ class ConsentPages:
                 bug = await run_guarded("a sign-in of an approver", answered)
             if bug is None:
                 return answer
-            sorry = f"Something went wrong on our side. Give {self._contact} this error ID: {bug}."
+            sorry = went_wrong(bug, self._contact)
             return _page("That did not work", [sorry, *more], status=500)
 
         return handled

@@ -46,6 +46,11 @@ async def run_guarded(what: str, work: Callable[[], Awaitable[object]]) -> str |
     return None
 
 
+def went_wrong(bug: str, contact: str) -> str:
+    """Return the sentence for people about a bug, which names its id."""
+    return f"Something went wrong on our side. Give {contact} this error ID: {bug}."
+
+
 def report_bug(what: str, error: BaseException, *, code: str | None = None) -> str:
     """Log a bug without the exception's text, which may quote a response. Return its id.
 

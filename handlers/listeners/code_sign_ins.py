@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from bot.domain.people import Person, Refusal
-from bot.worker.loops import run_guarded
+from bot.worker.loops import run_guarded, went_wrong
 from graph.clock import Clock
 from graph.device_sign_in import DeviceCode
 from handlers.slack.destinations import ResponseUrls
@@ -111,7 +111,7 @@ class CodeSignIns:
                 said = str(refusal)
 
         if bug := await run_guarded("a sign-in with a code", carry_out):
-            said = f"Something went wrong on our side. Give {self._contact} this error ID: {bug}."
+            said = went_wrong(bug, self._contact)
         if self._newest.get((id, by.user_id)) is over:
             await self._response_urls.add(url, text=said)
 

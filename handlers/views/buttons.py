@@ -4,7 +4,6 @@ from typing import Any
 
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.blocks.block_elements import ButtonElement
-from slack_sdk.models.views import View
 
 from bot.approval import ASKABLE_AGAIN
 from bot.domain.approval_requests import RequestKind
@@ -88,19 +87,18 @@ def confirmation(registration: Registration, action: str) -> ui.Json:
     found = next((it for it in rare_buttons(registration) if it.action_id == action), None)
     if found is None or found.text is None or found.confirm is None:
         raise Refusal(f"{registration.id} has changed. Its card shows the actions there are now.")
-    view = View(
-        type="modal",
+    blocks = [
+        ui.section(f"*{found.text.text}*: {ui.named(registration)}"),
+        ui.section(found.confirm.to_dict()["text"]["text"]),
+    ]
+    return ui.modal(
+        registration.id,
+        blocks,
+        close="Not now",
+        submit=found.text.text.split()[0],
         callback_id=ids.CONFIRMED,
         private_metadata=f"{action} {registration.id}",
-        title=registration.id,
-        submit=found.text.text.split()[0],
-        close="Not now",
-        blocks=[
-            ui.section(f"*{found.text.text}*: {ui.named(registration)}"),
-            ui.section(found.confirm.to_dict()["text"]["text"]),
-        ],
     )
-    return dict(view.to_dict())
 
 
 def read_confirmation(view: ui.Json) -> tuple[str, str]:

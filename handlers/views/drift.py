@@ -32,7 +32,7 @@ def alarm(registration: Registration) -> ui.Notice:
     said = f"{id} was changed in Entra, and not by this bot"
     assert check is not None
     if not check.alarming:  # a later check found no difference
-        return said, ui.drawn([ui.context(f"*{id}* {check_outcome(check)}")])
+        return ui.over(said, f"*{id}* {check_outcome(check)}")
     name, owner = ui.escaped(registration.form.name), ui.person(registration.requester)
     return said, ui.drawn(
         [

@@ -18,7 +18,6 @@ from slack_sdk.models.blocks import (
     PlainTextInputElement,
     StaticSelectElement,
 )
-from slack_sdk.models.views import View
 
 from bot.domain.catalogue import Catalogue, Profile
 from bot.domain.catalogue import Option as ProfileOption
@@ -52,17 +51,12 @@ def form(
 ) -> ui.Json:
     """Return the modal for a profile, empty or filled in as a form that was sent before."""
     filled = filled or EMPTY
-    view = View(
-        type="modal",
-        callback_id=ids.FORM,
-        title="New Entra application",
-        submit="Ask for approval",
-        close="Cancel",
-        private_metadata=_kept(filled),
-        blocks=[
+    return ui.modal(
+        "New Entra application",
+        [
             ui.section(introduction),
             _profile(catalogue, profile),
-            *_refusal(profile),
+            *([ui.section(f":warning: {profile.refusal}")] if profile.refusal else ()),
             ui.section("\n".join(_reach(profile))),
             _text(
                 "Application name",
@@ -82,8 +76,11 @@ def form(
             *(_option(option, filled.options.get(option.id)) for option in profile.options),
             *ui.actions([ui.button("Preview", ids.PREVIEW, profile.id)]),
         ],
+        close="Cancel",
+        submit="Ask for approval",
+        callback_id=ids.FORM,
+        private_metadata=_kept(filled),
     )
-    return dict(view.to_dict())
 
 
 def redrawn(view: Mapping[str, Any], catalogue: Catalogue, profile: Profile) -> ui.Json:
@@ -182,10 +179,6 @@ def _profile(catalogue: Catalogue, chosen: Profile) -> Block:
 def _choice(profile: Profile) -> Option:
     unusable = "Cannot be used in your tenant's cloud" if profile.refusal else None
     return Option(text=profile.title[:75], value=profile.id, description=unusable)
-
-
-def _refusal(profile: Profile) -> list[Block]:
-    return [ui.section(f":warning: {profile.refusal}")] if profile.refusal else []
 
 
 def _text(

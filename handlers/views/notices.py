@@ -85,7 +85,7 @@ def expiry(registration: Registration, about: Subject, *, also: str | None = Non
     id, secret = registration.id, registration.secret_in_use
     is_followed = registration.status is not Status.READY or registration.awaits_secret
     if secret is None or secret.id != about.secret or is_followed:
-        return f"{id}: {SEEN_TO}", ui.drawn([ui.context(f"*{id}*: {SEEN_TO}.")])
+        return ui.over(f"{id}: {SEEN_TO}", f"*{id}*: {SEEN_TO}.")
     assert secret.expires_at is not None
     name, at = ui.escaped(registration.form.name), ui.when(secret.expires_at)
     rotate = buttons.rotate_buttons(registration)
@@ -137,7 +137,7 @@ def unread(registration: Registration, secret: str | None) -> ui.Notice:
     id, name, until = registration.id, ui.escaped(registration.form.name), registration.deadline
     if until is None or not registration.is_unseen or not _is_newest(registration, secret):
         waits = "the secret no longer waits"
-        return f"{id}: {waits}", ui.drawn([ui.context(f"*{id}*: {waits} to be picked up.")])
+        return ui.over(f"{id}: {waits}", f"*{id}*: {waits} to be picked up.")
     return ui.notice(
         f"*{id}*: the secret of *{name}* hasn't been picked up yet. Only you can see it, and only"
         f" once. Pick it up by {ui.when(until)}, or it will be deleted from Entra.",

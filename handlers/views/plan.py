@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from slack_sdk.models.blocks import Block
-from slack_sdk.models.views import View
 
 from bot.domain.catalogue import Catalogue, drawable
 from bot.domain.forms import days
@@ -125,8 +124,7 @@ def details(registration: Registration, catalogue: Catalogue) -> ui.Json:
         blocks += [ui.section(each) for each in paragraphs]
         blocks.append(ui.context(LEGEND))
         blocks.append(ui.context(f"Plan `{registration.digest}`"))
-    view = View(type="modal", title=registration.id, close="Close", blocks=blocks)
-    return dict(view.to_dict())
+    return ui.modal(registration.id, blocks, close="Close")
 
 
 def consent_awaited(registration: Registration, page: str) -> Iterator[Block]:
@@ -190,7 +188,7 @@ def consent_call(registration: Registration, page: str, *, with_codes: bool = Fa
     id, name = registration.id, ui.escaped(registration.form.name)
     if registration.status is not Status.WAITING_FOR_CONSENT:
         said = f"{id} no longer waits for an administrator's consent"
-        return said, ui.drawn([ui.context(f"{said}.")])
+        return ui.over(said)
     said = f"{id} needs admin consent"
     asked = f"*{said}*: *{name}*, requested by {ui.person(registration.requester)}."
     return ui.notice(

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from slack_sdk.models.blocks import Block
-from slack_sdk.models.views import View
 
 from bot.domain.registration import Form
 from bot.planning.plans import Preview, plan_paragraphs
+from bot.worker.loops import went_wrong
 from handlers.views import ui
 from handlers.views.form import filled_value
 from handlers.views.ids import OPEN_FORM
@@ -29,21 +29,20 @@ class Seen:
 
 def waiting() -> ui.Json:
     """Return the view that stands over the form while the tenant is read."""
-    return _view(
-        [
-            ui.section(
-                "The tenant is being read; nothing is changed there. The plan comes in a few"
-                " seconds, or in some minutes while Entra is slow."
-            ),
-            ui.context("If nothing has come by then, go back and press *Preview* again."),
-        ]
-    )
+    blocks = [
+        ui.section(
+            "The tenant is being read; nothing is changed there. The plan comes in a few seconds,"
+            " or in some minutes while Entra is slow."
+        ),
+        ui.context("If nothing has come by then, go back and press *Preview* again."),
+    ]
+    return ui.modal(TITLE, blocks, close="Back")
 
 
 def modal(seen: Seen) -> ui.Json:
     """Return the view that replaces `waiting`."""
     back = f"{NOTHING_DONE} *Back* leads to the form as you filled it in: {seen.next}"
-    return _view([*seen.blocks, ui.context(back)])
+    return ui.modal(TITLE, [*seen.blocks, ui.context(back)], close="Back")
 
 
 def message(seen: Seen, filled: Form) -> tuple[str, ui.Blocks]:
@@ -88,7 +87,7 @@ def broken(bug: str, *, contact: str) -> Seen:
     """Return that the bot itself failed."""
     return Seen(
         sentence="Preview: something went wrong",
-        blocks=(ui.section(ui.went_wrong(bug, contact)),),
+        blocks=(ui.section(went_wrong(bug, contact)),),
         next="what you typed is still there.",
     )
 
@@ -105,7 +104,3 @@ def _obstacles(in_the_way: Sequence[str]) -> Iterator[Block]:
     if in_the_way:
         lines = "\n".join(f"• {ui.escaped(each)}" for each in in_the_way)
         yield ui.section(f":warning: *It cannot be sent now*\n{lines}")
-
-
-def _view(blocks: Sequence[Block]) -> ui.Json:
-    return dict(View(type="modal", title=TITLE, close="Back", blocks=blocks).to_dict())

@@ -1,14 +1,14 @@
 """Approval requests: as approvers decide on them, on cards, and as the requester is told."""
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 
 from slack_sdk.models.blocks import Block, InputBlock, PlainTextInputElement
 from slack_sdk.models.blocks.block_elements import ButtonElement
-from slack_sdk.models.views import View
 
 from bot.approval import Policy
 from bot.domain.approval_requests import ApprovalRequest, Quorum, RequestKind, RequestState, Vote
 from bot.domain.forms import LONGEST_REASON
+from bot.domain.people import Person
 from bot.domain.registration import WAITS_IN, Registration
 from bot.registrar.kinds import KINDS
 from handlers.views import ids, ui
@@ -34,15 +34,15 @@ def given(votes: Sequence[Vote], quorum: Quorum) -> str:
 
 def calling(registration: Registration, policy: Policy) -> Iterator[Block]:
     """Yield a line that notifies the approvers. Slack notifies of a post, not of an edit."""
-    concerned = {
-        each.user_id for each in (registration.requester, *registration.previous_requesters)
-    }
-    if called := mentions(policy.mentioned - concerned):
+    if called := _mentions(registration, policy):
         yield ui.context(f"For {called}")
 
 
-def mentions(ids: Set[str]) -> str:
-    return " ".join(f"<!subteam^{id}>" if id.startswith("S") else f"<@{id}>" for id in sorted(ids))
+def _mentions(registration: Registration, policy: Policy, *silent: Person) -> str:
+    """Mention the approvers, without these and those who are concerned themselves."""
+    concerned = (registration.requester, *registration.previous_requesters, *silent)
+    ids = sorted(policy.mentioned - {each.user_id for each in concerned})
+    return " ".join(f"<!subteam^{id}>" if id.startswith("S") else f"<@{id}>" for id in ids)
 
 
 def request(registration: Registration, quorum: Quorum, *, id: str | None) -> ui.Notice:
@@ -243,16 +243,15 @@ def reminder(
         if request is not None and request.state is RequestState.APPROVED:
             how = f": the {request.kind} was approved"
         said = f"{registration.id}{how}"
-        return ui.aloud(said, registration.requester), ui.drawn([ui.context(f"{said}.")])
+        return ui.over(ui.aloud(said, registration.requester), f"{said}.")
     is_plan, votes = request.kind is RequestKind.PLAN, registration.counting(request)
     what = registration.id if is_plan else f"A {request.kind} of {registration.id}"
     asked = f"{ui.person(request.asked_by)} asked {ui.when(request.asked_at)}"
     said = f"{what} still waits for approval"
     lines = [f"*{said}*: *{ui.escaped(registration.form.name)}*, {asked}."]
-    # Approvers who have decided, or who are concerned themselves, are not called.
-    concerned = (registration.requester, *registration.previous_requesters, request.asked_by)
-    silent = {each.user_id for each in (*concerned, *(vote.person for vote in votes))}
-    if called := mentions(policy.mentioned - silent):
+    # Nor are approvers called who have decided.
+    voters = [vote.person for vote in votes]
+    if called := _mentions(registration, policy, request.asked_by, *voters):
         where = "card" if is_plan else "request"
         approve, deny, _ = WORDS[request.kind].labels
         lines.append(f"{called}: the {where} above has *{approve}* and *{deny}*.")
@@ -265,25 +264,18 @@ def reminder(
 def denial_form(id: str, request: str | None) -> ui.Json:
     """Return the modal for a request; its id comes back with the submission."""
     after = "The requester reads why, and can ask again."
-    view = View(
-        type="modal",
+    field = PlainTextInputElement(action_id=ids.CHOSEN, multiline=True, max_length=LONGEST_REASON)
+    return ui.modal(
+        f"Deny {id}",
+        [
+            ui.section(after if request else f"This ends the registration. {after}"),
+            InputBlock(block_id=ids.REASON, label="Reason", element=field),
+        ],
+        close="Not now",
+        submit="Deny",
         callback_id=ids.DENIAL,
         private_metadata=bound_value(id, request or id),
-        title=f"Deny {id}",
-        submit="Deny",
-        close="Not now",
-        blocks=[
-            ui.section(after if request else f"This ends the registration. {after}"),
-            InputBlock(
-                block_id=ids.REASON,
-                label="Reason",
-                element=PlainTextInputElement(
-                    action_id=ids.CHOSEN, multiline=True, max_length=LONGEST_REASON
-                ),
-            ),
-        ],
     )
-    return dict(view.to_dict())
 
 
 def read_denial(view: ui.Json) -> tuple[str, str | None, str]:

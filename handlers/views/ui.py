@@ -93,6 +93,11 @@ def when(moment: datetime) -> str:
     return f"<!date^{int(moment.timestamp())}^{{date_short_pretty}} {{time}}|{fallback}>"
 
 
+def over(spoken: str, text: str | None = None) -> Notice:
+    """Return a message that asks for nothing any more, in small letters."""
+    return spoken, drawn([context(text or f"{spoken}.")])
+
+
 def day(moment: datetime) -> str:
     """Return a day, as it is where the reader is."""
     return f"<!date^{int(moment.timestamp())}^{{date_short}}|{moment.date().isoformat()}>"
@@ -277,17 +282,17 @@ def drawn(blocks: Sequence[Block]) -> Blocks:
     return [dict(block.to_dict()) for block in blocks]
 
 
-def went_wrong(bug: str, contact: str) -> str:
-    """Return the sentence for a bug, which names its id."""
-    return f"Something went wrong on our side. Give {contact} this error ID: {bug}."
-
-
 def sentence_home(sentence: str) -> Json:
     """Return the Home of a user who may not see anything."""
     return {"type": "home", "blocks": said(sentence)}
 
 
+def modal(title: str, blocks: Sequence[Block], *, close: str, **sent: Any) -> Json:
+    """Return a modal; `sent` are the fields of one that can be submitted, as slack_sdk has them."""
+    view = View(type="modal", title=title, close=close, blocks=blocks, **sent)
+    return dict(view.to_dict())
+
+
 def sentence_modal(sentence: str) -> Json:
     """Return a modal to lay over a form, which stays below as it is."""
-    view = View(type="modal", title="That did not work", close="Back", blocks=[section(sentence)])
-    return dict(view.to_dict())
+    return modal("That did not work", [section(sentence)], close="Back")
