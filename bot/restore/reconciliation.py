@@ -66,7 +66,7 @@ class Reconciliation:
         A replica that does not lead leaves it to the one that does.
         """
         tries = 0
-        while (since := await self._restored_at()) is not None:
+        while (since := await self._database.read(installation.restored_at)) is not None:
             if self.missing is None:
                 self.missing = "a restored copy of the database is compared with Entra first"
                 await signed_in()  # a refusal by Entra ends the start
@@ -75,10 +75,6 @@ class Reconciliation:
             tries += 1
             await self._clock.sleep(exponential(tries, LONGEST_WAIT))
         self.missing = None
-
-    async def _restored_at(self) -> datetime | None:
-        async with self._database.reading() as tx:
-            return await installation.restored_at(tx)
 
     async def _tried(self, since: datetime) -> bool:
         """Compare everything; return whether that was possible and the approvers know."""
@@ -96,8 +92,7 @@ class Reconciliation:
             log.warning("not in the copy", application=each.app_id, registration=each.registration)
         if not await self._tell(report):
             return False
-        async with self._database.transaction() as tx:
-            await installation.end_restore(tx)
+        await self._database.write(installation.end_restore)
         return True
 
     async def _compare(self, since: datetime) -> Report:
@@ -112,8 +107,7 @@ class Reconciliation:
         for id in todo:
             found = [it for it in ours if it.registration == id]
             await self._settle(id, found, deleted.get(id), since)
-        async with self._database.reading() as tx:
-            changes = await _changed(tx, since)
+        changes = await self._database.read(_changed, since)
         return Report(
             changes=changes,
             unknown=tuple(each for each in ours if each.registration not in known),
@@ -127,8 +121,7 @@ class Reconciliation:
         since: datetime,
     ) -> None:
         """Bring one registration to where it stands in the tenant."""
-        async with self._database.reading() as tx:
-            registration = await registrations.get(tx, id)
+        registration = await self._database.read(registrations.get, id)
         assert registration is not None
         shown = await self._look(registration, found, deleted)
         async with self._database.transaction() as tx:

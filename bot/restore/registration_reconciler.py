@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.approval_requests import CARRIED_OUT_BY, RequestKind, RequestState
 from bot.domain.events import Event, Subject
 from bot.domain.lifetimes import UNDO_FAILED
-from bot.domain.registration import Deleted, Registration, RunOutcome, Status
+from bot.domain.registration import RESTORED_MOVES, Deleted, Registration, RunOutcome, Status
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import RemovalReason, Secret, SecretState
 from bot.runs.base import CLEANUP_TIMERS
@@ -197,7 +197,9 @@ class RegistrationReconciler:
         tx, id, now = self.tx, self.copy.id, self.now
         is_move = target is not self.copy.status
         if is_move:
-            await registrations.move_restored(tx, id, target, failure=None, deadline=None)
+            await registrations.move(
+                tx, id, target, moves=RESTORED_MOVES, failure=None, deadline=None
+            )
             await consents.stop(tx, id)
         for kind in (TimerKind.REMOVE_UNREAD, TimerKind.REMIND_UNREAD, TimerKind.UNKNOWN):
             await timers.cancel(tx, id, kind)

@@ -63,7 +63,7 @@ async def end(
     digest = {"digest": request.digest} if is_plan and state is RequestState.DENIED else {}
     await history.write(tx, id, event(request.kind, what), by=by, now=now, **digest, **details)
     if is_plan:
-        reasons = {"reasons": tuple(details.values())} if details else {}
+        reasons: dict[str, Any] = {"reasons": tuple(details.values())} if details else {}
         await registrations.move(tx, id, ENDS_AS[state], **reasons)
         if registration.was_begun:
             await timers.add(tx, id, TimerKind.UNDO, now)

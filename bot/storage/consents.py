@@ -100,7 +100,7 @@ async def fail(
     too.
     """
     id, until = registration.id, now + UNDO_FAILED if may_be_retried else now
-    reasons = {} if may_be_retried else {"reasons": [failure.sentence]}
+    reasons: dict[str, Any] = {} if may_be_retried else {"reasons": [failure.sentence]}
     await registrations.move(tx, id, Status.FAILED, deadline=until, failure=failure, **reasons)
     await stop(tx, id)
     await timers.add(tx, id, TimerKind.UNDO, until)

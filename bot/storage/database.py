@@ -8,7 +8,7 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
     asynccontextmanager,
@@ -17,7 +17,7 @@ from contextlib import (
     suppress,
 )
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 import structlog
@@ -31,6 +31,10 @@ from bot.storage.sqlite import WalCleanup
 from bot.storage.vault import Vault
 from bot.worker.loops import FREE_SPACE, is_disk_full
 
+P = ParamSpec("P")
+T = TypeVar("T")
+Ask = Callable[Concatenate[AsyncConnection, P], Awaitable[T]]
+"""A question to the database, or a change of it, in a transaction."""
 log = structlog.get_logger()
 
 PARTS = ("", "-wal", "-shm")
@@ -100,6 +104,16 @@ class Database:
         """Read the database beside writers. The database itself refuses to write here."""
         async with self._entered(), self._reader.begin() as tx:
             yield tx
+
+    async def read(self, ask: Ask[P, T], *of: P.args, **by: P.kwargs) -> T:
+        """Return the answer to one question, asked in a transaction of its own."""
+        async with self.reading() as tx:
+            return await ask(tx, *of, **by)
+
+    async def write(self, act: Ask[P, T], *of: P.args, **by: P.kwargs) -> T:
+        """Do one thing in a transaction of its own."""
+        async with self.transaction() as tx:
+            return await act(tx, *of, **by)
 
     async def close(self, *, seconds: float = CLOSE_SECONDS) -> None:
         """Accept no more transactions, wait for open ones for so many real seconds, disconnect.

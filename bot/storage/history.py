@@ -110,6 +110,7 @@ class HistoryPage:
 
 async def write(
     tx: AsyncConnection,
+    /,
     registration: str,
     event: Event | RequestEvent,
     *,

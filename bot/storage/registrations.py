@@ -1,6 +1,6 @@
 """Registrations: add, read (with requests and votes), lock, move and update them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -12,7 +12,6 @@ from bot.domain.approval_requests import ApprovalRequest, RequestState, Vote
 from bot.domain.people import Person
 from bot.domain.registration import (
     MOVES,
-    RESTORED_MOVES,
     WAITS_IN,
     Deleted,
     Moves,
@@ -166,20 +165,12 @@ async def locked(tx: AsyncConnection, id: str) -> Registration | None:
     return await get(tx, id)
 
 
-async def move(tx: AsyncConnection, id: str, target: Status, **columns: Any) -> bool:
-    """Move to `target` if the present state allows it, and set `columns` with it."""
-    return await _move(tx, id, target, MOVES, columns)
-
-
-async def move_restored(tx: AsyncConnection, id: str, target: Status, **columns: Any) -> bool:
-    """Move to where a restored registration stands in the tenant, and set `columns` with it."""
-    return await _move(tx, id, target, RESTORED_MOVES, columns)
-
-
-async def _move(
-    tx: AsyncConnection, id: str, target: Status, moves: Moves, columns: Mapping[str, Any]
+async def move(
+    tx: AsyncConnection, /, id: str, target: Status, *, moves: Moves = MOVES, **columns: Any
 ) -> bool:
-    """Move, and supersede requests that cannot wait there."""
+    """Move to `target` if the present state allows it, and set `columns` with it. Requests that
+    cannot wait there are superseded.
+    """
     since = registrations.c.status.in_(sorted(origins(target, moves)))
     values = {"status": target, **columns}
     if not await rows.update(tx, registrations, registrations.c.id == id, since, **values):
@@ -230,7 +221,7 @@ async def existing_ids(tx: AsyncConnection, ids: Collection[str]) -> frozenset[s
     return frozenset((await tx.scalars(query)).all())
 
 
-async def update(tx: AsyncConnection, id: str, **columns: Any) -> None:
+async def update(tx: AsyncConnection, /, id: str, **columns: Any) -> None:
     """Set columns that are no move."""
     await rows.update(tx, registrations, registrations.c.id == id, **columns)
 

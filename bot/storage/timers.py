@@ -113,12 +113,10 @@ async def readable(
     """Return the timers that are due. Rows that cannot be read are reported and put off."""
     unreadable: dict[str, Exception] = {}
     note = unreadable.__setitem__
-    async with database.reading() as tx:
-        due = await find_due(tx, now, limit=limit, of_consent=of_consent, unreadable=note)
+    due = await database.read(find_due, now, limit=limit, of_consent=of_consent, unreadable=note)
     for id, error in unreadable.items():
         report_bug(f"timer {id}", error)
-        async with database.transaction() as tx:
-            await postpone(tx, id, now + UNREADABLE)
+        await database.write(postpone, id, now + UNREADABLE)
     return due
 
 

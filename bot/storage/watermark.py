@@ -102,8 +102,7 @@ class Watermark:
         """Write down how long history is, if it has grown."""
         if self._path is None:
             return
-        async with self._database.reading() as tx:
-            entries = await _entries(tx)
+        entries = await self._database.read(_entries)
         if entries > self._mark.entries:
             mark = replace(self._mark, entries=entries)
             await asyncio.to_thread(self._write, mark)  # it waits for the disk

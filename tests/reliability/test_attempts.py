@@ -71,8 +71,7 @@ class Life(IdleEngine):
         await self.look()
 
     async def take_over(self, executor: str) -> None:
-        async with self._env.database.transaction() as tx:
-            await runs.fail_attempts(tx, executor)
+        await self._env.database.write(runs.fail_attempts, executor)
         await self.forget_left(executor)
 
     async def look(self) -> None:
@@ -156,8 +155,7 @@ async def _suspect(env: RegistrarEnv) -> str:
 
 
 async def _found(env: RegistrarEnv, run: str) -> Run:
-    async with env.database.reading() as tx:
-        found = await runs.get(tx, run)
+    found = await env.database.read(runs.get, run)
     assert found is not None
     return found
 
@@ -386,10 +384,9 @@ async def test_a_run_that_gets_on_is_no_suspect(
     """A secret that it has made is forgotten when it fails: that is not to get on."""
     run = await _suspect(env)
     found = await _found(env, run)
-    async with env.database.transaction() as tx:
-        await runs.list_steps(
-            tx, found, [PlannedStep(stage=0, name="step", title="Step", lasting=lasting)]
-        )
+    await env.database.write(
+        runs.list_steps, found, [PlannedStep(stage=0, name="step", title="Step", lasting=lasting)]
+    )
     entry = Entry(run=found, step="step", facts={}, lasting=lasting)
     writer = BatchWriter(env.services)
     assert await writer.record(entry)

@@ -20,8 +20,7 @@ URL = "https://hooks.slack.com/actions/x"
 @pytest.fixture
 async def env(database: Database, clock: MovableClock) -> RegistrarEnv:
     """A registrar where everybody may ask, and two of Ada, Ben and Grace decide."""
-    async with database.transaction() as tx:
-        await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
+    await database.write(installation.ensure_id, new="aaaabbbbcccc", now=clock.now())
     deciders = ids(ADA, BEN, GRACE)
     return registrar_env(
         database, clock, requesters=EVERYBODY, approvers=deciders, approvals_needed=2

@@ -73,8 +73,7 @@ def crowd(database_url: str, clock: MovableClock) -> Gather:
     @asynccontextmanager
     async def gather(needed: int) -> AsyncIterator[Crowd]:
         async with opened(database_url) as database:
-            async with database.transaction() as tx:
-                await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
+            await database.write(installation.ensure_id, new="aaaabbbbcccc", now=clock.now())
             here = registrar_env(database, clock, policy=decides(needed))
             if database_url.startswith("sqlite"):
                 yield Crowd(registrar_env=here, elsewhere=())

@@ -287,8 +287,7 @@ async def with_codes(world: SigningIn, story: Story) -> list[str]:
 
 async def flow_of(running: App, state: str) -> list[str]:
     """Return what only the vault opens while an approver signs in."""
-    async with running.services.database.reading() as tx:
-        attempt = await sign_ins.by_state(tx, state)
+    attempt = await running.services.database.read(sign_ins.by_state, state)
     assert attempt is not None
     assert attempt.flow is not None
     flow = json.loads(running.services.vault.open(attempt.owner, attempt.flow))

@@ -23,13 +23,13 @@ ROUNDS = 6
 
 
 async def _what(registrar_env: RegistrarEnv, id: str) -> list[str]:
-    async with registrar_env.database.reading() as tx:
-        return [entry.what for entry in await history.read(tx, id)]
+    return [entry.what for entry in await registrar_env.database.read(history.read, id)]
 
 
 async def _owed(registrar_env: RegistrarEnv) -> Counter[tuple[str, RunKind]]:
-    async with registrar_env.database.reading() as tx:
-        return Counter((run.registration, run.kind) for run in await runs.pending(tx))
+    return Counter(
+        (run.registration, run.kind) for run in await registrar_env.database.read(runs.pending)
+    )
 
 
 async def test_votes_count_only_for_the_plan_they_were_given_to(careful: RegistrarEnvs) -> None:
@@ -110,8 +110,9 @@ async def test_of_approving_and_taking_back_one_wins(registrar_envs: RegistrarEn
         assert refused.count(None) == 1
         won = Status.APPROVED if refused[0] is None else Status.CANCELLED
         assert (await one.found(id)).status is won
-        async with one.database.reading() as tx:
-            left = await timers.find_due(tx, one.clock.now() + timedelta(days=2), limit=500)
+        left = await one.database.read(
+            timers.find_due, one.clock.now() + timedelta(days=2), limit=500
+        )
         assert not [due for due in left if due.registration == id]
 
 
@@ -211,8 +212,9 @@ async def test_a_secret_is_revealed_before_it_is_revoked_or_never(
         shown = hidden is None
         assert await one.secret_life(id) is (SecretLife.CLAIMED if shown else SecretLife.CLOSED)
         assert hidden in (None, f"{id} is being revoked. Its card says when that is done.")
-        async with one.database.reading() as tx:
-            come = await timers.find_due(tx, one.clock.now() + timedelta(days=30), limit=500)
+        come = await one.database.read(
+            timers.find_due, one.clock.now() + timedelta(days=30), limit=500
+        )
         # Whatever stands on a screen is still masked.
         kinds = Counter(due.kind for due in come if due.registration == id)
         assert kinds == ({TimerKind.MASK: 1} if shown else {})
@@ -228,8 +230,9 @@ async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
         secret = (await one.found(id)).secret
         assert secret is not None
         now = one.clock.now()
-        async with one.database.transaction() as tx:
-            await timers.add(tx, id, TimerKind.REMOVE_UNREAD, now, Subject(secret=secret.id))
+        await one.database.write(
+            timers.add, id, TimerKind.REMOVE_UNREAD, now, Subject(secret=secret.id)
+        )
         [refused, _] = await all_at_once(
             one.registrar.secrets.reveal(id, by=ROSA, answer_to=URL), other.scheduler().look()
         )
@@ -262,16 +265,16 @@ async def test_schedulers_of_two_replicas_fire_a_timer_once(registrar_envs: Regi
     id = await one.ready()
     await one.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
     for _ in range(ROUNDS):
-        async with one.database.transaction() as tx:
-            await timers.add(tx, id, TimerKind.REMOVE_STRAY, one.clock.now())
+        await one.database.write(timers.add, id, TimerKind.REMOVE_STRAY, one.clock.now())
         await asyncio.gather(*(each.scheduler().look() for each in (one, other) * 2))
         assert (await _owed(one))[id, RunKind.REMOVE_STRAY] == 1
-        async with one.database.reading() as tx:
-            assert not [
-                due
-                for due in await timers.find_due(tx, one.clock.now() + timedelta(hours=1), limit=50)
-                if due.kind is TimerKind.REMOVE_STRAY
-            ]
+        assert not [
+            due
+            for due in await one.database.read(
+                timers.find_due, one.clock.now() + timedelta(hours=1), limit=50
+            )
+            if due.kind is TimerKind.REMOVE_STRAY
+        ]
         await one.end_run(id)
 
 
@@ -320,7 +323,8 @@ async def test_a_dead_run_is_buried_once(registrar_envs: RegistrarEnvs) -> None:
         assert found.failure is not None
         assert found.failure.bug != "late"
         assert await _what(one, id) == ["submitted", "planned", "approved", "failed"]
-        async with one.database.reading() as tx:
-            come = await timers.find_due(tx, one.clock.now() + timedelta(days=30), limit=500)
+        come = await one.database.read(
+            timers.find_due, one.clock.now() + timedelta(days=30), limit=500
+        )
         kinds = Counter(due.kind for due in come if due.registration == id)
         assert kinds == {TimerKind.UNDO: 1, TimerKind.REMOVE_STRAY: 2}

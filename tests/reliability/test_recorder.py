@@ -75,8 +75,7 @@ async def test_what_a_step_has_learnt_is_not_learnt_again(registrar_envs: Regist
     run = await _begun(registrar_envs[0])
     assert await one.record(Entry(run=run, step="scopes", facts={"by": "one"}))
     assert not await other.record(Entry(run=run, step="scopes", facts={"by": "other"}))
-    async with registrar_envs[0].database.reading() as tx:
-        assert await runs.known_facts(tx, run) == {"scopes": {"by": "one"}}
+    assert await registrar_envs[0].database.read(runs.known_facts, run) == {"scopes": {"by": "one"}}
 
 
 async def test_nothing_is_learnt_for_a_run_that_has_ended(registrar_envs: RegistrarEnvs) -> None:
@@ -86,8 +85,7 @@ async def test_nothing_is_learnt_for_a_run_that_has_ended(registrar_envs: Regist
     await other.end_run(run.registration, "failed")
     recorder = BatchWriter(one.services)
     assert not await recorder.record(Entry(run=run, step="scopes", facts={"by": "one"}))
-    async with one.database.reading() as tx:
-        assert await runs.known_facts(tx, run) == {}
+    assert await one.database.read(runs.known_facts, run) == {}
 
 
 async def test_an_entry_that_cannot_be_kept_stops_nobody_else(
@@ -119,5 +117,4 @@ async def test_a_walk_begun_anew_does_not_take_up_a_secret_that_was_closed(
         for step in ("secret", "sign_in", "directory"):
             await runs.record(tx, run, step, {"sealed_id": "x"}, env.clock.now())
     await Provisioning(env.services).close(run)
-    async with env.database.reading() as tx:
-        assert await runs.known_facts(tx, run) == {}
+    assert await env.database.read(runs.known_facts, run) == {}

@@ -115,8 +115,7 @@ async def test_of_confirming_and_ending_it_otherwise_one_wins(
         assert (confirmed is None) != (ended is None)
         won = RequestState.APPROVED if confirmed is None else otherwise
         assert (await _rotation(one, id)).state is won
-        async with one.database.reading() as tx:
-            assert await runs.is_busy(tx, id) is (confirmed is None)
+        assert await one.database.read(runs.is_busy, id) is (confirmed is None)
 
 
 @pytest.mark.slow
@@ -127,8 +126,7 @@ async def test_of_the_end_of_its_time_and_a_confirmation_one_wins(
     for _ in range(ROUNDS):
         id = await one.in_use()
         rotation = await _asked(one, id)
-        async with one.database.transaction() as tx:
-            await timers.bring_forward(tx, id, TimerKind.EXPIRE, one.clock.now())
+        await one.database.write(timers.bring_forward, id, TimerKind.EXPIRE, one.clock.now())
         [refused, _] = await all_at_once(
             one.registrar.approval.approve(id, rotation, by=ADA), other.scheduler().look()
         )
@@ -263,8 +261,9 @@ async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
     assert previous.removal_began
     with pytest.raises(Refusal, match="is being removed"):
         await env.registrar.secrets.remove_previous(id, by=ADA)
-    async with env.database.reading() as tx:
-        assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == [Subject(secret=old)]
+    assert await env.database.read(timers.subjects, id, TimerKind.REMOVE_PREVIOUS) == [
+        Subject(secret=old)
+    ]
 
 
 async def test_a_newer_secret_puts_off_only_what_has_not_come(env: RegistrarEnv) -> None:
@@ -272,8 +271,7 @@ async def test_a_newer_secret_puts_off_only_what_has_not_come(env: RegistrarEnv)
     await env.replace(id)
     previous = next(each for each in (await env.found(id)).other_secrets if each.id == old)
     assert previous.remove_at is None
-    async with env.database.reading() as tx:
-        assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == []
+    assert await env.database.read(timers.subjects, id, TimerKind.REMOVE_PREVIOUS) == []
 
 
 async def test_a_late_mask_of_the_old_secret_starts_no_grace(env: RegistrarEnv) -> None:

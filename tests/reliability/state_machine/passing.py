@@ -97,8 +97,7 @@ def _look(play: Play, lost: Expected | None = None) -> None:
 
 
 async def _nothing_is_left_due(play: Play, before: datetime) -> None:
-    async with play.world.database.reading() as tx:
-        assert not await timers.find_due(tx, before, limit=1)
+    assert not await play.world.database.read(timers.find_due, before, limit=1)
 
 
 def _expect_dues(play: Play, it: Expected, now: datetime) -> None:

@@ -125,8 +125,7 @@ class Play:
         """Return what history says of so long a time, up to now."""
 
         async def read() -> list[str]:
-            async with self.world.database.reading() as tx:
-                entries = await history.read(tx, it.id)
+            entries = await self.world.database.read(history.read, it.id)
             return [entry.what for entry in entries if entry.at > self.clock.at - since]
 
         return list(self.do(read()))
@@ -146,8 +145,7 @@ class Play:
         """Expect the next look at its grants then, to the second."""
 
         async def read() -> list[datetime]:
-            async with self.world.database.reading() as tx:
-                due = await timers.find_due(tx, FAR, limit=9999, of_consent=True)
+            due = await self.world.database.read(timers.find_due, FAR, limit=9999, of_consent=True)
             return [each.at for each in due if each.registration == it.id]
 
         [at] = self.do(read())

@@ -74,8 +74,9 @@ def mask(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
 
 
 async def _is_to_be_masked(play: Play, it: Expected) -> bool:
-    async with play.world.database.reading() as tx:
-        ahead = await timers.find_due(tx, play.clock.at + timedelta(days=400), limit=9999)
+    ahead = await play.world.database.read(
+        timers.find_due, play.clock.at + timedelta(days=400), limit=9999
+    )
     masks = [each for each in ahead if (each.kind, each.registration) == (TimerKind.MASK, it.id)]
     return any(each.at > play.clock.at for each in masks)
 

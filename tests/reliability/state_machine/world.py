@@ -86,8 +86,7 @@ def template(folder: Path) -> Path:
     async def make() -> None:
         world = World(file, StillClock(tick=TICK), POLICY, ConsentMode.AUTONOMOUS)
         await world.open()
-        async with world.database.transaction() as tx:
-            await installation.ensure_id(tx, new="aaaabbbbcccc", now=NOON)
+        await world.database.write(installation.ensure_id, new="aaaabbbbcccc", now=NOON)
         await world.close()
 
     asyncio.run(make())

@@ -47,8 +47,7 @@ def env(database: Database, clock: MovableClock) -> RegistrarEnv:
 
 
 async def _findings(database: Database, id: str) -> str:
-    async with database.reading() as tx:
-        return "\n".join(await audit.findings(tx, id))
+    return "\n".join(await database.read(audit.findings, id))
 
 
 async def _write(env: RegistrarEnv, *statements: sa.Executable) -> None:
@@ -142,8 +141,7 @@ async def test_an_entry_put_in_is_found_also_after_the_bot_has_gone_on(env: Regi
     forged["hash"] = history.digest(forged)
     await _write(env, sa.insert(entries).values(**forged))
     assert "4 is not as it was signed" in await _findings(env.database, id)
-    async with env.database.transaction() as tx:
-        await history.write(tx, id, Event.FAILED, now=env.clock.now())
+    await env.database.write(history.write, id, Event.FAILED, now=env.clock.now())
     told = await _findings(env.database, id)
     assert "4 is not as it was signed" in told
     assert "the history before entry 5 was not as it was signed" in told
@@ -157,8 +155,7 @@ async def test_a_head_cannot_be_made_true_by_going_on(env: RegistrarEnv) -> None
     await _write(
         env, sa.delete(entries).where(entries.c.seq > 1), sa.update(rows).values(head=head)
     )
-    async with env.database.transaction() as tx:
-        await history.write(tx, id, Event.REMINDED, now=env.clock.now())
+    await env.database.write(history.write, id, Event.REMINDED, now=env.clock.now())
     assert "before entry 2 was not as it was signed" in await _findings(env.database, id)
 
 
@@ -244,8 +241,7 @@ async def test_the_approvals_of_a_rotation_that_a_revocation_overrules_end_with_
     await env.registrar.approval.approve(id, (await env.asked(id)).id, by=ADA)
     found, asked = await env.found(id), await env.asked(id)
     assert found.run is RunKind.ADD_SECRET
-    async with env.database.reading() as tx:
-        await audit.check_approved(tx, found, asked, found.counting(asked))
+    await env.database.read(audit.check_approved, found, asked, found.counting(asked))
     await env.registrar.revocation.revoke(id, by=ADA)
     async with env.database.reading() as tx:
         with pytest.raises(Refusal):

@@ -77,14 +77,16 @@ async def test_a_timer_that_breaks_is_put_off(env: RegistrarEnv) -> None:
 async def test_a_message_that_cannot_be_read_keeps_no_other_waiting(env: RegistrarEnv) -> None:
     broken, fine = await env.pending(), await env.pending()
     for id in (broken, fine):
-        async with env.database.transaction() as tx:
-            await messages.add(tx, id, MessageKind.CARD)
+        await env.database.write(messages.add, id, MessageKind.CARD)
     await damage(env, owed, broken)
     now, unreadable = env.clock.now(), list[str]()
-    async with env.database.reading() as tx:
-        stale = await message_queue.stale(
-            tx, now, drawn_before=now, limit=99, unreadable=lambda id, _: unreadable.append(id)
-        )
+    stale = await env.database.read(
+        message_queue.stale,
+        now,
+        drawn_before=now,
+        limit=99,
+        unreadable=lambda id, _: unreadable.append(id),
+    )
     assert fine in {each.message.registration for each in stale}
     assert broken not in {each.message.registration for each in stale}
     async with env.database.transaction() as tx:

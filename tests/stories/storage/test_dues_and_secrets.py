@@ -16,8 +16,7 @@ from tests.support.secret_lives import SecretLife
 
 
 async def _come(env: RegistrarEnv, at: timedelta = timedelta(0)) -> list[Timer]:
-    async with env.database.reading() as tx:
-        return list(await timers.find_due(tx, NOON + at, limit=50))
+    return list(await env.database.read(timers.find_due, NOON + at, limit=50))
 
 
 async def test_what_is_due_comes_in_order_and_not_before_its_time(env: RegistrarEnv) -> None:
@@ -36,13 +35,11 @@ async def test_what_is_due_comes_in_order_and_not_before_its_time(env: Registrar
 
 async def test_a_due_is_taken_by_one(env: RegistrarEnv) -> None:
     id = await env.submitted()
-    async with env.database.transaction() as tx:
-        await timers.add(tx, id, TimerKind.REMOVE_STRAY, NOON)
+    await env.database.write(timers.add, id, TimerKind.REMOVE_STRAY, NOON)
     [due] = await _come(env)
 
     async def take() -> bool:
-        async with env.database.transaction() as tx:
-            return await timers.delete(tx, due.id)
+        return await env.database.write(timers.delete, due.id)
 
     assert sorted(await asyncio.gather(*(take() for _ in range(5)))) == [False] * 4 + [True]
     assert await _come(env) == []
@@ -78,8 +75,7 @@ async def test_the_clear_text_is_in_no_row(env: RegistrarEnv) -> None:
     id = await env.ready()
     secret = (await env.found(id)).secret
     assert secret is not None
-    async with env.database.reading() as tx:
-        owner, sealed = await secrets.sealed(tx, secret.id, Purpose.SECRET)
+    owner, sealed = await env.database.read(secrets.sealed, secret.id, Purpose.SECRET)
     assert sealed is not None
     assert SECRET.encode() not in sealed
     assert env.vault.open(owner, sealed) == SECRET
@@ -123,12 +119,10 @@ async def test_a_secret_that_its_run_gave_up_is_not_announced_beside_the_one_tha
     id = await env.approved()
     run = await env.run_of(id)
     first = await env.seal(id, run)
-    async with env.database.transaction() as tx:
-        assert await secrets.close(tx, first, RemovalReason.UNFINISHED, now=NOON)
+    assert await env.database.write(secrets.close, first, RemovalReason.UNFINISHED, now=NOON)
     second = await env.seal(id, run)
     await env.end_run(id, RunOutcome.HANDED_OVER)
-    async with env.database.reading() as tx:
-        newest, others = await secrets.announced(tx, id)
+    newest, others = await env.database.read(secrets.announced, id)
     assert newest is not None
     assert (newest.id, others) == (second, ())
 
@@ -137,14 +131,12 @@ async def test_a_shown_secret_is_masked_once_and_its_address_forgotten(env: Regi
     id = await env.ready()
     look = await env.registrar.secrets.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
     await env.registrar.secrets.shown(id, look.secret, by=ROSA)
-    async with env.database.reading() as tx:
-        address = (await secrets.sealed(tx, look.secret, Purpose.ANSWER)).data
+    address = (await env.database.read(secrets.sealed, look.secret, Purpose.ANSWER)).data
     assert address is not None
     assert b"hooks" not in address
     for _ in range(2):
         await env.registrar.secrets.masked(id, look.secret)
-    async with env.database.reading() as tx:
-        assert (await secrets.sealed(tx, look.secret, Purpose.ANSWER)).data is None
+    assert (await env.database.read(secrets.sealed, look.secret, Purpose.ANSWER)).data is None
     assert await env.secret_life(id) is SecretLife.MASKED
     async with env.database.transaction() as tx:
         mask = Subject(secret=look.secret)

@@ -16,8 +16,7 @@ from tests.support.registrar_env import RegistrarEnv
 
 
 async def _entries(database: Database, id: str) -> list[Entry]:
-    async with database.reading() as tx:
-        return list(await history.read(tx, id))
+    return list(await database.read(history.read, id))
 
 
 async def test_every_verb_adds_to_the_chain(env: RegistrarEnv) -> None:

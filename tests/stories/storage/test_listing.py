@@ -32,16 +32,15 @@ async def found(
     offset: int = 0,
     undecided_by: Person | None = None,
 ) -> ListPage:
-    async with env.database.reading() as tx:
-        return await queries.find(
-            tx,
-            which,
-            reader=reader,
-            now=env.clock.now(),
-            limit=limit,
-            offset=offset,
-            undecided_by=undecided_by,
-        )
+    return await env.database.read(
+        queries.find,
+        which,
+        reader=reader,
+        now=env.clock.now(),
+        limit=limit,
+        offset=offset,
+        undecided_by=undecided_by,
+    )
 
 
 def ids(page: ListPage) -> Sequence[str]:
@@ -107,8 +106,7 @@ async def test_only_what_was_announced_and_still_works_expires(env: RegistrarEnv
     run = await env.owe(one, RunKind.REPLACE_SECRET)
     await env.seal(one, run)  # which would end later, and was never announced
     await env.end_run(one, "outage")
-    async with env.database.transaction() as tx:
-        await secrets.close(tx, closed.id, RemovalReason.UNREAD, now=env.clock.now())
+    await env.database.write(secrets.close, closed.id, RemovalReason.UNREAD, now=env.clock.now())
     env.clock.move(timedelta(days=236))
     assert set(ids(await found(env, ListKind.EXPIRING))) == {one, other}
     await env.registrar.revocation.revoke(other, by=ROSA)
@@ -127,8 +125,7 @@ async def test_it_waits_again_for_whose_vote_is_void_and_never_for_who_was_its_r
 ) -> None:
     id = await env.pending()
     await env.registrar.approval.approve(id, by=ADA)
-    async with env.database.transaction() as tx:
-        await registered.update(tx, id, status=Status.PENDING)
+    await env.database.write(registered.update, id, status=Status.PENDING)
     assert ids(await found(env, ListKind.WAITING, undecided_by=ADA)) == []
     registration = await env.found(id)
     async with env.database.transaction() as tx:
@@ -160,8 +157,7 @@ async def test_nothing_waits_for_who_has_decided_or_asked(env: RegistrarEnv) -> 
 
 async def test_every_change_raises_the_mark(env: RegistrarEnv) -> None:
     async def mark() -> Mark:
-        async with env.database.reading() as tx:
-            return await queries.mark(tx)
+        return await env.database.read(queries.mark)
 
     marks = [await mark()]
     id = await env.pending()

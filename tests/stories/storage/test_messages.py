@@ -19,8 +19,7 @@ from tests.support.registrar_env import RegistrarEnv
 async def _card(env: RegistrarEnv) -> str:
     """Return the id of a registration that owes one card."""
     id = await env.pending()
-    async with env.database.transaction() as tx:
-        await messages.add(tx, id, MessageKind.CARD)
+    await env.database.write(messages.add, id, MessageKind.CARD)
     return id
 
 
@@ -39,12 +38,10 @@ async def _claim(database: Database, now: datetime = NOON) -> Message | None:
 
 async def test_a_stale_message_is_claimed_by_one(env: RegistrarEnv) -> None:
     await _card(env)
-    async with env.database.reading() as tx:
-        [message] = await _stale(tx)
+    [message] = await env.database.read(_stale)
 
     async def claim() -> Sequence[Message]:
-        async with env.database.transaction() as tx:
-            return await message_queue.claim(tx, [message], NOON)
+        return await env.database.write(message_queue.claim, [message], NOON)
 
     claims = await asyncio.gather(*(claim() for _ in range(5)))
     assert sum(len(claim) for claim in claims) == 1
@@ -89,8 +86,7 @@ async def test_what_changes_while_it_is_drawn_is_drawn_again(env: RegistrarEnv) 
     id = await _card(env)
     claimed = await _claim(env.database)
     assert claimed is not None
-    async with env.database.transaction() as tx:
-        await registrations.bump_version(tx, id)
+    await env.database.write(registrations.bump_version, id)
     async with env.database.transaction() as tx:
         await messages.posted(tx, claimed, channel="C0APPROVE", ts="1.1", shows=Status.PENDING)
         [message] = await _stale(tx)
@@ -102,8 +98,7 @@ async def test_a_released_message_is_left_alone_for_a_while(env: RegistrarEnv) -
     claimed = await _claim(env.database)
     assert claimed is not None
     later = NOON + timedelta(minutes=5)
-    async with env.database.transaction() as tx:
-        await messages.release(tx, claimed, until=later)
+    await env.database.write(messages.release, claimed, until=later)
     assert await _claim(env.database, later - timedelta(seconds=1)) is None
     assert await _claim(env.database, later) is not None
 
@@ -144,5 +139,4 @@ async def test_what_is_gone_is_stale_no_more(env: RegistrarEnv) -> None:
     async with env.database.transaction() as tx:
         await messages.give_up(tx, claimed, gone=True)
         await registrations.bump_version(tx, id)
-    async with env.database.reading() as tx:
-        assert await _stale(tx, NOON + 2 * CLAIM) == []
+    assert await env.database.read(_stale, NOON + 2 * CLAIM) == []

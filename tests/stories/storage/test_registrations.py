@@ -39,8 +39,7 @@ async def test_only_the_moves_of_the_table_are_made(env: RegistrarEnv, origin: S
 
 async def test_a_move_that_is_not_made_sets_nothing_else(env: RegistrarEnv) -> None:
     id = await env.pending()
-    async with env.database.transaction() as tx:
-        assert not await registrations.move(tx, id, Status.READY, digest="other")
+    assert not await env.database.write(registrations.move, id, Status.READY, digest="other")
     assert (await env.found(id)).digest == DIGEST
 
 
@@ -59,8 +58,7 @@ async def test_a_vote_is_withdrawn_by_its_person_and_the_others_stand(env: Regis
     namesake = replace(GRACE, user_id=ADA.user_id, team_id="T0OTHER")
     for person in (ADA, GRACE, namesake):
         await env.cast(id, Vote(person=person, verdict="approve", at=NOON))
-    async with env.database.transaction() as tx:
-        await approval_requests.withdraw(tx, id, ADA)
+    await env.database.write(approval_requests.withdraw, id, ADA)
     left = {vote.person.key for vote in (await env.found(id)).votes}
     assert left == {GRACE.key, namesake.key}
 
@@ -69,8 +67,7 @@ async def test_everybody_who_ever_was_the_requester_is_remembered(env: Registrar
     id = await env.pending()
     for heir in (BEN, GRACE):
         found = await env.found(id)
-        async with env.database.transaction() as tx:
-            await registrations.change_requester(tx, found, heir)
+        await env.database.write(registrations.change_requester, found, heir)
     found = await env.found(id)
     assert (found.requester.key, [each.key for each in found.previous_requesters]) == (
         GRACE.key,
@@ -86,8 +83,7 @@ async def test_one_registration_has_one_open_run(env: RegistrarEnv) -> None:
     await env.owe(id, RunKind.REMOVE_STRAY)
     other = await env.pending()
     await env.owe(other, RunKind.REMOVE_STRAY)
-    async with env.database.reading() as tx:
-        assert {run.registration for run in await runs.pending(tx)} == {id, other}
+    assert {run.registration for run in await env.database.read(runs.pending)} == {id, other}
 
 
 async def test_a_run_ends_once(env: RegistrarEnv) -> None:
@@ -119,8 +115,7 @@ async def test_text_that_a_database_cannot_hold_is_refused_before_it_gets_there(
 
 async def test_the_installation_is_named_once(database: Database) -> None:
     async def named(new: str) -> str:
-        async with database.transaction() as tx:
-            return await installation.ensure_id(tx, new=new, now=NOON)
+        return await database.write(installation.ensure_id, new=new, now=NOON)
 
     names = await asyncio.gather(*(named(f"installation{n}") for n in range(8)))
     assert len(set(names)) == 1
@@ -167,8 +162,7 @@ async def test_only_runs_that_made_an_application_say_how_long_that_takes(
     await env.failed()
     await env.owe(id, RunKind.REPLACE_SECRET)
     await env.end_run(id, RunOutcome.HANDED_OVER)
-    async with env.database.reading() as tx:
-        assert len(await runs.durations(tx)) == 1
+    assert len(await env.database.read(runs.durations)) == 1
 
 
 YEAR = timedelta(days=365)
@@ -188,13 +182,11 @@ async def test_what_is_deleted_goes_in_small_transactions(env: RegistrarEnv) -> 
 
 
 async def test_health_counts_what_is_owed(env: RegistrarEnv) -> None:
-    async with env.database.reading() as tx:
-        fresh = await queries.health(tx)
+    fresh = await env.database.read(queries.health)
     assert (fresh.open_runs, fresh.owed_messages, fresh.last_run_at) == (0, 0, None)
     await env.ready()
     await env.submitted()
-    async with env.database.reading() as tx:
-        found = await queries.health(tx)
+    found = await env.database.read(queries.health)
     assert (found.open_runs, found.sealed_secrets) == (1, 1)
     assert found.owed_messages > 0
     assert found.last_run_failed is None
@@ -205,5 +197,4 @@ async def test_health_counts_what_is_owed(env: RegistrarEnv) -> None:
             .where(all_runs.c.registration == failed)
             .values(outcome="AADSTS7000215")
         )
-    async with env.database.reading() as tx:
-        assert (await queries.health(tx)).last_run_failed == "AADSTS7000215"
+    assert (await env.database.read(queries.health)).last_run_failed == "AADSTS7000215"

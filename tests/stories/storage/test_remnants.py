@@ -39,8 +39,7 @@ async def kept(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Kept]:
         id = await env.ready()
         secret = (await env.found(id)).secret
         assert secret is not None
-        async with database.reading() as tx:
-            sealed = (await secrets.sealed(tx, secret.id, Purpose.SECRET)).data
+        sealed = (await database.read(secrets.sealed, secret.id, Purpose.SECRET)).data
         assert sealed is not None
         assert sealed in _files(tmp_path)
         yield Kept(env, id, sealed)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.approval_requests import ApprovalRequest, RequestKind, Vote
 from bot.domain.events import Event
 from bot.domain.people import Refusal
-from bot.domain.registration import Registration, Status
+from bot.domain.registration import RESTORED_MOVES, Registration, Status
 from bot.domain.runs import RunKind
 from bot.restore.registration_reconciler import RegistrationReconciler, TenantState
 from bot.storage import approval_requests, audit, history, registrations, runs, secrets
@@ -56,8 +56,7 @@ async def settled(
     now = env.clock.now()
     async with env.database.transaction() as tx:
         await RegistrationReconciler(tx, copy, shown, since=now, now=now).reconcile()
-    async with env.database.reading() as tx:
-        told = [each for each in await history.read(tx, id) if each.what == "restored"]
+    told = [each for each in await env.database.read(history.read, id) if each.what == "restored"]
     return await env.found(id), told
 
 
@@ -106,8 +105,7 @@ async def test_nothing_that_was_at_work_goes_on_unless_it_only_reads_or_removes(
     old = {(await env.run_of(id)).id for id in (planning, approved)}
     await settled(env, planning, ABSENT)
     await settled(env, approved, ABSENT)
-    async with env.database.reading() as tx:
-        (owed,) = await runs.pending(tx)
+    (owed,) = await env.database.read(runs.pending)
     assert (owed.registration, owed.kind) == (planning, RunKind.PLAN)
     assert owed.id not in old  # the engine takes it for another
 
@@ -122,13 +120,11 @@ async def test_a_secret_that_is_gone_is_lost_and_one_that_is_there_is_in_doubt(
     found, _ = await settled(env, kept, there(held), made=True)
     assert found.secret is not None
     assert (found.secret.id, life_of(found.secret)) == (secret.id, SecretLife.UNKNOWN)
-    async with env.database.reading() as tx:
-        assert await secrets.unseen(tx) != []  # the other one
+    assert await env.database.read(secrets.unseen) != []  # the other one
     found, _ = await settled(env, gone, there(), made=True)
     assert found.secret is not None
     assert life_of(found.secret) is SecretLife.REMOVED
-    async with env.database.reading() as tx:
-        assert await secrets.unseen(tx) == []
+    assert await env.database.read(secrets.unseen) == []
 
 
 async def test_what_is_not_in_doubt_is_left_alone(env: RegistrarEnv) -> None:
@@ -209,8 +205,7 @@ async def test_approvals_of_a_plan_that_was_carried_out_after_the_copy_are_used(
     """Else a row of a run that someone adds later would carry it out once more."""
     id = await env.approved()
     before = await env.found(id)
-    async with env.database.reading() as tx:
-        await _check_may_run(tx, before)
+    await env.database.read(_check_may_run, before)
     found, _ = await settled(env, id, shown, made=True)
     assert (found.status, found.run) == (status, None)
     async with env.database.reading() as tx:
@@ -234,7 +229,6 @@ async def _found(tx: AsyncConnection, id: str) -> Registration:
 async def test_the_comparison_makes_no_move_that_it_may_not(env: RegistrarEnv) -> None:
     id = await env.ready()
     async with env.database.transaction() as tx:
-        assert not await registrations.move_restored(tx, id, Status.PENDING)
-        assert not await registrations.move_restored(tx, id, Status.READY)
-        assert not await registrations.move(tx, id, Status.REVOKED)
-        assert await registrations.move_restored(tx, id, Status.REVOKED)
+        for target, may in ((Status.PENDING, False), (Status.READY, False), (Status.REVOKED, True)):
+            assert not await registrations.move(tx, id, target)
+            assert await registrations.move(tx, id, target, moves=RESTORED_MOVES) is may

@@ -27,20 +27,17 @@ async def added(env: RegistrarEnv, token: str) -> SignInAttempt:
 
 
 async def bind(env: RegistrarEnv, attempt: SignInAttempt, *, cookie: str, state: str) -> bool:
-    async with env.database.transaction() as tx:
-        return await sign_ins.bind(
-            tx, attempt, env.vault, cookie=cookie, state=state, flow={**FLOW, "state": state}
-        )
+    return await env.database.write(
+        sign_ins.bind, attempt, env.vault, cookie=cookie, state=state, flow={**FLOW, "state": state}
+    )
 
 
 async def take(env: RegistrarEnv, attempt: SignInAttempt) -> bool:
-    async with env.database.transaction() as tx:
-        return await sign_ins.take(tx, attempt, now=env.clock.now())
+    return await env.database.write(sign_ins.take, attempt, now=env.clock.now())
 
 
 async def by_state(env: RegistrarEnv, state: str) -> SignInAttempt | None:
-    async with env.database.reading() as tx:
-        return await sign_ins.by_state(tx, state)
+    return await env.database.read(sign_ins.by_state, state)
 
 
 async def test_of_many_at_once_one_uses_it(env: RegistrarEnv) -> None:
@@ -92,8 +89,7 @@ async def test_those_long_over_are_deleted(env: RegistrarEnv) -> None:
     await added(env, "old")
     env.clock.move(SIGN_IN_TTL + SIGN_IN_KEPT - timedelta(minutes=1))
     await added(env, "new")
-    async with env.database.reading() as tx:
-        assert await sign_ins.by_token(tx, "old") is not None
+    assert await env.database.read(sign_ins.by_token, "old") is not None
     env.clock.move(timedelta(minutes=2))
     await added(env, "newer")
     async with env.database.reading() as tx:

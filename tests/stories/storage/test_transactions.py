@@ -217,8 +217,7 @@ async def test_connections_that_were_cut_in_the_pool_are_replaced(
 ) -> None:
     async with opened(postgres_url) as database:
         await server.execute(CUT)
-        async with database.transaction() as tx:
-            assert await installation.ensure_id(tx, new="one", now=NOON) == "one"
+        assert await database.write(installation.ensure_id, new="one", now=NOON) == "one"
         async with database.reading() as tx:
             assert await tx.scalar(sa.select(1)) == 1
 

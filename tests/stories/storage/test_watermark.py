@@ -40,8 +40,7 @@ async def lone(url: str) -> AsyncIterator[Database]:
 
 async def noticed(database: Database, url: str, clock: MovableClock) -> bool:
     """Start and stop once; return whether a restore was noticed, and forget it."""
-    async with database.transaction() as tx:
-        await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
+    await database.write(installation.ensure_id, new="aaaabbbbcccc", now=clock.now())
     async with watched(database, url, now=clock.now(), every=3600):
         pass
     async with database.transaction() as tx:
