@@ -300,40 +300,9 @@ def _engines(url: str, vault: Vault, channel: str) -> tuple[AsyncEngine, AsyncEn
     # transaction opens another, so the pool cannot be exhausted by those who wait for it.
     reader = create_async_engine(url, pool_size=4, max_overflow=0, **options)
     # A deferred transaction that turns into a writer late fails at once when it lost the race.
-    _teach_sqlite(writer, begin="BEGIN IMMEDIATE", query_only="OFF")
-    _teach_sqlite(reader, begin="BEGIN", query_only="ON")
+    sqlite.teach(writer, begin="BEGIN IMMEDIATE", query_only="OFF")
+    sqlite.teach(reader, begin="BEGIN", query_only="ON")
     return writer, reader
-
-
-def _teach_sqlite(engine: AsyncEngine, *, begin: str, query_only: str) -> None:
-    """WAL, safe writes, foreign keys, overwriting of deleted data, and our own BEGIN."""
-
-    def connected(connection: Any, _: Any) -> None:
-        # Without this the driver begins transactions by itself, and late.
-        connection.isolation_level = None
-        # A damaged text is shown as such; an error would hide all other rows of its query.
-        connection.driver_connection.text_factory = _decoded
-        cursor = connection.cursor()
-        for pragma in (
-            "busy_timeout=10000",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            "secure_delete=ON",
-            f"query_only={query_only}",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    def begun(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    sa.event.listen(engine.sync_engine, "connect", connected)
-    sa.event.listen(engine.sync_engine, "begin", begun)
-
-
-def _decoded(text: bytes) -> str:
-    return text.decode(errors="replace")
 
 
 def _check_encoding(connection: sa.Connection) -> None:

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import aiosqlite
+import sqlalchemy as sa
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 log = structlog.get_logger()
 
@@ -76,6 +77,30 @@ def connect(path: str, **options: Any) -> Connection:
     connection = Connection(lambda: sqlite3.connect(path, **options), iter_chunk_size=64)
     connection._thread.daemon = True  # as SQLAlchemy does: a stuck one must not keep the process
     return connection
+
+
+def teach(engine: AsyncEngine, *, begin: str, query_only: str) -> None:
+    """Set up WAL, safe writes, foreign keys, overwriting of deleted data, and our own BEGIN."""
+
+    def connected(connection: Any, _: Any) -> None:
+        # Without this the driver begins transactions by itself, and late.
+        connection.isolation_level = None
+        # A damaged text is shown as such; an error would hide all other rows of its query.
+        connection.driver_connection.text_factory = lambda text: text.decode(errors="replace")
+        cursor = connection.cursor()
+        for pragma in (
+            "busy_timeout=10000",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "secure_delete=ON",
+            f"query_only={query_only}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    sa.event.listen(engine.sync_engine, "connect", connected)
+    sa.event.listen(engine.sync_engine, "begin", lambda it: it.exec_driver_sql(begin))
 
 
 LEFT = "wal cleanup"
