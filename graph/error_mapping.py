@@ -16,6 +16,7 @@ from graph.errors import (
     Conflict,
     Forbidden,
     GraphError,
+    Meaning,
     NoSuchSecret,
     NotFound,
     NotThereYet,
@@ -31,125 +32,96 @@ _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _REQUEST_ID = re.compile(r"[0-9a-fA-F-]{36}")
 
 
-class _Row(NamedTuple):
-    """One meaning: the first row whose every given part fits the answer wins."""
-
-    error: type[GraphError]
-    status: int | None = None
-    least: int = 0
-    """The lowest status that fits."""
-    code: str = ""
-    code_ends: str = ""
-    text: str = ""
-    sentence: str = ""
-    advice: str = ""
-
-
 # Replication lag shares codes with real faults, so Graph's text must be matched here,
 # although learn.microsoft.com/graph/errors advises against it. There is no other sign.
-_MEANINGS = (
-    _Row(NotThereYet, text="does not reference a valid application object"),
-    _Row(
+_TEXTS = {
+    "does not reference a valid application object": Meaning(NotThereYet),
+    "service principal being created must in the local tenant": Meaning(
         NotThereYet,
-        text="service principal being created must in the local tenant",
-        sentence="Entra refused the service principal: the new application has not replicated, "
+        "Entra refused the service principal: the new application has not replicated, "
         "or the bot lacks the right to create service principals.",
-        advice="Check that the bot holds Application.ReadWrite.OwnedBy, then retry.",
+        "Check that the bot holds Application.ReadWrite.OwnedBy, then retry.",
     ),
-    _Row(NotThereYet, text="not a valid reference update"),
-    _Row(
+    "not a valid reference update": Meaning(NotThereYet),
+    "permission being assigned was not found on application": Meaning(
         NotThereYet,
-        text="permission being assigned was not found on application",
-        sentence="Entra does not know the permission or its owner: the service principal has not "
+        "Entra does not know the permission or its owner: the service principal has not "
         "replicated, or the permission is gone from this tenant.",
     ),
-    _Row(NotThereYet, text="specified resourceid was not found"),
-    _Row(NotThereYet, code="Directory_ObjectNotFound"),
-    _Row(NoSuchSecret, status=400, text="no password credential found"),
-    _Row(AlreadyThere, text="permission being assigned already exists"),
-    _Row(AlreadyThere, text="permission entry already exists"),
-    _Row(AlreadyThere, code="Request_MultipleObjectsWithSameKeyValue"),
-    _Row(
-        BadRequest,
-        code="Error_MsaAppDoesNotExist",
-        sentence="Entra treated the application as one for personal accounts.",
+    "specified resourceid was not found": Meaning(NotThereYet),
+    "no password credential found": Meaning(NoSuchSecret),
+    "permission being assigned already exists": Meaning(AlreadyThere),
+    "permission entry already exists": Meaning(AlreadyThere),
+}
+"""What a part of Graph's text means, in lower case. It counts more than a code."""
+
+_CODES = {
+    "Directory_ObjectNotFound": Meaning(NotThereYet),
+    "Request_MultipleObjectsWithSameKeyValue": Meaning(AlreadyThere),
+    "Error_MsaAppDoesNotExist": Meaning(
+        BadRequest, "Entra treated the application as one for personal accounts."
     ),
-    _Row(Conflict, code="Directory_ConcurrencyViolation"),
-    _Row(Conflict, status=409),
-    _Row(QuotaExceeded, code="Directory_QuotaExceeded"),
-    _Row(
+    "Directory_ConcurrencyViolation": Meaning(Conflict),
+    "Directory_QuotaExceeded": Meaning(QuotaExceeded),
+    "Directory_ResourceSizeExceeded": Meaning(
         QuotaExceeded,
-        code="Directory_ResourceSizeExceeded",
-        sentence="The object holds too many values: Entra has no room for one more.",
-        advice="Remove old secrets, grants or redirect URIs of the application, then retry.",
+        "The object holds too many values: Entra has no room for one more.",
+        "Remove old secrets, grants or redirect URIs of the application, then retry.",
     ),
-    _Row(
+    "CredentialInvalidLifetimeAsPerAppPolicy": Meaning(
         PolicyForbids,
-        code="CredentialInvalidLifetimeAsPerAppPolicy",
-        sentence="The tenant's policy does not allow a secret to live that long.",
-        advice="Ask again with a shorter life for the secret.",
+        "The tenant's policy does not allow a secret to live that long.",
+        "Ask again with a shorter life for the secret.",
     ),
-    _Row(
+    "CredentialTypeNotAllowedAsPerAppPolicy": Meaning(
+        PolicyForbids, "The tenant's policy does not allow client secrets."
+    ),
+    "SignInAudienceNotAllowedAsPerAppPolicy": Meaning(
+        PolicyForbids, "The tenant's policy does not allow applications for these accounts."
+    ),
+    "HostNameNotOnVerifiedDomain": Meaning(
         PolicyForbids,
-        code="CredentialTypeNotAllowedAsPerAppPolicy",
-        sentence="The tenant's policy does not allow client secrets.",
+        "The tenant only allows addresses on its own verified domains.",
+        "Use an address on a verified domain of the tenant.",
     ),
-    _Row(
+    "InvalidUniqueTenantIdentifierAsPerAppPolicy": Meaning(
+        PolicyForbids, "The tenant's policy does not allow this identifier URI."
+    ),
+    "ServiceTreeValueMissing": Meaning(
         PolicyForbids,
-        code="SignInAudienceNotAllowedAsPerAppPolicy",
-        sentence="The tenant's policy does not allow applications for these accounts.",
+        "The tenant demands a service management reference for each application.",
+        "Ask an administrator which references the tenant accepts.",
     ),
-    _Row(
-        PolicyForbids,
-        code="HostNameNotOnVerifiedDomain",
-        sentence="The tenant only allows addresses on its own verified domains.",
-        advice="Use an address on a verified domain of the tenant.",
-    ),
-    _Row(
-        PolicyForbids,
-        code="InvalidUniqueTenantIdentifierAsPerAppPolicy",
-        sentence="The tenant's policy does not allow this identifier URI.",
-    ),
-    # The code for a forbidden redirect URL is not documented; its siblings all end like this.
-    _Row(
-        PolicyForbids,
-        code_ends="AsPerAppPolicy",
-        sentence="The tenant's policy on applications does not allow what the plan asks for.",
-    ),
-    _Row(
-        PolicyForbids,
-        code="ServiceTreeValueMissing",
-        sentence="The tenant demands a service management reference for each application.",
-        advice="Ask an administrator which references the tenant accepts.",
-    ),
-    _Row(
+    "KeyCredentialsInvalidEndDate": Meaning(
         BadRequest,
-        code="KeyCredentialsInvalidEndDate",
-        sentence="Entra rejected the end date of a certificate of the application.",
-        advice="Remove expired certificates of the application and check the bot's clock.",
+        "Entra rejected the end date of a certificate of the application.",
+        "Remove expired certificates of the application and check the bot's clock.",
     ),
-    _Row(
+    "insufficient_claims": Meaning(
         TokenExpired,
-        code="insufficient_claims",
-        sentence="Conditional Access does not let this application in from here.",
-        advice="Look at the Conditional Access policies for workload identities.",
+        "Conditional Access does not let this application in from here.",
+        "Look at the Conditional Access policies for workload identities.",
     ),
-    _Row(TokenExpired, status=401),
-    _Row(
+    "Authentication_Unauthorized": Meaning(
         Forbidden,
-        code="Authentication_Unauthorized",
-        sentence="Entra blocks Azure AD Graph, which was retired in August 2025.",
-        advice="Use Microsoft Graph permissions instead.",
+        "Entra blocks Azure AD Graph, which was retired in August 2025.",
+        "Use Microsoft Graph permissions instead.",
     ),
-    _Row(Forbidden, status=403),
-    _Row(NotFound, status=404),
-    _Row(Throttled, status=429),
-    _Row(Unavailable, status=408),
-    _Row(Unavailable, status=424),
-    _Row(Unavailable, least=500),
-    _Row(BadRequest, least=400),
-    _Row(GraphError),
+}
+# The code for a forbidden redirect URL is not documented; its siblings all end like this.
+_POLICY = "AsPerAppPolicy"
+_FORBIDDEN_BY_POLICY = Meaning(
+    PolicyForbids, "The tenant's policy on applications does not allow what the plan asks for."
 )
+_STATUSES: Mapping[int, type[GraphError]] = {
+    401: TokenExpired,
+    403: Forbidden,
+    404: NotFound,
+    408: Unavailable,
+    409: Conflict,
+    424: Unavailable,
+    429: Throttled,
+}
 
 
 def from_response(
@@ -165,14 +137,14 @@ def from_response(
     lowered = {name.lower(): value for name, value in headers.items()}
     if "insufficient_claims" in lowered.get("www-authenticate", ""):
         said = said._replace(codes=("insufficient_claims",))
-    row = next(row for row in _MEANINGS if _fits(row, status, said))
-    return row.error(
+    meaning = _meaning(status, said)
+    return meaning.error(
         code=said.codes[0],
         status=status,
         request_id=lowered.get("request-id") or said.request_id,
         call=call,
-        sentence=row.sentence,
-        advice=row.advice,
+        sentence=meaning.sentence,
+        advice=meaning.advice,
         retry_after=retry_after(lowered, now),
     )
 
@@ -204,14 +176,14 @@ class _Said(NamedTuple):
     request_id: str | None
 
 
-def _fits(row: _Row, status: int, said: _Said) -> bool:
-    return (
-        row.status in (None, status)
-        and row.least <= status
-        and (not row.code or row.code in said.codes)
-        and (not row.code_ends or any(code.endswith(row.code_ends) for code in said.codes))
-        and row.text in said.text
-    )
+def _meaning(status: int, said: _Said) -> Meaning:
+    """Return what was told most precisely: by a text, a code, or else the status."""
+    told = [meaning for text, meaning in _TEXTS.items() if text in said.text]
+    told += [_CODES[code] for code in said.codes if code in _CODES]
+    if any(code.endswith(_POLICY) for code in said.codes):
+        told.append(_FORBIDDEN_BY_POLICY)
+    kind = Unavailable if status >= 500 else BadRequest if status >= 400 else GraphError
+    return next(iter(told), Meaning(_STATUSES.get(status, kind)))
 
 
 def _read(body: object) -> _Said:

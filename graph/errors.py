@@ -30,7 +30,7 @@ answers: graph/error_mapping.py tells which answer means which error, and drops 
 """
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -188,3 +188,11 @@ class TooMuchAllowed(GraphError):
 class SignInFailed(GraphError):
     TEXT = "Entra refused the sign-in."
     ADVICE = "Look at the sign-in logs of the application in the Entra admin centre."
+
+
+class Meaning(NamedTuple):
+    """The error that an answer means, with words of its own where those of the class do not fit."""
+
+    error: type[GraphError]
+    sentence: str = ""
+    advice: str = ""

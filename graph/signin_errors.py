@@ -24,10 +24,10 @@ whatever the `error` beside it makes the bot do.
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 
 from graph.clouds import Cloud
-from graph.errors import GraphError, SignInFailed, Throttled, Unavailable
+from graph.errors import GraphError, Meaning, SignInFailed, Throttled, Unavailable
 
 PAUSE_SECONDS = 60.0
 """How long to stay away after “too many equal sign-ins”, for which Entra sends no Retry-After."""
@@ -175,20 +175,12 @@ SETTLING = (
 """The refusals that end by themselves while a new application replicates."""
 
 
-class _Row(NamedTuple):
-    """One meaning of a number, with words of its own where the class's do not fit."""
-
-    error: type[GraphError]
-    sentence: str = ""
-    advice: str = ""
+def _rows(error: type[GraphError], *numbers: int) -> dict[int, Meaning]:
+    return dict.fromkeys(numbers, Meaning(error))
 
 
-def _rows(error: type[GraphError], *numbers: int) -> dict[int, _Row]:
-    return dict.fromkeys(numbers, _Row(error))
-
-
-def _no_match(claim: str) -> _Row:
-    return _Row(
+def _no_match(claim: str) -> Meaning:
+    return Meaning(
         AssertionRefused,
         f"No federated credential of the application has the {claim} of the federated token.",
         f"Compare the token's {claim} with the application's federated credentials, letter by"
@@ -200,7 +192,7 @@ _SECOND_FACTOR = "Entra requires a new sign-in, with a second factor."
 _RISK = "Entra blocks this sign-in because it considers it risky."
 _RISK_ADVICE = "Look at “Risky workload identities” in the Entra admin centre."
 
-_NUMBERS: Mapping[int, _Row] = {
+_NUMBERS: Mapping[int, Meaning] = {
     # Ends by itself: waited for.
     **_rows(SignInThrottled, 50196, 90055),
     **_rows(Unavailable, 50000, 50033, 90006, 90012, 90024, 90033, 90090, 90091),
@@ -212,7 +204,7 @@ _NUMBERS: Mapping[int, _Row] = {
     **_rows(SecretExpired, 7000222),
     **_rows(AssertionRefused, 50006, 50012, 50013, 500133, 50017, 50027, 50048, 700030),
     **_rows(AssertionRefused, 70021, 700222, 700223, 700229, 900384),
-    700024: _Row(
+    700024: Meaning(
         AssertionRefused,
         "The certificate's signature or the federated token is not valid at this time.",
         "Check the clock of the machine. A federated token must be replaced in its file before it"
@@ -221,7 +213,7 @@ _NUMBERS: Mapping[int, _Row] = {
     700211: _no_match("issuer (iss)"),
     700212: _no_match("audience (aud)"),
     **dict.fromkeys((700213, 7002137, 7002138), _no_match("subject (sub)")),
-    50166: _Row(
+    50166: Meaning(
         AssertionRefused,
         "Entra cannot fetch the keys of the federated token's issuer.",
         "The issuer's address must be reachable from the internet and serve its OpenID"
@@ -230,7 +222,7 @@ _NUMBERS: Mapping[int, _Row] = {
     **_rows(CredentialMissing, 7000216, 7000218),
     **_rows(PublicClient, 700025),
     **_rows(ApplicationDisabled, 7000112, 70001),
-    1000031: _Row(
+    1000031: Meaning(
         ApplicationDisabled,
         "Entra says that the application cannot be used at this time.",
         "Look at its properties in the Entra admin centre, or ask Microsoft's support.",
@@ -241,25 +233,25 @@ _NUMBERS: Mapping[int, _Row] = {
     **_rows(TenantRestricted, 50002, 500021, 500022, 500212, 500213),
     # The API.
     **_rows(ResourceUnknown, 50001, 500011, 65005, 650057),
-    500014: _Row(ResourceDisabled),
-    650052: _Row(
+    500014: Meaning(ResourceDisabled),
+    650052: Meaning(
         ResourceDisabled,
         "The tenant has not subscribed to the API that the sign-in is for, or not enabled it.",
     ),
-    650054: _Row(
+    650054: Meaning(
         ResourceDisabled,
         "The application asks for permissions of an API that was removed or is not available.",
         "Remove that API from the application's permissions.",
     ),
     # Policies.
     **_rows(SignInBlocked, 53003, 530035, 50131),
-    530032: _Row(
+    530032: Meaning(
         SignInBlocked,
         "A security policy that the tenant's administrators have set up blocks this sign-in.",
         "Look at the application's sign-in logs for the policy, and exempt it from that policy.",
     ),
-    **dict.fromkeys((53011, 530034), _Row(SignInBlocked, _RISK, _RISK_ADVICE)),
-    50053: _Row(
+    **dict.fromkeys((53011, 530034), Meaning(SignInBlocked, _RISK, _RISK_ADVICE)),
+    50053: Meaning(
         SignInBlocked,
         "Entra blocks this sign-in: it came from an address with malicious activity, or failed"
         " too often.",
@@ -267,20 +259,20 @@ _NUMBERS: Mapping[int, _Row] = {
     ),
     **dict.fromkeys(
         (53000, 53001, 53002, 50005, 50097),
-        _Row(
+        Meaning(
             SignInBlocked,
             "Conditional Access demands a managed device or an approved app for this sign-in.",
             "Sign in on a managed device or with an approved app.",
         ),
     ),
     # People, in the consent modes in which one signs in.
-    50105: _Row(
+    50105: Meaning(
         SignInBlocked,
         "This account is not assigned to the application, which lets only assigned users sign in.",
         "Ask your Entra administrator to assign it under “Users and groups” of the enterprise"
         " application.",
     ),
-    **dict.fromkeys((50072, 50074, 50076, 50078, 50079), _Row(PersonNeeded, _SECOND_FACTOR)),
+    **dict.fromkeys((50072, 50074, 50076, 50078, 50079), Meaning(PersonNeeded, _SECOND_FACTOR)),
     **_rows(PersonNeeded, 50058, 50089, 50132, 50133, 50173, 54005, 65004),
     **_rows(PersonNeeded, 70000, 70008, 70043, 700020, 700082, 700084),
     # Requests that this bot must not send.
@@ -313,35 +305,35 @@ def from_token_answer(
     `answer` is its JSON; of that only numbers and ids are kept. `wait` is its Retry-After, if any.
     """
     numbers = _numbers(answer.get("error_codes"))
-    row = _row(status, answer, numbers, cloud)
-    if issubclass(row.error, SignInThrottled):
+    meaning = _meaning(status, answer, numbers, cloud)
+    if issubclass(meaning.error, SignInThrottled):
         wait = max(wait or 0.0, PAUSE_SECONDS)
     trace = answer.get("trace_id")
-    return row.error(
+    return meaning.error(
         code=f"AADSTS{numbers[0]}" if numbers else "",
         status=status,
         request_id=trace if isinstance(trace, str) else None,
         call="sign-in",
-        sentence=row.sentence,
-        advice=row.advice,
+        sentence=meaning.sentence,
+        advice=meaning.advice,
         retry_after=wait,
     )
 
 
-def _row(status: int, answer: Mapping[str, Any], numbers: list[int], cloud: Cloud) -> _Row:
+def _meaning(status: int, answer: Mapping[str, Any], numbers: list[int], cloud: Cloud) -> Meaning:
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return _Row(Throttled)
+        return Meaning(Throttled)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _Row(Unavailable)
+        return Meaning(Unavailable)
     error = _WORDS.get(str(answer.get("error")), SignInFailed)
     if issubclass(error, CodeUnused):
-        return _Row(error)
+        return Meaning(error)
     if known := next((_NUMBERS[number] for number in numbers if number in _NUMBERS), None):
         return known
     if not numbers or issubclass(error, Unavailable):
-        return _Row(error)
+        return Meaning(error)
     sentence = f"Entra refused the sign-in for a reason this bot does not know: AADSTS{numbers[0]}."
-    return _Row(error, sentence, f"Look it up at {cloud.error_page(numbers[0])}.")
+    return Meaning(error, sentence, f"Look it up at {cloud.error_page(numbers[0])}.")
 
 
 def _numbers(codes: object) -> list[int]:
