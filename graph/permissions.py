@@ -109,78 +109,59 @@ _WIDEST = frozenset({"Directory.Read.All", "Group.Read.All"})
 """Application permissions that read everything, or what people write in groups."""
 
 _ROLES = {
-    "AdministrativeUnit.Read.All": (
-        "134fd756-38ce-4afd-ba33-e9623dbe66c2",
-        "reads every administrative unit and who belongs to it",
-    ),
+    "AdministrativeUnit.Read.All": "reads every administrative unit and who belongs to it",
     "Directory.Read.All": (
-        "7ab1d382-f21e-4acd-a863-ba3e13f7da61",
-        "reads the whole directory: users, groups, devices, applications and roles",
+        "reads the whole directory: users, groups, devices, applications and roles"
     ),
-    "Domain.Read.All": ("dbb9058a-0e50-45d7-ae91-66909b5d4664", "reads the tenant's domains"),
+    "Domain.Read.All": "reads the tenant's domains",
     "Group.Read.All": (
-        "5b567255-7703-4780-807c-7be8301ae99b",
-        "reads every group, its members and what groups hold (calendars, conversations, files)",
+        "reads every group, its members and what groups hold (calendars, conversations, files)"
     ),
-    "GroupMember.Read.All": (
-        "98830695-27a2-44f7-8c18-0c3ebc9698f6",
-        "reads every group's name and members",
-    ),
-    "Member.Read.Hidden": (
-        "658aa5d8-239f-45c4-aa12-864f4fc7e490",
-        "reads the members of groups that hide them",
-    ),
-    "OrgContact.Read.All": (
-        "e1a88a34-94c4-4418-be12-c87b00e26bea",
-        "reads every organisational contact",
-    ),
-    "Organization.Read.All": (
-        "498476ce-e0fe-48b0-b801-37ba7e2685c6",
-        "reads the tenant's own details, domains and subscriptions",
-    ),
-    "User.Read.All": (
-        "df021288-bdef-4463-88db-98f22de89214",
-        "reads every user's full profile",
-    ),
-    "User.ReadBasic.All": (
-        "97235f07-e226-4f63-ace3-39588e11d3a1",
-        "reads every user's name, photo and mail address",
-    ),
+    "GroupMember.Read.All": "reads every group's name and members",
+    "Member.Read.Hidden": "reads the members of groups that hide them",
+    "OrgContact.Read.All": "reads every organisational contact",
+    "Organization.Read.All": "reads the tenant's own details, domains and subscriptions",
+    "User.Read.All": "reads every user's full profile",
+    "User.ReadBasic.All": "reads every user's name, photo and mail address",
 }
 
 _SCOPES = {
-    "Directory.Read.All": (
-        "06da0dbc-49e2-44d2-8312-53f166ab848a",
-        "reads the directory as far as the person who signs in may",
-    ),
-    "Group.Read.All": (
-        "5f8c59db-677d-491f-a6b8-5f174b11ec1d",
-        "reads the groups that the person who signs in may read",
-    ),
-    "GroupMember.Read.All": (
-        "bc024368-1153-4739-b217-4326f2e966d0",
-        "reads the memberships that the person who signs in may read",
-    ),
-    "User.Read": (
-        "e1fe6dd8-ba31-4d61-89e7-88639da4683d",
-        "signs people in and reads their own profile",
-    ),
-    "User.Read.All": (
-        "a154be20-db9c-4678-8ab7-66f6cc099a59",
-        "reads the full profiles that the person who signs in may read",
-    ),
-    "User.ReadBasic.All": (
-        "b340eb25-3456-403f-be2f-af7a0d370277",
-        "reads names and mail addresses for the person who signs in",
-    ),
+    "Directory.Read.All": "reads the directory as far as the person who signs in may",
+    "Group.Read.All": "reads the groups that the person who signs in may read",
+    "GroupMember.Read.All": "reads the memberships that the person who signs in may read",
+    "User.Read": "signs people in and reads their own profile",
+    "User.Read.All": "reads the full profiles that the person who signs in may read",
+    "User.ReadBasic.All": "reads names and mail addresses for the person who signs in",
 }
 
+_ROLE_IDS = {
+    "AdministrativeUnit.Read.All": "134fd756-38ce-4afd-ba33-e9623dbe66c2",
+    "Directory.Read.All": "7ab1d382-f21e-4acd-a863-ba3e13f7da61",
+    "Domain.Read.All": "dbb9058a-0e50-45d7-ae91-66909b5d4664",
+    "Group.Read.All": "5b567255-7703-4780-807c-7be8301ae99b",
+    "GroupMember.Read.All": "98830695-27a2-44f7-8c18-0c3ebc9698f6",
+    "Member.Read.Hidden": "658aa5d8-239f-45c4-aa12-864f4fc7e490",
+    "OrgContact.Read.All": "e1a88a34-94c4-4418-be12-c87b00e26bea",
+    "Organization.Read.All": "498476ce-e0fe-48b0-b801-37ba7e2685c6",
+    "User.Read.All": "df021288-bdef-4463-88db-98f22de89214",
+    "User.ReadBasic.All": "97235f07-e226-4f63-ace3-39588e11d3a1",
+}
 
+_SCOPE_IDS = {
+    "Directory.Read.All": "06da0dbc-49e2-44d2-8312-53f166ab848a",
+    "Group.Read.All": "5f8c59db-677d-491f-a6b8-5f174b11ec1d",
+    "GroupMember.Read.All": "bc024368-1153-4739-b217-4326f2e966d0",
+    "User.Read": "e1fe6dd8-ba31-4d61-89e7-88639da4683d",
+    "User.Read.All": "a154be20-db9c-4678-8ab7-66f6cc099a59",
+    "User.ReadBasic.All": "b340eb25-3456-403f-be2f-af7a0d370277",
+}
+
+_TABLES = ((Kind.ROLE, _ROLE_IDS, _ROLES), (Kind.SCOPE, _SCOPE_IDS, _SCOPES))
 CATALOGUE: Mapping[tuple[str, Kind], Permission] = MappingProxyType(
     {
-        (name, kind): Permission(name=name, kind=kind, id=id, meaning=meaning)
-        for kind, names in ((Kind.ROLE, _ROLES), (Kind.SCOPE, _SCOPES))
-        for name, (id, meaning) in names.items()
+        (name, kind): Permission(name=name, kind=kind, id=ids[name], meaning=meaning)
+        for kind, ids, meanings in _TABLES
+        for name, meaning in meanings.items()
     }
 )
 
