@@ -21,7 +21,7 @@ from graph.errors import (
     Unavailable,
 )
 from graph.permissions import MICROSOFT_GRAPH, Permission
-from graph.removal import delete, is_gone
+from graph.removal import is_gone, unless_gone
 from graph.step_context import Facts, GrantContext, Step, StepContext
 
 CREATE = {"Prefer": "create-if-missing"}
@@ -90,7 +90,7 @@ async def add_to_tenant(context: StepContext) -> Facts:
     made = await context.retry_until_replicated(upsert)
     if made is None:  # by an attempt whose answer was lost, perhaps a moment ago
         find = partial(context.graph.get, _principal(context), {"id": identifier})
-        made = await context.retry_until_replicated(find, written=context.clock.now())
+        made = await context.retry_while_young(find, created_at=context.clock.now())
     return {"object_id": made["id"], "created_at": context.now()}
 
 
@@ -130,9 +130,9 @@ async def unregister(context: StepContext) -> Facts | None:
     else:
         return None
     object_id = known["object_id"]
-    path = f"/applications/{object_id}"
-    was_there = await delete(context, path, object_id, created_at=created_at)
-    return _deleted_facts(object_id, known["app_id"], was_there)
+    delete = partial(context.graph.send, "DELETE", f"/applications/{object_id}")
+    deleted = await unless_gone(context, object_id, delete, created_at=created_at)
+    return _deleted_facts(object_id, known["app_id"], deleted is not None)
 
 
 async def _find_unrecorded(context: StepContext) -> Facts | None:

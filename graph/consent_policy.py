@@ -185,14 +185,8 @@ def _differences(
 
 def _is_like_one_of(wanted: Iterable[Json], found: Json) -> bool:
     """Whether it is the condition set of one kind of permission, whatever permissions it names."""
-    return any(
-        all(
-            found.get(name) == value
-            for name, value in {**_WIDEST, **each}.items()
-            if name != "permissions"
-        )
-        for each in wanted
-    )
+    ours = ({**_WIDEST, **each, "permissions": found["permissions"]} for each in wanted)
+    return any({**found, **each} == found for each in ours)
 
 
 def _permissions(sets: Iterable[Json]) -> set[tuple[str, str]]:

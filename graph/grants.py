@@ -193,7 +193,7 @@ async def _in_turn(
             collided = True
             raise
 
-    return await context.retry_until_replicated(once, written=written)
+    return await context.retry_while_young(once, created_at=written or context.written())
 
 
 def _principal_id(context: GrantContext) -> str:

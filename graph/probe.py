@@ -25,24 +25,17 @@ from graph.grants import grants
 from graph.permissions import Kind, Permission
 from graph.plan import Plan, tags
 from graph.rights import ConsentMode
-from graph.step_context import Facts, Sealed, StepContext
+from graph.step_context import Facts, StepContext
 
 PROBE = "probe"
 """What stands in the tags in the place of a registration's id."""
 
 FORBIDDEN = {
-    Kind.ROLE: Permission(
-        name="Application.Read.All",
-        kind=Kind.ROLE,
-        id="9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30",
-        meaning="reads every application",
-    ),
-    Kind.SCOPE: Permission(
-        name="Application.Read.All",
-        kind=Kind.SCOPE,
-        id="c79f8feb-a9db-4090-85f9-90d820caa0eb",
-        meaning="reads the applications that the person who signs in may read",
-    ),
+    kind: Permission(name="Application.Read.All", kind=kind, id=id, meaning="reads applications")
+    for kind, id in (
+        (Kind.ROLE, "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30"),
+        (Kind.SCOPE, "c79f8feb-a9db-4090-85f9-90d820caa0eb"),
+    )
 }
 """Permissions that no catalogue holds and that only read, if they are granted after all."""
 
@@ -84,16 +77,10 @@ class _Memory:
     async def adopt(self, step: str, new_facts: Facts) -> None:
         """Nothing is stored: what is adopted is removed at once."""
 
-    async def attempt(self) -> Sealed | str:
+    async def _seal_nothing(self, *_: Any, **__: Any) -> Any:
         raise NotImplementedError
 
-    async def seal(
-        self, nonce: str, *, secret: str, key_id: str, hint: str, expires_at: datetime
-    ) -> str:
-        raise NotImplementedError
-
-    async def unseal(self, id: str) -> str:
-        raise NotImplementedError
+    attempt = seal = unseal = _seal_nothing
 
 
 async def context_of(

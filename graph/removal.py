@@ -12,13 +12,17 @@ otherwise. learn.microsoft.com/graph/api/directory-deleteditems-delete names no 
 for an application: the one that deletes it does, …/graph/permissions-reference.
 """
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
+from typing import TypeVar
 
 from graph.calls import Json
 from graph.errors import Forbidden, NotFound, NotOurs, NotThereYet, Restored
 from graph.retry import REPLICATION_TIME
 from graph.step_context import StepContext
+
+T = TypeVar("T")
 
 BIN = "/directory/deletedItems"
 
@@ -28,19 +32,22 @@ SURE_LOOKS = 5
 _BURIED = {"appId?": str, "uniqueName?": str, "createdByAppId?": str, "tags?": [str]}
 
 
-async def delete(
-    context: StepContext, path: str, object_id: str, *, created_at: datetime | None
-) -> bool:
-    """Delete the object and make sure. False if it was gone already."""
+async def unless_gone(
+    context: StepContext,
+    object_id: str,
+    act: Callable[[], Awaitable[T]],
+    *,
+    created_at: datetime | None,
+) -> T | None:
+    """Do `act` with an object, or make sure that it is gone and return None."""
 
-    async def once() -> bool:
+    async def once() -> T | None:
         try:
-            await context.graph.send("DELETE", path)
+            return await act()
         except NotFound:
-            if not await is_gone(context, object_id, created_at=created_at):
-                raise
-            return False
-        return True
+            if await is_gone(context, object_id, created_at=created_at):
+                return None
+            raise
 
     return await context.retry_while_young(once, created_at=created_at)
 

@@ -71,7 +71,7 @@ class SignIn:
         """Take `https://login…/TENANT`, its cloud, a CA file in PEM and a proxy's URL."""
         self._authority = authority
         self._cloud = cloud
-        self._http = httpx.Client(
+        http = httpx.Client(
             verify=trust(ca_bundle),
             timeout=TIMEOUT_SECONDS,
             follow_redirects=False,
@@ -79,7 +79,7 @@ class SignIn:
             trust_env=False,
             proxy=proxy,
         )
-        self._channel = _Channel(self._http, host=urlsplit(authority).netloc, cloud=cloud)
+        self._channel = _Channel(http, host=urlsplit(authority).netloc, cloud=cloud)
         self._held: dict[str, Token] = {}
 
     async def token(self, client_id: str, credential: Credential) -> Token:
@@ -95,7 +95,7 @@ class SignIn:
         return self._held.pop(client_id, None)
 
     def close(self) -> None:
-        self._http.close()
+        self._channel.http.close()
 
     def _sign_in(self, client_id: str, credential: Credential) -> Token:
         answer = self._answer(client_id, credential)

@@ -100,14 +100,9 @@ class GrantContext:
         act: Callable[[], Awaitable[T]],
         *,
         settling: tuple[type[GraphError], ...] = (),
-        written: datetime | None = None,
     ) -> T:
-        """Do `act`, again and again while our last write may still be replicating.
-
-        `written` is given where that write is younger than the facts know.
-        """
-        young_since = written or self.written()
-        return await self.retry_while_young(act, created_at=young_since, settling=settling)
+        """Do `act`, again and again while our last write may still be replicating."""
+        return await self.retry_while_young(act, created_at=self.written(), settling=settling)
 
     def created_at(self, step: str) -> datetime | None:
         """When the object of that step was created, if that is known."""

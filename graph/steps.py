@@ -15,6 +15,7 @@ the connector, and must be refused one read that no plan allows. Both wait while
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 from graph.application import APPLICATION, SERVICE_PRINCIPAL
 from graph.calls import Answer, Call, Json, filled, identifier
@@ -33,7 +34,7 @@ from graph.errors import (
 )
 from graph.grants import grants
 from graph.plan import Plan
-from graph.removal import is_gone, is_young
+from graph.removal import is_gone, is_young, unless_gone
 from graph.retry import BRIEFLY
 from graph.signin_errors import SETTLING
 from graph.step_context import Facts, Sealed, Step, StepContext
@@ -165,18 +166,9 @@ async def _secrets(context: StepContext) -> list[Json]:
     object_id = context.fact("application", "object_id")
     created_at = context.created_at("application")
     shape = {"passwordCredentials": [{"keyId": identifier, "displayName?": str}]}
-
-    async def once() -> list[Json]:
-        try:
-            held = await context.graph.get(_path(context), shape)
-        except NotFound:
-            if not await is_gone(context, object_id, created_at=created_at):
-                raise
-            return []
-        secrets: list[Json] = held["passwordCredentials"]
-        return secrets
-
-    return await context.retry_while_young(once, created_at=created_at)
+    read = partial(context.graph.get, _path(context), shape)
+    held = await unless_gone(context, object_id, read, created_at=created_at)
+    return held["passwordCredentials"] if held else []
 
 
 def mark(registration: str) -> str:
