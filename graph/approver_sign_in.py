@@ -18,7 +18,8 @@ learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow, …/id-tok
 import asyncio
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
@@ -185,22 +186,17 @@ class ApproverSignIn:
 
     def _redeem(self, flow: Json, form: Mapping[str, str]) -> Json:
         brought = {"code": form.get("code", ""), "state": form.get("state", "")}
-        try:
+        with told_to_approver():
             answer: Json = self._msal().acquire_token_by_auth_code_flow(dict(flow), brought)
-        except (ValueError, RuntimeError, KeyError):  # their texts quote state and nonce
-            raise Unproven from None
-        except SignInFailed as error:
-            raise of_client(error) from None
         return answer
 
     def _msal(self) -> Any:
-        client = self.consent_client
-        return self.sign_in.client(
-            client.client_id,
-            client.client_secret,
-            shape=ANSWER,
-            exclude_scopes=["offline_access"],
-        )
+        return self.client(self.consent_client.client_secret, ANSWER)
+
+    def client(self, secret: str | None, shape: Json) -> Any:
+        """Return the consent client as one of msal's; without a secret it is a public one."""
+        id, unwanted = self.consent_client.client_id, ["offline_access"]
+        return self.sign_in.client(id, secret, shape=shape, exclude_scopes=unwanted)
 
     def _check(self, claims: Json, object_id: str) -> None:
         """Raise unless these are the claims of that user's sign-in, of this tenant and client."""
@@ -231,12 +227,18 @@ def refusal_of(form: Mapping[str, str], cloud: Cloud) -> GraphError:
     return error
 
 
-def of_client(error: SignInFailed) -> SignInFailed:
-    """Return an error of the token endpoint in words for an approver."""
-    if not isinstance(error, SignInBlocked | PersonNeeded | CodeUnused):
-        error.sentence = f"The consent client itself could not sign in. {error.sentence}"
-    _advise_approver(error)
-    return error
+@contextmanager
+def told_to_approver(*, otherwise: str = Unproven.TEXT) -> Iterator[None]:
+    """Raise errors of the token endpoint in words for an approver, and Unproven for msal's own."""
+    try:
+        yield
+    except (ValueError, RuntimeError, KeyError):  # their texts quote state and nonce
+        raise Unproven(sentence=otherwise) from None
+    except SignInFailed as error:
+        if not isinstance(error, SignInBlocked | PersonNeeded | CodeUnused):
+            error.sentence = f"The consent client itself could not sign in. {error.sentence}"
+        _advise_approver(error)
+        raise error from None
 
 
 def _advise_approver(error: GraphError) -> None:

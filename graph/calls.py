@@ -129,20 +129,14 @@ def misfit(value: object, shape: Shape) -> str | None:
 
 
 def _misfits(value: object, shape: Shape, where: str) -> Iterator[str]:
-    match shape:
-        case dict():
-            if isinstance(value, dict):
-                yield from _misfits_of_object(value, shape, where)
-            else:
-                yield where or "the whole"
-        case [of]:
-            if not isinstance(value, list):
-                yield where or "the whole"
-                return
+    match shape, value:
+        case dict(), dict():
+            yield from _misfits_of_object(value, shape, where)
+        case [of], list():
             for index, item in enumerate(value):
                 yield from _misfits(item, of, f"{where}[{index}]")
         case _:
-            if not _fits(value, shape):
+            if isinstance(shape, dict | list) or not _fits(value, shape):
                 yield where or "the whole"
 
 
@@ -154,14 +148,11 @@ def _misfits_of_object(value: dict[str, Any], shape: dict[Any, Shape], where: st
                     yield from _misfits(each, of, f"{where}.*".lstrip("."))
             continue
         key = name.removesuffix("?")
-        may_lack = key != name
-        if may_lack and value.get(key) is None:
-            continue
         inner = f"{where}.{key}".lstrip(".")
-        if key in value:
-            yield from _misfits(value[key], of, inner)
-        else:
+        if key == name and key not in value:
             yield inner
+        elif key == name or value.get(key) is not None:
+            yield from _misfits(value[key], of, inner)
 
 
 def _fits(value: object, shape: Shape) -> bool:

@@ -30,7 +30,7 @@ from graph.errors import (
     UnexpectedAnswer,
     Unreachable,
 )
-from graph.http import UNCOMPRESSED, read_body, read_json, request_id_of
+from graph.http import UNCOMPRESSED, UNREACHABLE, read_body, read_json, request_id_of
 from graph.retry import Jitter, retry, through_outage
 
 T = TypeVar("T")
@@ -128,24 +128,24 @@ class Client:
         """Return a client that calls with this token and no other."""
         return replace(self, tokens=OneToken(token))
 
+    async def token(self) -> Token:
+        """Return the token in use."""
+        return await self.retry_through_outage(self.tokens.token)
+
     async def roles(self) -> frozenset[str]:
         """Return the application permissions that the token in use carries."""
-        return (await self.retry_through_outage(self.tokens.token)).roles
+        return (await self.token()).roles
 
     async def may(self, is_enough: Callable[[frozenset[str]], bool]) -> bool:
         """Whether the rights in the token in use are enough, or those in a new one.
 
         The token may be older than a right that was granted since.
         """
-        token = await self.retry_through_outage(self.tokens.token)
+        token = await self.token()
         if is_enough(token.roles):
             return True
         newer = await self.retry_through_outage(lambda: self.tokens.fresh(token))
         return is_enough(newer.roles)
-
-    async def tenant_id(self) -> str:
-        """Return the tenant that the token in use is for, or nothing if it does not say so."""
-        return (await self.retry_through_outage(self.tokens.token)).tenant_id
 
     async def send(
         self,
@@ -208,7 +208,7 @@ class Client:
         If one of them is refused, all are sent once more with a new token: the old one may lack a
         right that was granted since. learn.microsoft.com/graph/json-batching
         """
-        token = await self.retry_through_outage(self.tokens.token)
+        token = await self.token()
         read = await self._batch(reads)
         if not any(isinstance(each, Forbidden) for each in read.values()):
             return read
@@ -277,7 +277,7 @@ class Client:
                 follow_redirects=False,
             ) as response:
                 content = await read_body(response, call=call.label)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        except UNREACHABLE as error:
             raise Unreachable(call=call.label) from error
         except httpx.RequestError as error:
             raise _lost(call, NoAnswer(call=call.label)) from error

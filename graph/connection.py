@@ -7,7 +7,7 @@ import asyncio
 import base64
 import secrets
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from graph.calls import Json, moment
+from graph.calls import moment
 from graph.client import Client
 from graph.clock import Clock
 from graph.clouds import Cloud
-from graph.credentials import Certificate, Credential, KeyPair, ManagedIdentity
+from graph.credentials import Certificate, Credential, ManagedIdentity
 from graph.errors import Forbidden, GraphError, NotFound, Unreachable
 from graph.http import Proxies, shown
 from graph.managed_identity import identity_answer
@@ -140,9 +140,6 @@ def _is_distrust(error: BaseException | None) -> bool:
 WARN_AT = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
 """How long before the end it is warned about."""
 
-_SECRETS = {"passwordCredentials": [{"endDateTime": moment, "hint?": str}]}
-_CERTIFICATES = {"keyCredentials": [{"endDateTime": moment, "customKeyIdentifier?": str}]}
-
 
 async def own_credential_ends(graph: Client, access: Access) -> datetime | None:
     """Return when the bot's own secret or certificate ends, or None if neither is known.
@@ -154,7 +151,11 @@ async def own_credential_ends(graph: Client, access: Access) -> datetime | None:
         case str() as secret:
             return await secret_ends(graph, access.client_id, secret)
         case Certificate() as certificate:
-            return await _certificate_ends(graph, access.client_id, certificate.read())
+            pair = certificate.read()
+            # Graph writes it in hexadecimal, where it writes other binary values in base64.
+            names = {pair.thumbprint.hex().upper(), base64.b64encode(pair.thumbprint).decode()}
+            kind = ("keyCredentials", "customKeyIdentifier")
+            return await _last_end(graph, access.client_id, *kind, names) or pair.ends
         case _:
             return None
 
@@ -165,27 +166,20 @@ async def secret_ends(graph: Client, client_id: str, secret: str) -> datetime | 
     Graph shows only the first three characters of a secret, so of several that begin alike the one
     that ends last is taken.
     """
+    return await _last_end(graph, client_id, "passwordCredentials", "hint", {secret[:3]})
+
+
+async def _last_end(
+    graph: Client, client_id: str, kind: str, name: str, wanted: set[str]
+) -> datetime | None:
+    """Return the last end of the credentials of a kind that have one of these names, if any."""
+    shape = {kind: [{"endDateTime": moment, f"{name}?": str}]}
     try:
-        own = await graph.get(f"/applications(appId='{client_id}')", _SECRETS)
+        own = await graph.get(f"/applications(appId='{client_id}')", shape)
     except (Forbidden, NotFound):
         return None
-    return _last_end(each for each in own["passwordCredentials"] if each.get("hint") == secret[:3])
-
-
-async def _certificate_ends(graph: Client, client_id: str, pair: KeyPair) -> datetime:
-    """Return the end that Entra tells, which may be before the certificate's own, or that one."""
-    try:
-        own = await graph.get(f"/applications(appId='{client_id}')", _CERTIFICATES)
-    except (Forbidden, NotFound):
-        return pair.ends
-    # Graph writes the thumbprint in hexadecimal, where it writes other binary values in base64.
-    names = {pair.thumbprint.hex().upper(), base64.b64encode(pair.thumbprint).decode()}
-    listed = (key for key in own["keyCredentials"] if key.get("customKeyIdentifier") in names)
-    return _last_end(listed) or pair.ends
-
-
-def _last_end(credentials: Iterable[Json]) -> datetime | None:
-    return max((datetime.fromisoformat(each["endDateTime"]) for each in credentials), default=None)
+    ends = [each["endDateTime"] for each in own[kind] if each.get(name) in wanted]
+    return max(map(datetime.fromisoformat, ends), default=None)
 
 
 def stage_of(end: datetime, now: datetime) -> timedelta | None:

@@ -129,8 +129,8 @@ async def policy_differences(
         found = [each async for each in graph.pages(INCLUDES, of=_CONDITION_SET)]
     except NotFound:
         return [f"The app consent policy “{POLICY_ID}” is not there."]
-    wanted = condition_sets(permissions, tenant_id)
-    return list(_differences(found, wanted, _names(resource)))
+    names = {(KIND_WORDS[kind], id): name for (name, kind), id in resource.ids.items()}
+    return list(_differences(found, condition_sets(permissions, tenant_id), names))
 
 
 async def held_roles(graph: Client, client_id: str) -> list[HeldRole]:
@@ -141,10 +141,11 @@ async def held_roles(graph: Client, client_id: str) -> list[HeldRole]:
     roles = []
     async for held in graph.pages(ROLE_ASSIGNMENTS, of=shape, query=query):
         role = await graph.get(f"{ROLE_DEFINITIONS}/{held['roleDefinitionId']}", _ROLE)
+        actions = {it for each in role["rolePermissions"] for it in each["allowedResourceActions"]}
         roles.append(
             HeldRole(
                 name=role["displayName"],
-                actions=frozenset(_actions(role)),
+                actions=frozenset(actions),
                 is_enabled=role["isEnabled"],
                 scope=held.get("directoryScopeId"),
             )
@@ -191,11 +192,3 @@ def _is_like_one_of(wanted: Iterable[Json], found: Json) -> bool:
 
 def _permissions(sets: Iterable[Json]) -> set[tuple[str, str]]:
     return {(each["permissionType"], id) for each in sets for id in each["permissions"]}
-
-
-def _names(resource: Resource) -> dict[tuple[str, str], str]:
-    return {(KIND_WORDS[kind], id): name for (name, kind), id in resource.ids.items()}
-
-
-def _actions(role: Json) -> set[str]:
-    return {it for each in role["rolePermissions"] for it in each["allowedResourceActions"]}

@@ -15,9 +15,8 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
-from graph.approver_sign_in import ANSWER, ApproverSignIn, SignedIn, Unproven, of_client
+from graph.approver_sign_in import ANSWER, ApproverSignIn, SignedIn, told_to_approver
 from graph.calls import Json, filled
 from graph.errors import SignInFailed, Throttled, Unavailable
 from graph.signin import seconds
@@ -95,40 +94,31 @@ class DeviceSignIn:
         raise Abandoned
 
     def _begin(self) -> DeviceCode:
-        try:
-            flow: Json = self._public(_CODE).initiate_device_flow(**self.approver_sign_in.wanted())
-        except ValueError:  # the discovery document names no address for it
-            raise Unproven(sentence="Entra offers no sign-in with a code here.") from None
-        except SignInFailed as error:
-            raise of_client(error) from None
+        shared = self.approver_sign_in
+        # The discovery document may name no address for it.
+        with told_to_approver(otherwise="Entra offers no sign-in with a code here."):
+            flow: Json = shared.client(None, _CODE).initiate_device_flow(**shared.wanted())
         lifetime = min(timedelta(seconds=flow["expires_in"]), DEVICE_CODE_TTL)
         return DeviceCode(
             page=flow["verification_uri"],
             user_code=flow["user_code"],
-            ends_at=self.approver_sign_in.clock.now() + lifetime,
+            ends_at=shared.clock.now() + lifetime,
             pause=min(float(flow["interval"]), LONGEST_PAUSE),
             flow=flow,
         )
 
     def _redeem(self, code: DeviceCode) -> Json:
         """Ask once. Refusals leave msal's own loop, which knows another clock than ours."""
-        client, claims = self._public(ANSWER), self.approver_sign_in.wanted()["claims_challenge"]
+        shared = self.approver_sign_in
+        claims = shared.wanted()["claims_challenge"]
         try:
-            answer: Json = client.acquire_token_by_device_flow(
-                dict(code.flow), claims_challenge=claims
-            )
-        except (ValueError, RuntimeError, KeyError):
-            raise Unproven from None
+            with told_to_approver():
+                answer: Json = shared.client(None, ANSWER).acquire_token_by_device_flow(
+                    dict(code.flow), claims_challenge=claims
+                )
         except CredentialMissing:
             raise PublicFlowsOff from None
-        except SignInFailed as error:
-            raise of_client(error) from None
         return answer
-
-    def _public(self, shape: Json) -> Any:
-        shared = self.approver_sign_in
-        id = shared.consent_client.client_id
-        return shared.sign_in.client(id, None, shape=shape, exclude_scopes=["offline_access"])
 
 
 def _page(value: object) -> bool:

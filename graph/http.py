@@ -10,7 +10,7 @@ import json
 import re
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -19,13 +19,19 @@ from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined
 import httpx
 
 from graph.calls import parts_of
-from graph.errors import UnexpectedAnswer
+from graph.errors import NoAnswer, UnexpectedAnswer, Unreachable
 
 MOST_BYTES = 16 * 2**20
 """The largest answers that the bot asks for, pages of 999 applications, have a few."""
 
 LONGEST_SECONDS = 120.0
 """How long a body may take in all: a time-out for each part alone lets one drip for ever."""
+
+UNREACHABLE = (
+    *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout),
+    *(httpx.UnsupportedProtocol, httpx.InvalidURL),  # the environment may name any address
+)
+"""The errors after which nothing was sent."""
 
 UNCOMPRESSED = {"Accept-Encoding": "identity"}
 
@@ -41,12 +47,26 @@ async def read_body(response: httpx.Response, *, call: str) -> bytes:
     return bytes(body.content)
 
 
-def read_body_here(response: httpx.Response, *, call: str) -> bytes:
-    """Do the same in a thread."""
-    body = _Body(response, call)
-    for part in response.iter_bytes():
-        body.add(part)
-    return bytes(body.content)
+def exchange(
+    request: AbstractContextManager[httpx.Response],
+    *,
+    call: str,
+    unreachable: type[Unreachable] = Unreachable,
+) -> tuple[httpx.Response, object]:
+    """Return the answer to a call of msal's, which is made in a thread, and its JSON.
+
+    Raises UnexpectedAnswer, `unreachable` and NoAnswer.
+    """
+    try:
+        with request as response:
+            body = _Body(response, call)
+            for part in response.iter_bytes():
+                body.add(part)
+    except UNREACHABLE as error:
+        raise unreachable(call=call) from error
+    except httpx.RequestError as error:
+        raise NoAnswer(call=call) from error
+    return response, read_json(bytes(body.content))
 
 
 def request_id_of(response: httpx.Response) -> str | None:
@@ -112,7 +132,7 @@ class Proxies:
     def read(cls, environ: Mapping[str, str]) -> "Proxies":
         """Read the usual variables; in lower case they count more, as with other programs."""
         said = {scheme: _said(environ, name) for scheme, name in VARIABLES.items()}
-        urls = {scheme: _with_scheme(url) for scheme, url in said.items() if url}
+        urls = {it: url if "://" in url else f"http://{url}" for it, url in said.items() if url}
         return cls(urls=urls, exceptions=_said(environ, EXCEPTIONS))
 
     def of(self, url: str) -> str | None:
@@ -150,10 +170,6 @@ def shown(proxy: str) -> str:
 
 def _said(environ: Mapping[str, str], name: str) -> str:
     return environ.get(name.lower(), environ.get(name, "")).strip()
-
-
-def _with_scheme(url: str) -> str:
-    return url if "://" in url else f"http://{url}"
 
 
 def _is_usable(url: str) -> bool:

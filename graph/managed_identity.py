@@ -20,8 +20,8 @@ from graph.calls import Answer, filled
 from graph.clouds import Cloud
 from graph.credentials import ManagedIdentity
 from graph.error_mapping import retry_after
-from graph.errors import GraphError, NoAnswer, SignInFailed, Throttled, Unavailable, Unreachable
-from graph.http import UNCOMPRESSED, read_body_here, read_json
+from graph.errors import GraphError, SignInFailed, Throttled, Unavailable, Unreachable
+from graph.http import UNCOMPRESSED, exchange
 from graph.signin_errors import from_token_answer
 
 CALL = "managed identity"
@@ -97,14 +97,8 @@ class _Channel:
         self._cloud = cloud
 
     def get(self, url: str, **options: Any) -> httpx.Response:
-        try:
-            with self._http.stream("GET", url, **options) as response:
-                content = read_body_here(response, call=CALL)
-        except _UNREACHABLE as error:
-            raise IdentityUnreachable(call=CALL) from error
-        except httpx.RequestError as error:
-            raise NoAnswer(call=CALL) from error
-        body = read_json(content)
+        request = self._http.stream("GET", url, **options)
+        response, body = exchange(request, call=CALL, unreachable=IdentityUnreachable)
         if response.status_code != HTTPStatus.OK or not isinstance(body, dict):
             wait = retry_after(response.headers)
             raise from_identity_answer(response.status_code, body, wait, self._cloud)
@@ -146,10 +140,6 @@ def _number(value: object) -> bool:
     return bool(re.fullmatch(r"[0-9]{1,12}", str(value))) and not isinstance(value, bool)
 
 
-_UNREACHABLE = (
-    *(httpx.ConnectError, httpx.ConnectTimeout),
-    *(httpx.UnsupportedProtocol, httpx.InvalidURL),  # the address in the environment is none
-)
 _HEADER = "X-IDENTITY-HEADER"
 _IMDS = {"access_token": filled, "expires_in": _number}
 _APP_SERVICE = {"access_token": filled, "expires_on": _number}

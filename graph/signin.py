@@ -32,8 +32,8 @@ from graph.credentials import (
     ManagedIdentity,
 )
 from graph.error_mapping import retry_after
-from graph.errors import NoAnswer, SignInFailed, Unavailable, Unreachable
-from graph.http import UNCOMPRESSED, read_body_here, read_json, request_id_of
+from graph.errors import SignInFailed, Unavailable
+from graph.http import UNCOMPRESSED, exchange, request_id_of
 from graph.managed_identity import CALL, IdentityDiffers, identity_answer
 from graph.signin_errors import AssertionNotThereYet, from_token_answer
 
@@ -98,7 +98,13 @@ class SignIn:
         self._channel.http.close()
 
     def _sign_in(self, client_id: str, credential: Credential) -> Token:
-        answer = self._answer(client_id, credential)
+        answer: dict[str, Any]
+        if isinstance(credential, ManagedIdentity):
+            answer = identity_answer(credential, self._cloud)
+        else:
+            # Graph's own name, whatever address it is called at.
+            scopes = [f"{self._cloud.graph}/.default"]
+            answer = self.client(client_id, credential).acquire_token_for_client(scopes=scopes)
         token = read_token(answer["access_token"])
         if token is None:
             raise Unavailable(code="UnreadableToken", call="sign-in")
@@ -107,15 +113,6 @@ class SignIn:
         # App Service tells when a token ends; by a clock that is wrong, msal counts odd seconds.
         seconds = min(max(answer["expires_in"], 0), MOST_SECONDS)
         return replace(token, lifetime=timedelta(seconds=seconds))
-
-    def _answer(self, client_id: str, credential: Credential) -> dict[str, Any]:
-        if isinstance(credential, ManagedIdentity):
-            return identity_answer(credential, self._cloud)
-        # Graph's own name, whatever address it is called at.
-        scopes = [f"{self._cloud.graph}/.default"]
-        application = self.client(client_id, credential)
-        answer: dict[str, Any] = application.acquire_token_for_client(scopes=scopes)
-        return answer
 
     def client(
         self, client_id: str, credential: Proof | None, *, shape: Json | None = None, **options: Any
@@ -193,15 +190,9 @@ class _Channel:
 
     def _exchange(self, method: str, url: str, options: dict[str, Any]) -> Answer:
         """Return a success. Raises SignInFailed, Throttled, Unavailable and UnexpectedAnswer."""
-        try:
-            with self.http.stream(method, url, **options) as response:
-                content = read_body_here(response, call="sign-in")
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise Unreachable(call="sign-in") from error
-        except httpx.RequestError as error:
-            raise NoAnswer(call="sign-in") from error
+        response, body = exchange(self.http.stream(method, url, **options), call="sign-in")
         status, wait = response.status_code, retry_after(response.headers)
-        body, id = read_json(content), request_id_of(response)
+        id = request_id_of(response)
         if body is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Unavailable(status=status, request_id=id, call="sign-in", retry_after=wait)
         told = body if isinstance(body, dict) else {}

@@ -117,7 +117,7 @@ class TenantCache:
 
     async def _read_organization(self) -> Organization:
         answer = await self._graph.send("GET", "/organization")
-        tenant = organization_of(answer, await self._graph.tenant_id())
+        tenant = organization_of(answer, (await self._graph.token()).tenant_id)
         answer.check(tenant, _ORGANIZATION)
         primary = [each["name"] for each in tenant["verifiedDomains"] if each["isDefault"]]
         if not primary:
@@ -128,10 +128,13 @@ class TenantCache:
     async def _read_resource(self) -> Resource:
         path = f"/servicePrincipals(appId='{MICROSOFT_GRAPH}')"
         resource = await self._graph.get(path, _RESOURCE)
-        roles = _ids(resource["appRoles"], Kind.ROLE)
-        return Resource(
-            resource["id"], roles | _ids(resource["oauth2PermissionScopes"], Kind.SCOPE)
-        )
+        ids = {
+            (each["value"], kind): each["id"]
+            for kind, part in ((Kind.ROLE, "appRoles"), (Kind.SCOPE, "oauth2PermissionScopes"))
+            for each in resource[part]
+            if each["isEnabled"] and each.get("value")
+        }
+        return Resource(resource["id"], ids)
 
     async def _read_policy(self) -> Policy:
         """Return `defaultAppManagementPolicy`, or why it is not known."""
@@ -158,14 +161,6 @@ def organization_of(answer: Answer, tenant_id: str) -> Json:
     if not found:
         raise answer.unexpected("the organization of this tenant is missing")
     return found[0]
-
-
-def _ids(published: list[Json], kind: Kind) -> dict[tuple[str, Kind], str]:
-    return {
-        (each["value"], kind): each["id"]
-        for each in published
-        if each["isEnabled"] and each.get("value")
-    }
 
 
 def _quota(told: Any) -> Quota | None:

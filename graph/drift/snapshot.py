@@ -208,13 +208,13 @@ def _remade(context: GrantContext, answers: Mapping[str, Answer | GraphError]) -
     return id
 
 
-async def whole(graph: Client, call: Call, answer: Answer, shape: Shape = None) -> Json:
+async def whole(graph: Client, call: Call, answer: Answer, shape: Shape) -> Json:
     """Return the object, or the collection with the items of further pages."""
-    body = answer.read(shape or dict)
+    body = answer.read(shape)
     if "@odata.nextLink" not in body:
         return body
-    of = shape["value"][0] if shape else dict
-    return {"value": [each async for each in graph.pages(call.path, of=of, query=call.query)]}
+    pages = graph.pages(call.path, of=shape["value"][0], query=call.query)
+    return {"value": [each async for each in pages]}
 
 
 async def _deleted_at(context: GrantContext, gone: set[str]) -> dict[str, str]:

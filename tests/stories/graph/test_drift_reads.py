@@ -204,6 +204,6 @@ async def test_a_collection_of_several_pages_is_read_whole() -> None:
     script = Script([page("a", **{"@odata.nextLink": following}), page("b")])
     first = {"value": [{"id": "a"}], "@odata.nextLink": following}
     async with client(script, clock=MovableClock(eager=True)) as graph:
-        call = Call(method="GET", path="/x")
-        whole = await parts.whole(graph, call, Answer(status=200, body=first, request_id=""))
+        call, read = Call("GET", "/x"), Answer(status=200, body=first, request_id="")
+        whole = await parts.whole(graph, call, read, parts.SHAPES[parts.OWNERS])
     assert [each["id"] for each in whole["value"]] == ["a", "b"]
