@@ -1,13 +1,13 @@
 """A tenant for each test, and somebody to call it as an administrator."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 import trustme
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant, running
+from graph.calls import Json
 from graph.clouds import Cloud
 from tests.support.graph_caller import WIDE, Asking, asking
 from tests.support.person import REDIRECT, ConsentClient, consent_client
@@ -41,19 +41,19 @@ async def wide(tenant: Tenant) -> AsyncIterator[Asking]:
 
 
 @pytest.fixture
-def users(tenant: Tenant) -> list[dict[str, Any]]:
+def users(tenant: Tenant) -> list[Json]:
     """Members whose accounts are enabled."""
     users = tenant.people.users
     return [user for user in users if user["accountEnabled"] and user["userType"] == "Member"]
 
 
 @pytest.fixture
-def ada(users: list[dict[str, Any]]) -> dict[str, Any]:
+def ada(users: list[Json]) -> Json:
     return users[0]
 
 
 @pytest.fixture
-async def people(tenant: Tenant, ada: dict[str, Any]) -> AsyncIterator[ConsentClient]:
+async def people(tenant: Tenant, ada: Json) -> AsyncIterator[ConsentClient]:
     credential = tenant.add_consent_client(REDIRECT, assigned=[ada])
     async with consent_client(tenant, credential) as people:
         yield people

@@ -11,6 +11,7 @@ from hypothesis.strategies import SearchStrategy
 from bot.playground.tenant import consent_policies, directory_roles, shapes
 from bot.playground.tenant.batch import METHODS as METHODS_OF_BATCH
 from bot.playground.tenant.operations import OPERATIONS
+from graph.calls import Json
 from tests.support.graph_caller import GRAPH
 
 KNOWN = "known-{}"
@@ -96,7 +97,7 @@ def _values() -> SearchStrategy[Any]:
 
 
 VALUES = _values()
-_RIGHT: tuple[dict[str, Any], ...] = (
+_RIGHT: tuple[Json, ...] = (
     {},
     {"displayName": "x", "web": {"redirectUris": ["https://a.example"]}},
     {"passwordCredential": {"endDateTime": "9999-12-31T00:00:00Z"}},

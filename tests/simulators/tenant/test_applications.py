@@ -1,16 +1,16 @@
 """Applications: found or made by their key, changed, deleted, restored."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant
+from graph.calls import Json
 from tests.support.graph_caller import Asking, asking, code_of, connector
 
 OTHER_ID = "b0a5c0f4-0c1d-4a53-8a0e-6f7d3b0f2c11"
-ROLE: dict[str, Any] = {
+ROLE: Json = {
     "id": "354ab5bc-bc09-4ae9-bfb6-93c46e111918",
     "allowedMemberTypes": ["Application"],
     "displayName": "Payroll",
@@ -125,9 +125,7 @@ async def test_what_an_application_offers_is_disabled_before_it_is_taken_back(
         {"identifierUris": ["api://payroll/"]},
     ],
 )
-async def test_what_an_application_cannot_offer_is_refused(
-    graph: Asking, body: dict[str, Any]
-) -> None:
+async def test_what_an_application_cannot_offer_is_refused(graph: Asking, body: Json) -> None:
     application = await graph.application()
     refused = await graph.patch(f"/applications/{application['id']}", body)
     assert refused.status_code == 400

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant
 from bot.playground.tenant.assertions import TYPE
+from graph.calls import Json
 from tests.support.credentials import certificate, issuer, rsa_key
 from tests.support.graph_caller import Asking, client, sign_in
 
@@ -27,7 +28,7 @@ def names(signed: x509.Certificate, *, sha1: bool = False) -> dict[str, str]:
     return {"x5t" if sha1 else "x5t#S256": thumbprint}
 
 
-def claims_of(tenant: Tenant, client_id: str) -> dict[str, Any]:
+def claims_of(tenant: Tenant, client_id: str) -> Json:
     now = datetime.now(UTC)
     return {
         "aud": f"{tenant.authority}/oauth2/v2.0/token",
@@ -88,7 +89,7 @@ async def test_an_application_signs_in_with_a_key_whose_certificate_it_has(
 LATER, EARLIER = (datetime.now(UTC) + timedelta(days=sign) for sign in (1, -1))
 
 
-WRONG: tuple[tuple[dict[str, Any], int], ...] = (
+WRONG: tuple[tuple[Json, int], ...] = (
     ({"headers": {}}, 700027),
     ({"headers": {"x5t#S256": "AAAA"}}, 700027),
     ({"algorithm": "PS512"}, 700027),
@@ -107,7 +108,7 @@ WRONG_FORMS = (
 
 async def test_a_wrong_assertion_or_form_is_refused(trusting: Tenant) -> None:
     id, other = trusting.administrator.client_id, rsa_key(7)
-    unknown: tuple[dict[str, Any], ...] = (
+    unknown: tuple[Json, ...] = (
         {"key": other, "headers": names(certificate(other))},
         {"key": other},
     )
@@ -168,7 +169,7 @@ async def test_a_token_of_a_federated_issuer_signs_in(tenant: Tenant) -> None:
     assert token["appid"] == id
 
 
-MISMATCHES: tuple[tuple[dict[str, Any], dict[str, Any], int], ...] = (
+MISMATCHES: tuple[tuple[Json, Json, int], ...] = (
     ({"url": "https://cluster.example/oidc/"}, {}, 700211),
     ({}, {"subject": SUBJECT.upper()}, 700213),
     ({}, {"audience": "api://other"}, 700212),

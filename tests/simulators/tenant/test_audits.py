@@ -2,31 +2,31 @@
 
 import json
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant
+from graph.calls import Json
 from tests.support.graph_caller import Asking, code_of
 
 AUDITS = "/auditLogs/directoryAudits"
 CREDENTIALS = "Update application – Certificates and secrets management"
 
 
-async def told(graph: Asking, filter: str | None = None, **more: str) -> list[dict[str, Any]]:
+async def told(graph: Asking, filter: str | None = None, **more: str) -> list[Json]:
     query = {"$filter": filter, **more} if filter else more
     answer = await graph.get(AUDITS, params=query)
     assert answer.status_code == 200, answer.text
     return list(answer.json()["value"])
 
 
-def names(entries: list[dict[str, Any]]) -> list[str]:
+def names(entries: list[Json]) -> list[str]:
     """Activities, oldest first."""
     return [entry["activityDisplayName"] for entry in reversed(entries)]
 
 
-async def a_whole_life(graph: Asking) -> dict[str, Any]:
+async def a_whole_life(graph: Asking) -> Json:
     """Register an application, give it a secret and rights, and take all of it away again."""
     application = await graph.application()
     principal = await graph.principal(application["appId"])

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from bot.playground.tenant import Tenant
+from graph.calls import Json
 from tests.support.graph_caller import EVENTUAL, Asking, client, code_of, connector, message_of
 
 
-def step(id: str, url: str, **more: Any) -> dict[str, Any]:
+def step(id: str, url: str, **more: Any) -> Json:
     return {"id": id, "method": "GET", "url": url, **more}
 
 
@@ -65,7 +66,7 @@ async def test_a_wrong_batch_is_refused_whole(graph: Asking, requests: list[Any]
     assert (await graph.post("/$batch", {"requests": requests})).status_code == 400
 
 
-async def send(graph: Asking, *requests: dict[str, Any]) -> dict[str, dict[str, Any]]:
+async def send(graph: Asking, *requests: Json) -> dict[str, Json]:
     answer = await graph.post("/$batch", {"requests": list(requests)})
     assert answer.status_code == 200, answer.text
     return {response["id"]: response for response in answer.json()["responses"]}

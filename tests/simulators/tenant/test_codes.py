@@ -9,6 +9,7 @@ import pytest
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant
+from graph.calls import Json
 from tests.support.graph_caller import client
 from tests.support.person import REDIRECT, SCOPES, ConsentClient, changed, claims_of
 
@@ -30,7 +31,7 @@ from tests.support.person import REDIRECT, SCOPES, ConsentClient, changed, claim
 async def test_a_redemption_must_be_that_of_the_request(
     tenant: Tenant,
     people: ConsentClient,
-    ada: dict[str, Any],
+    ada: Json,
     change: dict[str, str],
     status: int,
     error: str,
@@ -42,16 +43,14 @@ async def test_a_redemption_must_be_that_of_the_request(
     assert (answer.status_code, told["error"], told["error_codes"]) == (status, error, [number])
 
 
-async def test_a_code_is_of_use_once(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
-) -> None:
+async def test_a_code_is_of_use_once(tenant: Tenant, people: ConsentClient, ada: Json) -> None:
     form = await _form(people, ada)
     assert (await _post(tenant, form)).status_code == 200
     assert (await _post(tenant, form)).json()["error_codes"] == [54005]
 
 
 async def test_a_code_is_of_use_for_ten_minutes(
-    tenant: Tenant, clock: MovableClock, people: ConsentClient, ada: dict[str, Any]
+    tenant: Tenant, clock: MovableClock, people: ConsentClient, ada: Json
 ) -> None:
     form = await _form(people, ada)
     clock.move(timedelta(minutes=10))
@@ -59,7 +58,7 @@ async def test_a_code_is_of_use_for_ten_minutes(
 
 
 async def test_a_code_is_of_use_to_its_own_client(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+    tenant: Tenant, people: ConsentClient, ada: Json
 ) -> None:
     form = await _form(people, ada)
     other = tenant.add_consent_client(REDIRECT)
@@ -69,7 +68,7 @@ async def test_a_code_is_of_use_to_its_own_client(
 
 
 async def test_who_is_disabled_or_blocked_meanwhile_gets_no_token(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+    tenant: Tenant, people: ConsentClient, ada: Json
 ) -> None:
     form = await _form(people, ada, blocked="redemption")
     told = (await _post(tenant, form)).json()
@@ -80,7 +79,7 @@ async def test_who_is_disabled_or_blocked_meanwhile_gets_no_token(
 
 
 async def test_a_wrong_verifier_spends_the_code(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+    tenant: Tenant, people: ConsentClient, ada: Json
 ) -> None:
     form = await _form(people, ada)
     await _post(tenant, {**form, "code_verifier": "a" * 43})
@@ -88,7 +87,7 @@ async def test_a_wrong_verifier_spends_the_code(
 
 
 async def test_msal_gets_what_it_tells_accounts_apart_by(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+    tenant: Tenant, people: ConsentClient, ada: Json
 ) -> None:
     form = await _form(people, ada)
     assert "client_info" not in (await _post(tenant, form)).json()
@@ -97,7 +96,7 @@ async def test_msal_gets_what_it_tells_accounts_apart_by(
 
 
 async def test_only_who_asks_for_offline_access_gets_a_refresh_token(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+    tenant: Tenant, people: ConsentClient, ada: Json
 ) -> None:
     flow = await asyncio.to_thread(people.flow)
     url = changed(flow["auth_uri"], scope=f"offline_access {' '.join(flow['scope'])}")
@@ -109,7 +108,7 @@ async def test_only_who_asks_for_offline_access_gets_a_refresh_token(
 
 
 async def test_default_means_every_scope_that_was_consented_to(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+    tenant: Tenant, people: ConsentClient, ada: Json
 ) -> None:
     graph = tenant.cloud.graph
     answer = await people.sign_in(ada, scopes=[f"{graph}/.default"])
@@ -118,7 +117,7 @@ async def test_default_means_every_scope_that_was_consented_to(
 
 
 async def test_nothing_that_was_issued_is_in_the_log(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+    tenant: Tenant, people: ConsentClient, ada: Json
 ) -> None:
     flow = await asyncio.to_thread(people.flow)
     landing = await tenant.sign_in_as(ada, flow["auth_uri"])
@@ -128,7 +127,7 @@ async def test_nothing_that_was_issued_is_in_the_log(
     assert not any(text in log for text in [*tenant.issued_to_users, flow["code_verifier"]])
 
 
-async def _form(people: ConsentClient, user: dict[str, Any], **options: Any) -> dict[str, str]:
+async def _form(people: ConsentClient, user: Json, **options: Any) -> dict[str, str]:
     """Sign a user in; return what redeems the code."""
     flow = await asyncio.to_thread(people.flow)
     landing = await people.tenant.sign_in_as(user, flow["auth_uri"], **options)

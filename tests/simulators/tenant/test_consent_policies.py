@@ -7,6 +7,7 @@ import pytest
 
 from bot.playground.tenant import Credential, Tenant
 from bot.playground.tenant.permissions import MICROSOFT_GRAPH, role_id, scopes
+from graph.calls import Json
 from tests.support.graph_caller import Asking, asking, connector
 
 SET_UP = (
@@ -44,11 +45,11 @@ async def bot(tenant: Tenant, credential: Credential) -> AsyncIterator[Asking]:
 
 
 @pytest.fixture
-async def principal(bot: Asking) -> dict[str, Any]:
+async def principal(bot: Asking) -> Json:
     return await bot.principal((await bot.application())["appId"])
 
 
-async def policy(admin: Asking, *sets: dict[str, Any], id: str = "aad-setup") -> str:
+async def policy(admin: Asking, *sets: Json, id: str = "aad-setup") -> str:
     made = await admin.post(POLICIES, {"id": id, "displayName": id, "description": "What it may"})
     assert made.status_code == 201, made.text
     for each in sets:
@@ -57,7 +58,7 @@ async def policy(admin: Asking, *sets: dict[str, Any], id: str = "aad-setup") ->
     return id
 
 
-def condition(**changes: Any) -> dict[str, Any]:
+def condition(**changes: Any) -> Json:
     return {
         "permissionType": "application",
         "resourceApplication": MICROSOFT_GRAPH,
@@ -66,7 +67,7 @@ def condition(**changes: Any) -> dict[str, Any]:
     }
 
 
-async def role(admin: Asking, policy: str, credential: Credential) -> dict[str, Any]:
+async def role(admin: Asking, policy: str, credential: Credential) -> Json:
     """Let an application make the grants that a policy allows; return the assignment."""
     action = f"microsoft.directory/servicePrincipals/managePermissionGrantsForAll.{policy}"
     definition = {
@@ -89,7 +90,7 @@ async def role(admin: Asking, policy: str, credential: Credential) -> dict[str, 
     return dict(assigned.json())
 
 
-async def scoped(bot: Asking, principal: dict[str, Any], scope: str, **changes: Any) -> int:
+async def scoped(bot: Asking, principal: Json, scope: str, **changes: Any) -> int:
     """Grant delegated permissions; return the status."""
     body = {
         "clientId": principal["id"],
@@ -102,7 +103,7 @@ async def scoped(bot: Asking, principal: dict[str, Any], scope: str, **changes: 
 
 
 async def test_a_caller_without_rights_and_roles_grants_nothing(
-    tenant: Tenant, bot: Asking, principal: dict[str, Any]
+    tenant: Tenant, bot: Asking, principal: Json
 ) -> None:
     assert (await bot.grant(principal, "User.Read.All")).status_code == 403
     assert await scoped(bot, principal, "User.Read") == 403
@@ -110,7 +111,7 @@ async def test_a_caller_without_rights_and_roles_grants_nothing(
 
 
 async def test_a_role_lets_its_holder_grant_what_its_policy_includes_and_nothing_else(
-    tenant: Tenant, admin: Asking, bot: Asking, principal: dict[str, Any], credential: Credential
+    tenant: Tenant, admin: Asking, bot: Asking, principal: Json, credential: Credential
 ) -> None:
     delegated = condition(permissionType="delegated", permissions=[DELEGATED])
     await role(admin, await policy(admin, condition(), delegated), credential)
@@ -125,7 +126,7 @@ async def test_a_role_lets_its_holder_grant_what_its_policy_includes_and_nothing
 
 
 async def test_the_clients_side_and_a_wider_grant_are_limited_alike(
-    tenant: Tenant, admin: Asking, bot: Asking, principal: dict[str, Any], credential: Credential
+    tenant: Tenant, admin: Asking, bot: Asking, principal: Json, credential: Credential
 ) -> None:
     delegated = condition(permissionType="delegated", permissions=[DELEGATED])
     await role(admin, await policy(admin, delegated), credential)
@@ -141,7 +142,7 @@ async def test_the_clients_side_and_a_wider_grant_are_limited_alike(
     assert (await bot.delete(f"/oauth2PermissionGrants/{grant['id']}")).status_code == 403
 
 
-UNMET: tuple[dict[str, Any], ...] = (
+UNMET: tuple[Json, ...] = (
     {"permissionType": "delegated"},
     {"permissions": [role_id("Group.Read.All")]},
     {"resourceApplication": "00000002-0000-0000-c000-000000000000"},
@@ -154,7 +155,7 @@ UNMET: tuple[dict[str, Any], ...] = (
 
 
 async def test_every_condition_of_a_set_must_hold(
-    admin: Asking, bot: Asking, principal: dict[str, Any], credential: Credential
+    admin: Asking, bot: Asking, principal: Json, credential: Credential
 ) -> None:
     await role(admin, await policy(admin), credential)
     includes = f"{POLICIES}/aad-setup/includes"
@@ -168,7 +169,7 @@ async def test_every_condition_of_a_set_must_hold(
 
 
 async def test_conditions_that_fit_or_are_left_out_hold(
-    tenant: Tenant, admin: Asking, bot: Asking, principal: dict[str, Any], credential: Credential
+    tenant: Tenant, admin: Asking, bot: Asking, principal: Json, credential: Credential
 ) -> None:
     fits = condition(clientApplicationTenantIds=[tenant.id], permissionClassification="all")
     await role(admin, await policy(admin, fits), credential)
@@ -179,7 +180,7 @@ async def test_conditions_that_fit_or_are_left_out_hold(
 
 
 async def test_without_the_set_or_the_role_it_is_over(
-    admin: Asking, bot: Asking, principal: dict[str, Any], credential: Credential
+    admin: Asking, bot: Asking, principal: Json, credential: Credential
 ) -> None:
     held = await role(admin, await policy(admin, condition()), credential)
     includes = f"{POLICIES}/aad-setup/includes"
@@ -200,7 +201,7 @@ async def test_without_the_set_or_the_role_it_is_over(
 
 
 async def test_a_right_to_grant_is_limited_by_no_policy(
-    tenant: Tenant, admin: Asking, bot: Asking, principal: dict[str, Any], credential: Credential
+    tenant: Tenant, admin: Asking, bot: Asking, principal: Json, credential: Credential
 ) -> None:
     await role(admin, await policy(admin, condition()), credential)
     tenant.allow(credential, "AppRoleAssignment.ReadWrite.All")
@@ -209,7 +210,7 @@ async def test_a_right_to_grant_is_limited_by_no_policy(
 
 
 async def test_a_role_makes_up_for_the_right_to_grant_and_for_no_other(
-    tenant: Tenant, admin: Asking, bot: Asking, principal: dict[str, Any]
+    tenant: Tenant, admin: Asking, bot: Asking, principal: Json
 ) -> None:
     blind = tenant.add_administrator([])
     await role(admin, await policy(admin, condition()), blind)
@@ -222,7 +223,7 @@ async def test_a_role_makes_up_for_the_right_to_grant_and_for_no_other(
 
 NOTHING = "microsoft.directory/servicePrincipals/managePermissionGrantsForAll.nothing"
 DEFINITION = {"displayName": "x", "isEnabled": True}
-REFUSED: tuple[tuple[str, dict[str, Any]], ...] = (
+REFUSED: tuple[tuple[str, Json], ...] = (
     (POLICIES, {"id": "microsoft-mine", "displayName": "x"}),
     (POLICIES, {"id": "a b", "displayName": "x"}),
     (POLICIES, {"displayName": "x"}),

@@ -12,12 +12,12 @@ import pytest
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Credential, Tenant
+from graph.calls import Json
 from graph.clouds import CLOUDS, Cloud
 from tests.support.graph_caller import client
 from tests.support.person import CONTEXT, REDIRECT, SCOPES, claims_of
 
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
-Json = dict[str, Any]
 
 
 @pytest.fixture

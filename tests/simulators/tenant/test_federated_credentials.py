@@ -13,6 +13,7 @@ from cryptography.x509.oid import NameOID
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant
+from graph.calls import Json
 from tests.support.graph_caller import Asking, code_of, connector
 
 RUNNER = {
@@ -59,7 +60,7 @@ async def test_one_is_made_and_found(graph: Asking, path: str) -> None:
         {"colour": "red"},
     ],
 )
-async def test_a_wrong_one_is_refused(graph: Asking, path: str, change: dict[str, Any]) -> None:
+async def test_a_wrong_one_is_refused(graph: Asking, path: str, change: Json) -> None:
     assert (await graph.post(path, {**RUNNER, **change})).status_code == 400
     assert (await graph.get(path)).json()["value"] == []
 
@@ -120,17 +121,17 @@ def der(start: datetime, end: datetime) -> str:
     return base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
 
 
-def entry(clock: MovableClock, days: int = 90, **more: Any) -> dict[str, Any]:
+def entry(clock: MovableClock, days: int = 90, **more: Any) -> Json:
     key = der(clock.now() - DAY, clock.now() + days * DAY)
     return {"type": "AsymmetricX509Cert", "usage": "Verify", "key": key, **more}
 
 
-async def put(graph: Asking, application: dict[str, Any], *keys: dict[str, Any]) -> int:
+async def put(graph: Asking, application: Json, *keys: Json) -> int:
     path = f"/applications/{application['id']}"
     return (await graph.patch(path, {"keyCredentials": list(keys)})).status_code
 
 
-async def held(graph: Asking, application: dict[str, Any]) -> list[dict[str, Any]]:
+async def held(graph: Asking, application: Json) -> list[Json]:
     found = await graph.get(f"/applications/{application['id']}?$select=keyCredentials")
     return list(found.json()["keyCredentials"])
 
@@ -177,9 +178,7 @@ async def test_an_expired_entry_refuses_the_whole_list(clock: MovableClock, grap
         {"keyId": "nonsense"},
     ],
 )
-async def test_a_wrong_entry_is_refused(
-    clock: MovableClock, graph: Asking, change: dict[str, Any]
-) -> None:
+async def test_a_wrong_entry_is_refused(clock: MovableClock, graph: Asking, change: Json) -> None:
     application = await graph.application()
     assert await put(graph, application, {**entry(clock), **change}) == 400
     assert await held(graph, application) == []

@@ -1,30 +1,27 @@
 """Consent: application permissions one by one, delegated ones together, both exactly once."""
 
-from typing import Any
-
 import pytest
 
 from bot.playground.tenant import Tenant
 from bot.playground.tenant.permissions import MICROSOFT_GRAPH
+from graph.calls import Json
 from tests.support.graph_caller import Asking, code_of, connector, message_of, sign_in
 
 
 @pytest.fixture
-async def principal(graph: Asking) -> dict[str, Any]:
+async def principal(graph: Asking) -> Json:
     application = await graph.application()
     return await graph.principal(application["appId"])
 
 
-async def assigned(
-    graph: Asking, principal: dict[str, Any], role: str = "Domain.Read.All"
-) -> dict[str, str]:
+async def assigned(graph: Asking, principal: Json, role: str = "Domain.Read.All") -> dict[str, str]:
     """Return the body that grants an application permission of Microsoft Graph."""
     resource = await graph.resource()
     id = next(each["id"] for each in resource["appRoles"] if each["value"] == role)
     return {"principalId": principal["id"], "resourceId": resource["id"], "appRoleId": id}
 
 
-def delegated(principal: dict[str, Any], resource: dict[str, Any], scope: str) -> dict[str, Any]:
+def delegated(principal: Json, resource: Json, scope: str) -> Json:
     return {
         "clientId": principal["id"],
         "consentType": "AllPrincipals",
@@ -35,7 +32,7 @@ def delegated(principal: dict[str, Any], resource: dict[str, Any], scope: str) -
 
 
 async def test_a_granted_role_is_in_the_next_token(
-    tenant: Tenant, graph: Asking, principal: dict[str, Any]
+    tenant: Tenant, graph: Asking, principal: Json
 ) -> None:
     answer = await graph.grant(principal, "User.Read.All")
     assert answer.status_code == 201
@@ -48,27 +45,27 @@ async def test_a_granted_role_is_in_the_next_token(
     assert (await graph.get("/groups", headers=header)).status_code == 403
 
 
-async def test_a_role_is_granted_once(graph: Asking, principal: dict[str, Any]) -> None:
+async def test_a_role_is_granted_once(graph: Asking, principal: Json) -> None:
     await graph.grant(principal, "User.Read.All")
     answer = await graph.grant(principal, "User.Read.All")
     assert (answer.status_code, code_of(answer)) == (400, "Request_BadRequest")
     assert message_of(answer) == "Permission being assigned already exists on the object"
 
 
-async def test_an_unknown_role_is_refused(graph: Asking, principal: dict[str, Any]) -> None:
+async def test_an_unknown_role_is_refused(graph: Asking, principal: Json) -> None:
     body = await assigned(graph, principal)
     path = f"/servicePrincipals/{body['resourceId']}/appRoleAssignedTo"
     answer = await graph.post(path, {**body, "appRoleId": principal["id"]})
     assert "was not found on application" in message_of(answer)
 
 
-async def test_ids_of_applications_do_not_do(graph: Asking, principal: dict[str, Any]) -> None:
+async def test_ids_of_applications_do_not_do(graph: Asking, principal: Json) -> None:
     answers = [await graph.grant({"id": principal["appId"]}, "User.Read.All") for _ in range(20)]
     assert {answer.status_code for answer in answers} == {400, 404}
 
 
 async def test_a_revoked_role_is_gone_from_both_sides(
-    tenant: Tenant, graph: Asking, principal: dict[str, Any]
+    tenant: Tenant, graph: Asking, principal: Json
 ) -> None:
     assignment = (await graph.grant(principal, "User.Read.All")).json()
     mine = f"/servicePrincipals/{principal['id']}/appRoleAssignments"
@@ -82,7 +79,7 @@ async def test_a_revoked_role_is_gone_from_both_sides(
 
 @pytest.mark.parametrize("right", ["AppRoleAssignment.ReadWrite.All", "Application.Read.All"])
 async def test_granting_needs_two_rights(
-    tenant: Tenant, graph: Asking, principal: dict[str, Any], right: str
+    tenant: Tenant, graph: Asking, principal: Json, right: str
 ) -> None:
     body = await assigned(graph, principal)
     async with connector(tenant, right) as other:
@@ -91,7 +88,7 @@ async def test_granting_needs_two_rights(
 
 
 async def test_scopes_are_granted_together_and_widened_by_a_change(
-    tenant: Tenant, graph: Asking, principal: dict[str, Any]
+    tenant: Tenant, graph: Asking, principal: Json
 ) -> None:
     body = delegated(principal, await graph.resource(), "User.Read")
     assert (await graph.post("/oauth2PermissionGrants", body)).status_code == 201
@@ -122,7 +119,7 @@ async def test_scopes_are_granted_together_and_widened_by_a_change(
     ],
 )
 async def test_a_wrong_grant_is_refused(
-    tenant: Tenant, graph: Asking, principal: dict[str, Any], change: dict[str, Any]
+    tenant: Tenant, graph: Asking, principal: Json, change: Json
 ) -> None:
     body = {**delegated(principal, await graph.resource(), "User.Read"), **change}
     assert (await graph.post("/oauth2PermissionGrants", body)).status_code == 400
@@ -130,7 +127,7 @@ async def test_a_wrong_grant_is_refused(
 
 
 async def test_the_clients_side_shows_and_makes_the_same_grants(
-    tenant: Tenant, graph: Asking, principal: dict[str, Any]
+    tenant: Tenant, graph: Asking, principal: Json
 ) -> None:
     ids = await assigned(graph, principal)
     path = f"/servicePrincipals/{principal['id']}/appRoleAssignments"
@@ -143,9 +140,7 @@ async def test_the_clients_side_shows_and_makes_the_same_grants(
 
 
 @pytest.mark.parametrize("missing", ["principalId", "resourceId", "appRoleId"])
-async def test_a_grant_names_all_three(
-    graph: Asking, principal: dict[str, Any], missing: str
-) -> None:
+async def test_a_grant_names_all_three(graph: Asking, principal: Json, missing: str) -> None:
     ids = await assigned(graph, principal)
     path = f"/servicePrincipals/{ids['resourceId']}/appRoleAssignedTo"
     del ids[missing]
@@ -153,7 +148,7 @@ async def test_a_grant_names_all_three(
 
 
 async def test_a_delegated_grant_is_deleted_by_its_id(
-    tenant: Tenant, graph: Asking, principal: dict[str, Any]
+    tenant: Tenant, graph: Asking, principal: Json
 ) -> None:
     body = delegated(principal, await graph.resource(), "User.Read")
     made = (await graph.post("/oauth2PermissionGrants", body)).json()

@@ -20,6 +20,7 @@ from hypothesis.strategies import SearchStrategy
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import AUTONOMOUS, Credential, Tenant, running
+from graph.calls import Json
 from tests.simulators.tenant.odd_requests import (
     KNOWN,
     Nonsense,
@@ -132,7 +133,7 @@ def _made(sender: Sender) -> list[str]:
     """Make one of everything, and return the keys."""
     json_type = {"Content-Type": "application/json"}
 
-    def post(path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def post(path: str, body: Json) -> Json:
         sent = Nonsense(
             method="POST", address=path, headers=json_type, body=json.dumps(body).encode()
         )

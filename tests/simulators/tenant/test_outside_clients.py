@@ -3,7 +3,6 @@
 import ssl
 from base64 import encodebytes
 from collections.abc import AsyncIterator
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant, running
+from graph.calls import Json
 from graph.clouds import CLOUDS, PUBLIC
 from tests.support import http_proxy
 from tests.support.credentials import certificate, rsa_key
@@ -150,7 +150,7 @@ def code(answer: httpx.Response) -> str:
     return str(answer.json()["error"]["code"])
 
 
-def claims_of(token: str) -> dict[str, Any]:
+def claims_of(token: str) -> Json:
     return dict(jwt.decode(token, options={"verify_signature": False}))
 
 

@@ -1,7 +1,6 @@
 """The directory: what a sync with few rights sees, page by page."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import httpx
 import pytest
@@ -9,6 +8,7 @@ import trustme
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant, running
+from graph.calls import Json
 from tests.support.graph_caller import EVENTUAL, Asking, code_of, connector
 
 
@@ -19,8 +19,8 @@ async def tenant(clock: MovableClock, ca: trustme.CA) -> AsyncIterator[Tenant]:
         yield tenant
 
 
-async def pages(graph: Asking, path: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
+async def pages(graph: Asking, path: str) -> list[Json]:
+    rows: list[Json] = []
     answer: httpx.Response | None = await graph.get(path)
     while answer is not None:
         body = answer.json()

@@ -8,15 +8,16 @@ import pytest
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant
+from graph.calls import Json
 from tests.support.graph_caller import Asking, code_of, connector
 
-REDIRECT: dict[str, Any] = {"web": {"redirectUris": ["https://Vendor.example/back"]}}
+REDIRECT: Json = {"web": {"redirectUris": ["https://Vendor.example/back"]}}
 
 
-async def restrictions(graph: Asking) -> dict[str, Any]:
+async def restrictions(graph: Asking) -> Json:
     policy = (await graph.get("/policies/defaultAppManagementPolicy")).json()
     assert policy["isEnabled"] is True
-    found: dict[str, Any] = policy["applicationRestrictions"]
+    found: Json = policy["applicationRestrictions"]
     return found
 
 
@@ -45,7 +46,7 @@ async def test_what_is_there_already_is_left_alone(tenant: Tenant, graph: Asking
 
 
 async def test_v1_0_enforces_what_only_beta_tells(tenant: Tenant, graph: Asking) -> None:
-    policy: dict[str, Any] = {
+    policy: Json = {
         "redirect_domains": ["other.example"],
         "audiences_banned": ["azureAdMultipleOrgs"],
     }
@@ -91,7 +92,7 @@ async def test_a_service_management_reference_may_be_demanded(graph: Asking) -> 
 async def test_whoever_is_exempt_is_asked_nothing_and_the_policy_tells_that_somebody_is(
     tenant: Tenant, graph: Asking
 ) -> None:
-    policy: dict[str, Any] = {"secrets_banned": True, "redirect_domains": []}
+    policy: Json = {"secrets_banned": True, "redirect_domains": []}
     tenant.set_policy(**policy, exempt=[tenant.administrator.client_id])
     application = (await made(graph, **REDIRECT)).json()
     assert (await graph.add_password(application)).status_code == 200
@@ -128,9 +129,9 @@ async def test_v1_0_does_not_declare_the_quota(tenant: Tenant, graph: Asking) ->
     assert refused.status_code == 400
 
 
-async def organization(graph: Asking) -> dict[str, Any]:
+async def organization(graph: Asking) -> Json:
     answer = await graph.get("/organization")
-    found: dict[str, Any] = answer.json()["value"][0]
+    found: Json = answer.json()["value"][0]
     return found
 
 
@@ -139,27 +140,27 @@ WORDS = {"displayName": "Short secrets", "description": "For the mail gateway"}
 MISSING = "0f0f0f0f-0000-4000-8000-000000000000"
 
 
-def lifetime(longest: str = "P30D", **more: Any) -> dict[str, Any]:
+def lifetime(longest: str = "P30D", **more: Any) -> Json:
     return {"restrictionType": "passwordLifetime", "maxLifetime": longest, **more}
 
 
-def addition(**more: Any) -> dict[str, Any]:
+def addition(**more: Any) -> Json:
     return {"restrictionType": "passwordAddition", "maxLifetime": None, **more}
 
 
-def limited(*restrictions: dict[str, Any], **more: Any) -> dict[str, Any]:
+def limited(*restrictions: Json, **more: Any) -> Json:
     """Return a policy that restricts secrets like this."""
     limits = {"passwordCredentials": list(restrictions)}
     return {**WORDS, "isEnabled": True, "restrictions": limits, **more}
 
 
-async def policy(graph: Asking, *restrictions: dict[str, Any], **more: Any) -> dict[str, Any]:
+async def policy(graph: Asking, *restrictions: Json, **more: Any) -> Json:
     answer = await graph.post(POLICIES, limited(*restrictions, **more))
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
 
 
-async def assign(graph: Asking, application: dict[str, Any], id: str) -> int:
+async def assign(graph: Asking, application: Json, id: str) -> int:
     reference = f"https://graph.microsoft.com/v1.0/policies/appManagementPolicies/{id}"
     path = f"/applications/{application['id']}/appManagementPolicies/$ref"
     return (await graph.post(path, {"@odata.id": reference})).status_code
@@ -205,7 +206,7 @@ async def test_a_policy_can_forbid_secrets_to_one(wide: Asking) -> None:
     ],
 )
 async def test_what_is_not_in_force_restricts_nobody(
-    wide: Asking, restriction: dict[str, Any], more: dict[str, Any]
+    wide: Asking, restriction: Json, more: Json
 ) -> None:
     application = await wide.application()
     await assign(wide, application, (await policy(wide, restriction, **more))["id"])
@@ -255,7 +256,7 @@ async def test_one_policy_to_an_application(wide: Asking) -> None:
         {**WORDS, "restrictions": {"applicationRestrictions": {"identifierUris": {}}}},
     ],
 )
-async def test_a_wrong_policy_is_refused(wide: Asking, body: dict[str, Any]) -> None:
+async def test_a_wrong_policy_is_refused(wide: Asking, body: Json) -> None:
     assert (await wide.post(POLICIES, body)).status_code == 400
     assert (await wide.get(POLICIES)).json()["value"] == []
 

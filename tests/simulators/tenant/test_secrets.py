@@ -1,12 +1,12 @@
 """Secrets: shown once, within the policy, gone when removed."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant
+from graph.calls import Json
 from tests.support.graph_caller import CREATE, Asking, code_of, connector, sign_in
 
 
@@ -37,7 +37,7 @@ async def test_without_an_end_a_secret_lives_two_years(graph: Asking) -> None:
         {"colour": "red"},
     ],
 )
-async def test_a_wrong_wish_is_refused(graph: Asking, wanted: dict[str, Any]) -> None:
+async def test_a_wrong_wish_is_refused(graph: Asking, wanted: Json) -> None:
     application = await graph.application()
     assert (await graph.add_password(application, **wanted)).status_code == 400
     assert graph.tenant.live_secrets(application["appId"]) == []
@@ -93,7 +93,7 @@ def _in_days(clock: MovableClock, days: int) -> str:
     return (clock.now() + timedelta(days=days)).isoformat()
 
 
-def _without_context(secret: dict[str, Any]) -> dict[str, Any]:
+def _without_context(secret: Json) -> Json:
     return {name: value for name, value in secret.items() if not name.startswith("@odata.")}
 
 
@@ -125,7 +125,7 @@ async def test_an_application_of_somebody_else_gets_no_service_principal(graph: 
 @pytest.mark.parametrize(
     "body", [{}, {"appId": "x"}, {"appId": MISSING, "appRoles": []}, {"appId": MISSING, "x": 1}]
 )
-async def test_a_wrong_body_is_refused(graph: Asking, body: dict[str, Any]) -> None:
+async def test_a_wrong_body_is_refused(graph: Asking, body: Json) -> None:
     assert (await graph.post("/servicePrincipals", body)).status_code == 400
 
 

@@ -13,11 +13,12 @@ import pytest
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Credential, Tenant, tokens
 from bot.playground.tenant.cloud_names import CLOUD_NAMES
+from graph.calls import Json
 from graph.clouds import CLOUDS, Cloud
 from tests.support.graph_caller import Asking, client, code_of, sign_in
 
 
-def acquire(tenant: Tenant, credential: Credential) -> dict[str, Any]:
+def acquire(tenant: Tenant, credential: Credential) -> Json:
     context = ssl.create_default_context(cafile=str(tenant.ca_file))
     with httpx.Client(verify=context) as http:
         application = msal.ConfidentialClientApplication(
@@ -28,7 +29,7 @@ def acquire(tenant: Tenant, credential: Credential) -> dict[str, Any]:
             http_client=http,
         )
         scopes = [f"{tenant.graph_url}/.default"]
-        answer: dict[str, Any] = application.acquire_token_for_client(scopes)
+        answer: Json = application.acquire_token_for_client(scopes)
         return answer
 
 
@@ -130,7 +131,7 @@ async def test_an_application_signs_in_until_it_is_disabled_or_its_secret_expire
     principal = await graph.principal(application["appId"])
     secret = await graph.secret(application)
 
-    async def told() -> dict[str, Any]:
+    async def told() -> Json:
         answer = await sign_in(graph.http, graph.tenant, application["appId"], secret["secretText"])
         return dict(answer.json())
 

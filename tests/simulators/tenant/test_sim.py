@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +12,7 @@ from bot.playground.clock import MovableClock
 from bot.playground.guard import is_loopback
 from bot.playground.tenant import Credential, Tenant, running
 from bot.playground.tenant.assertions import TYPE
+from graph.calls import Json
 from graph.clock import SystemClock
 from tests.support.credentials import certificate, issuer, rsa_key
 from tests.support.graph_caller import Asking, asking, client, sign_in
@@ -234,7 +234,7 @@ async def test_a_program_signs_a_user_in(tenant: Tenant, graph: Asking) -> None:
     ],
 )
 async def test_a_wrong_wish_about_people_is_told(
-    tenant: Tenant, graph: Asking, path: str, body: dict[str, Any]
+    tenant: Tenant, graph: Asking, path: str, body: Json
 ) -> None:
     if body.get("user") == 0:
         body = {**body, "user": tenant.people.users[0]["id"]}

@@ -1,11 +1,11 @@
 """What the tenant refuses, and that a refused call changes nothing."""
 
-from typing import Any
 from uuid import UUID
 
 import pytest
 
 from bot.playground.tenant import Tenant
+from graph.calls import Json
 from tests.support.graph_caller import CREATE, GRAPH, Asking, code_of, message_of
 
 ACCESS = {"id": "df021288-bdef-4463-88db-98f22de89214", "type": "Role"}
@@ -45,7 +45,7 @@ ACCESS = {"id": "df021288-bdef-4463-88db-98f22de89214", "type": "Role"}
         },
     ],
 )
-async def test_a_wrong_body_is_refused(tenant: Tenant, graph: Asking, body: dict[str, Any]) -> None:
+async def test_a_wrong_body_is_refused(tenant: Tenant, graph: Asking, body: Json) -> None:
     answer = await graph.upsert("key-1", **body)
     assert (answer.status_code, code_of(answer)) == (400, "Request_BadRequest")
     assert tenant.applications == []

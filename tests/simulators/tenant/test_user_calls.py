@@ -1,12 +1,12 @@
 """Graph on behalf of a user: the token's scopes and the user's directory roles both decide."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import httpx
 import pytest
 
 from bot.playground.tenant import Tenant
+from graph.calls import Json
 from tests.support.graph_caller import Asking, asking, code_of
 from tests.support.limited_consent import set_up_for
 from tests.support.person import (
@@ -20,7 +20,7 @@ PRIVILEGED = "Privileged Role Administrator"
 
 
 @pytest.fixture
-async def made(tenant: Tenant) -> AsyncIterator[dict[str, Any]]:
+async def made(tenant: Tenant) -> AsyncIterator[Json]:
     """A service principal that waits for consent, made by a bot that cannot give it."""
     bot = tenant.add_administrator(["Application.ReadWrite.OwnedBy", "Application.Read.All"])
     async with asking(tenant, bot) as graph:
@@ -28,13 +28,13 @@ async def made(tenant: Tenant) -> AsyncIterator[dict[str, Any]]:
         yield await graph.principal(application["appId"])
 
 
-async def grants(graph: Asking, made: dict[str, Any]) -> list[httpx.Response]:
+async def grants(graph: Asking, made: Json) -> list[httpx.Response]:
     """Grant an application permission and a delegated one."""
     role = await graph.grant(made, "User.Read.All")
     return [role, await graph.post("/oauth2PermissionGrants", await delegated(graph, made))]
 
 
-async def delegated(graph: Asking, made: dict[str, Any]) -> dict[str, Any]:
+async def delegated(graph: Asking, made: Json) -> Json:
     return {
         "clientId": made["id"],
         "consentType": "AllPrincipals",
@@ -45,7 +45,7 @@ async def delegated(graph: Asking, made: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("role", [PRIVILEGED, "Global Administrator"])
 async def test_who_may_grant_grants_and_the_audit_log_names_the_user(
-    tenant: Tenant, ada: dict[str, Any], made: dict[str, Any], role: str
+    tenant: Tenant, ada: Json, made: Json, role: str
 ) -> None:
     tenant.assign_role(ada, role)
     async with signed_in(tenant, ada) as graph:
@@ -65,7 +65,7 @@ async def test_who_may_grant_grants_and_the_audit_log_names_the_user(
     [None, "Application Administrator", "Cloud Application Administrator", "Directory Writers"],
 )
 async def test_other_roles_may_not_grant(
-    tenant: Tenant, ada: dict[str, Any], made: dict[str, Any], role: str | None
+    tenant: Tenant, ada: Json, made: Json, role: str | None
 ) -> None:
     if role is not None:
         tenant.assign_role(ada, role)
@@ -88,8 +88,8 @@ async def test_other_roles_may_not_grant(
 )
 async def test_a_role_does_not_make_up_for_a_scope(
     tenant: Tenant,
-    ada: dict[str, Any],
-    made: dict[str, Any],
+    ada: Json,
+    made: Json,
     scopes: tuple[str, ...],
     statuses: list[int],
 ) -> None:
@@ -115,7 +115,7 @@ async def test_a_role_does_not_make_up_for_a_scope(
 
 
 async def test_a_role_counts_that_is_in_the_token_and_still_held(
-    tenant: Tenant, ada: dict[str, Any], made: dict[str, Any]
+    tenant: Tenant, ada: Json, made: Json
 ) -> None:
     async with signed_in(tenant, ada) as graph:
         tenant.assign_role(ada, PRIVILEGED)
@@ -126,7 +126,7 @@ async def test_a_role_counts_that_is_in_the_token_and_still_held(
 
 
 async def test_a_custom_role_lets_a_user_grant_what_its_policy_includes(
-    tenant: Tenant, ada: dict[str, Any], made: dict[str, Any]
+    tenant: Tenant, ada: Json, made: Json
 ) -> None:
     await set_up_for(tenant, ada["id"])
     async with signed_in(tenant, ada) as graph:
@@ -141,7 +141,7 @@ async def test_a_custom_role_lets_a_user_grant_what_its_policy_includes(
 
 
 async def test_users_read_by_their_scopes_and_change_nothing_else(
-    tenant: Tenant, ada: dict[str, Any], made: dict[str, Any]
+    tenant: Tenant, ada: Json, made: Json
 ) -> None:
     tenant.assign_role(ada, "Global Administrator")
     async with signed_in(tenant, ada) as graph:
@@ -154,14 +154,14 @@ async def test_users_read_by_their_scopes_and_change_nothing_else(
     assert [answer.status_code for answer in answers] == [200, 200, 403, 403, 403]
 
 
-async def test_guests_read_nothing(tenant: Tenant, made: dict[str, Any]) -> None:
+async def test_guests_read_nothing(tenant: Tenant, made: Json) -> None:
     guests = (user for user in tenant.people.users if user["userType"] == "Guest")
     guest = next(user for user in guests if user["accountEnabled"])
     async with signed_in(tenant, guest) as graph:
         assert (await graph.get(f"/servicePrincipals/{made['id']}")).status_code == 403
 
 
-async def test_an_id_token_is_no_access_token(tenant: Tenant, ada: dict[str, Any]) -> None:
+async def test_an_id_token_is_no_access_token(tenant: Tenant, ada: Json) -> None:
     credential = tenant.add_consent_client(REDIRECT, assigned=[ada], scopes=SCOPES)
     async with consent_client(tenant, credential) as people, signed_in(tenant, ada) as graph:
         answer = await people.sign_in(ada)

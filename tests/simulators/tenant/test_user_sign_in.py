@@ -1,12 +1,12 @@
 """People sign in: authorization code and PKCE, with msal as the judge; and every refusal."""
 
 import asyncio
-from typing import Any
 
 import jwt
 import pytest
 
 from bot.playground.tenant import Tenant
+from graph.calls import Json
 from graph.clouds import CLOUDS, PUBLIC, Cloud
 from tests.support.credentials import certificate, pem, rsa_key
 from tests.support.graph_caller import asking, client
@@ -25,7 +25,7 @@ NOWHERE = "0f0f0f0f-0000-4000-8000-000000000000"
 
 
 async def test_msal_does_the_whole_road_and_the_tokens_tell_who_and_what(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+    tenant: Tenant, people: ConsentClient, ada: Json
 ) -> None:
     tenant.assign_role(ada, "Privileged Role Administrator")
     answer = await people.sign_in(ada, claims_challenge=CONTEXT)
@@ -45,7 +45,7 @@ async def test_msal_does_the_whole_road_and_the_tokens_tell_who_and_what(
 
 @pytest.mark.parametrize("cloud", CLOUDS.values(), ids=CLOUDS)
 async def test_the_published_key_verifies_the_id_token(
-    cloud: Cloud, tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+    cloud: Cloud, tenant: Tenant, people: ConsentClient, ada: Json
 ) -> None:
     flow = await asyncio.to_thread(people.flow)
     landing = await tenant.sign_in_as(ada, flow["auth_uri"])
@@ -67,7 +67,7 @@ async def test_the_published_key_verifies_the_id_token(
 
 @pytest.mark.parametrize("mode", ["query", "form_post"])
 async def test_the_answer_comes_in_the_way_that_was_asked_for(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any], mode: str
+    tenant: Tenant, people: ConsentClient, ada: Json, mode: str
 ) -> None:
     flow = await asyncio.to_thread(people.flow, state='s & "<t>')
     landing = await tenant.sign_in_as(ada, changed(flow["auth_uri"], response_mode=mode))
@@ -79,7 +79,7 @@ async def test_the_answer_comes_in_the_way_that_was_asked_for(
 
 
 async def test_a_certificate_proves_the_client_as_well(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+    tenant: Tenant, people: ConsentClient, ada: Json
 ) -> None:
     key = rsa_key()
     tenant.trust(people.credential, certificate(key))
@@ -91,7 +91,7 @@ async def test_a_certificate_proves_the_client_as_well(
 
 
 async def test_acrs_names_only_contexts_that_the_user_satisfies(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+    tenant: Tenant, people: ConsentClient, ada: Json
 ) -> None:
     flow = await asyncio.to_thread(people.flow, claims_challenge=CONTEXT)
     landing = await tenant.sign_in_as(ada, flow["auth_uri"], acrs=("c2",))
@@ -100,7 +100,7 @@ async def test_acrs_names_only_contexts_that_the_user_satisfies(
 
 
 async def test_one_of_several_contexts_is_good_enough(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+    tenant: Tenant, people: ConsentClient, ada: Json
 ) -> None:
     either = '{"id_token": {"acrs": {"essential": true, "values": ["c1", "c2"]}}}'
     flow = await asyncio.to_thread(people.flow, claims_challenge=either)
@@ -117,7 +117,7 @@ async def test_a_guest_is_told_by_the_name_of_their_own_tenant(tenant: Tenant) -
     assert answer["id_token_claims"]["preferred_username"] == guest["mail"]
 
 
-async def test_a_redirect_uri_may_have_a_query(tenant: Tenant, ada: dict[str, Any]) -> None:
+async def test_a_redirect_uri_may_have_a_query(tenant: Tenant, ada: Json) -> None:
     credential = tenant.add_consent_client(f"{REDIRECT}?at=northwind")
     async with consent_client(tenant, credential) as people:
         flow = await asyncio.to_thread(people.flow, redirect_uri=f"{REDIRECT}?at=northwind")
@@ -126,7 +126,7 @@ async def test_a_redirect_uri_may_have_a_query(tenant: Tenant, ada: dict[str, An
 
 
 async def test_a_disabled_application_or_one_without_redirect_uris_signs_nobody_in(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+    tenant: Tenant, people: ConsentClient, ada: Json
 ) -> None:
     flow = await asyncio.to_thread(people.flow)
     url = changed(flow["auth_uri"], client_id=tenant.administrator.client_id)
@@ -140,7 +140,7 @@ async def test_a_disabled_application_or_one_without_redirect_uris_signs_nobody_
 
 
 async def test_consent_is_of_one_user_for_one_application(
-    tenant: Tenant, people: ConsentClient, users: list[dict[str, Any]]
+    tenant: Tenant, people: ConsentClient, users: list[Json]
 ) -> None:
     ada, grace = users[:2]
     other = tenant.add_consent_client(REDIRECT, scopes=())
@@ -168,7 +168,7 @@ UNSAFE: tuple[tuple[dict[str, str | None], int], ...] = (
 
 
 async def test_what_makes_a_redirect_unsafe_is_told_on_entras_own_page(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+    tenant: Tenant, people: ConsentClient, ada: Json
 ) -> None:
     flow = await asyncio.to_thread(people.flow)
     for parameters, number in UNSAFE:
@@ -198,7 +198,7 @@ REFUSED: tuple[tuple[dict[str, str | None], str, int], ...] = (
 
 
 async def test_a_refusal_comes_back_with_the_state(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+    tenant: Tenant, people: ConsentClient, ada: Json
 ) -> None:
     flow = await asyncio.to_thread(people.flow)
     for mode in ("query", "form_post"):
@@ -213,11 +213,11 @@ async def test_a_refusal_comes_back_with_the_state(
 
 @pytest.mark.parametrize("on_page", [False, True])
 async def test_people_are_refused(
-    tenant: Tenant, people: ConsentClient, users: list[dict[str, Any]], on_page: bool
+    tenant: Tenant, people: ConsentClient, users: list[Json], on_page: bool
 ) -> None:
     tenant.add_consent_client(REDIRECT, assigned=users[1:])  # to another application
     flow = await asyncio.to_thread(people.flow)
-    blocked: dict[str, Any] = {"blocked": "sign-in"}
+    blocked: Json = {"blocked": "sign-in"}
     for user, options, number in ((users[0], blocked, 53003), (users[1], {}, 50105)):
         landing = await tenant.sign_in_as(user, flow["auth_uri"], on_page=on_page, **options)
         if on_page:
@@ -230,7 +230,7 @@ async def test_people_are_refused(
 
 
 async def test_who_cancels_comes_back_with_that_word(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+    tenant: Tenant, people: ConsentClient, ada: Json
 ) -> None:
     flow = await asyncio.to_thread(people.flow)
     landing = await tenant.sign_in_as(ada, flow["auth_uri"], cancel=True)
@@ -247,7 +247,7 @@ async def test_a_disabled_user_cannot_sign_in(tenant: Tenant) -> None:
 
 
 async def test_everybody_may_sign_in_where_no_assignment_is_required(
-    tenant: Tenant, users: list[dict[str, Any]]
+    tenant: Tenant, users: list[Json]
 ) -> None:
     async with consent_client(tenant, tenant.add_consent_client(REDIRECT)) as people:
         answer = await people.sign_in(users[7])
@@ -255,7 +255,7 @@ async def test_everybody_may_sign_in_where_no_assignment_is_required(
 
 
 async def test_consent_is_lost_with_the_grant(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
+    tenant: Tenant, people: ConsentClient, ada: Json
 ) -> None:
     flow = await asyncio.to_thread(people.flow)
     landing = await tenant.sign_in_as(ada, flow["auth_uri"])
@@ -266,9 +266,7 @@ async def test_consent_is_lost_with_the_grant(
     assert landing.answer["error"] == "consent_required"
 
 
-async def test_a_parameter_is_given_once(
-    tenant: Tenant, people: ConsentClient, ada: dict[str, Any]
-) -> None:
+async def test_a_parameter_is_given_once(tenant: Tenant, people: ConsentClient, ada: Json) -> None:
     flow = await asyncio.to_thread(people.flow)
     landing = await tenant.sign_in_as(ada, f"{flow['auth_uri']}&state=another")
     assert number_of(str(landing.error)) == 9000411
@@ -276,7 +274,7 @@ async def test_a_parameter_is_given_once(
 
 @pytest.mark.parametrize(("name", "other"), [("https://", "http://"), ("127.0.0.1", "127.0.0.2")])
 async def test_a_sign_in_begins_at_the_tenant(
-    tenant: Tenant, ada: dict[str, Any], name: str, other: str
+    tenant: Tenant, ada: Json, name: str, other: str
 ) -> None:
     with pytest.raises(ValueError, match="no address of this tenant"):
         await tenant.sign_in_as(ada, tenant.authority.replace(name, other))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from graph.application import LONGEST_NOTES
+from graph.calls import Json
 from graph.drift import PORTAL_EXTRAS, Drift, Expected, compare
 from graph.drift import snapshot as parts
 from graph.drift.snapshot import Snapshot
@@ -24,7 +25,7 @@ EXPECTED = Expected(
 )
 
 APP = parts.APPLICATION
-Parts = dict[str, dict[str, Any]]
+Parts = dict[str, Json]
 Change = Callable[[Parts], object]
 
 
@@ -81,7 +82,7 @@ def untouched() -> Parts:
     }
 
 
-def credential(key_id: str, name: str | None, end: str = "2027-02-21T12:00:00Z") -> dict[str, Any]:
+def credential(key_id: str, name: str | None, end: str = "2027-02-21T12:00:00Z") -> Json:
     return {"keyId": key_id, "displayName": name, "endDateTime": end}
 
 
@@ -93,7 +94,7 @@ def grant(scope: str, resource: str = PLAN.resource_id, kind: str = "AllPrincipa
     return {"scope": scope, "resourceId": resource, "consentType": kind}
 
 
-def federated(**more: Any) -> dict[str, Any]:
+def federated(**more: Any) -> Json:
     return {"name": "ci", "issuer": "https://issuer.example", **more}
 
 

@@ -2,10 +2,10 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
+from graph.calls import Json
 from graph.clouds import PUBLIC
 from graph.errors import Forbidden, GraphError, SecretsLost, Unreachable
 from graph.signin import SignIn
@@ -66,9 +66,7 @@ async def test_a_run_killed_while_its_answer_is_held_goes_on_where_it_was(
     ],
     ids=lambda fault: "-".join(str(each) for each in fault.values()),
 )
-async def test_an_outage_only_takes_time(
-    bot: Bot, method: str, path: str, fault: dict[str, Any]
-) -> None:
+async def test_an_outage_only_takes_time(bot: Bot, method: str, path: str, fault: Json) -> None:
     plan = await bot.plan()
     bot.tenant.faults.fail(method, path, times=2, **fault)
     await bot.carry_out(plan)

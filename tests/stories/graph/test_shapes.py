@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 import graph
-from graph.calls import filled, identifier, misfit, moment
+from graph.calls import Json, filled, identifier, misfit, moment
 from graph.client import Token, read_token
 from graph.clouds import PUBLIC
 from graph.drift import look
@@ -64,7 +64,7 @@ ORGANIZATION = {
     "displayName": "Contoso",
     "verifiedDomains": [{"name": "contoso.example", "isDefault": True}],
 }
-APPLICATION: dict[str, Any] = {
+APPLICATION: Json = {
     "id": "o1",
     "appId": "a1",
     "displayName": PLAN.name,
@@ -135,7 +135,7 @@ POLICY = {
 }
 
 
-def permissions(kind: Kind) -> list[dict[str, Any]]:
+def permissions(kind: Kind) -> list[Json]:
     wanted = [*PLAN.roles, *PLAN.scopes]
     return [
         {"value": each.name, "id": each.id, "isEnabled": True}
@@ -207,7 +207,7 @@ class Odd:
     def _answer(self, method: str, path: str) -> Any:
         return self._change(f"{method} {path.partition('?')[0]}", deepcopy(usual(method, path)))
 
-    def _part(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def _part(self, asked: Json) -> Json:
         if asked["url"].startswith("/policies"):
             return {"id": asked["id"], "status": 403, "headers": {}, "body": {}}
         body = self._answer(asked["method"], asked["url"])
@@ -326,9 +326,9 @@ def with_part(value: Any, place: tuple[Any, ...], part: Any) -> Any:
     return value
 
 
-async def told(way: Callable[[StepContext], Any]) -> dict[str, Any]:
+async def told(way: Callable[[StepContext], Any]) -> Json:
     """Return what a way is answered, by call."""
-    answers: dict[str, Any] = {}
+    answers: Json = {}
 
     def keep(call: str, body: Any) -> Any:
         answers[call] = deepcopy(body)
@@ -376,7 +376,7 @@ async def test_an_answer_of_any_shape_is_survived_or_told_as_a_graph_error(
     "organizations", [[], [{**ORGANIZATION, "id": "another"}], [{"id": "another"}, {"id": TENANT}]]
 )
 async def test_without_the_organization_of_the_token_s_tenant_there_is_no_plan(
-    organizations: list[dict[str, Any]],
+    organizations: list[Json],
 ) -> None:
     error = await outcome(plan_it, odd_at("GET /organization", ("value",), organizations))
     assert isinstance(error, UnexpectedAnswer)
@@ -500,7 +500,7 @@ async def test_no_credential_goes_to_a_token_endpoint_on_another_host(
         {"exp": 1_900_000_000, "tid": 7},
     ],
 )
-def test_a_token_whose_claims_have_another_shape_is_no_token(claims: dict[str, Any]) -> None:
+def test_a_token_whose_claims_have_another_shape_is_no_token(claims: Json) -> None:
     assert read_token(jwt(claims)) is None
 
 

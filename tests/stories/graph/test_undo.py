@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from graph.application import CREATE
+from graph.calls import Json
 from graph.errors import GraphError, NotOurs
 from graph.orphans import MARK, find_deleted, find_lone_principals, find_tagged
 from graph.plan import Plan, tags
@@ -107,9 +108,7 @@ async def test_undo_says_what_entra_keeps_of_it(bot: Bot) -> None:
 @pytest.mark.parametrize(
     "changes", [{"key": "another"}, {"tags": ("aad-setup", "of another")}, {}], ids=str
 )
-async def test_only_what_carries_all_marks_is_deleted_for_good(
-    bot: Bot, changes: dict[str, Any]
-) -> None:
+async def test_only_what_carries_all_marks_is_deleted_for_good(bot: Bot, changes: Json) -> None:
     plan = await bot.plan()
     await bot.carry_out(plan)
     buried = (await taken_back(bot, plan))["application"]
@@ -150,7 +149,7 @@ async def test_a_service_principal_of_another_registration_stays_in_the_bin(bot:
     assert await purge(replace(bot.site(plan), facts={}), **wanted)
 
 
-async def taken_back(bot: Bot, plan: Plan) -> dict[str, Any]:
+async def taken_back(bot: Bot, plan: Plan) -> Json:
     """Walk back, and return what each step says of what Entra keeps."""
     kept = {}
     for stage in reversed(stages(plan)):
@@ -230,7 +229,7 @@ async def test_the_next_to_be_purged_comes_first(bot: Bot) -> None:
     assert timedelta(days=26) < left <= timedelta(days=27)
 
 
-async def bury_but_the_principal(bot: Bot, application: dict[str, Any]) -> None:
+async def bury_but_the_principal(bot: Bot, application: Json) -> None:
     (principal,) = [
         each for each in bot.tenant.service_principals if each["appId"] == application["appId"]
     ]
@@ -248,6 +247,6 @@ async def test_looking_changes_nothing(bot: Bot) -> None:
     assert {call.method for call in bot.tenant.log[before:]} == {"GET"}
 
 
-async def planted(bot: Bot, marks: tuple[str, ...], **more: Any) -> dict[str, Any]:
+async def planted(bot: Bot, marks: tuple[str, ...], **more: Any) -> Json:
     body = {"displayName": "planted", "signInAudience": "AzureADMyOrg", "tags": list(marks), **more}
     return (await bot.graph.send("POST", "/applications", body=body)).body

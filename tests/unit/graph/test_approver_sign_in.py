@@ -21,6 +21,7 @@ from graph.approver_sign_in import (
     WrongPerson,
     WrongTenant,
 )
+from graph.calls import Json
 from graph.clouds import PUBLIC
 from graph.connection import Access
 from graph.errors import GraphError, UnexpectedAnswer
@@ -36,7 +37,7 @@ DISCOVERED = {**TOLD, "authorization_endpoint": f"{AUTHORITY}/authorize"}
 
 
 @contextmanager
-def sign_in_at(answers: list[dict[str, Any]]) -> Iterator[SignIn]:
+def sign_in_at(answers: list[Json]) -> Iterator[SignIn]:
     """Yield a sign-in whose token endpoint gives these answers, the last one first."""
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -48,11 +49,9 @@ def sign_in_at(answers: list[dict[str, Any]]) -> Iterator[SignIn]:
     sign_in.close()
 
 
-async def redeemed(
-    claims: dict[str, Any], *, auth_context: str | None = None, **body: Any
-) -> SignedIn:
+async def redeemed(claims: Json, *, auth_context: str | None = None, **body: Any) -> SignedIn:
     """Begin a sign-in, and redeem its code for an answer with these claims and properties."""
-    answers: list[dict[str, Any]] = []
+    answers: list[Json] = []
     client = ConsentClient(
         client_id="consent",
         client_secret="hunter2",
@@ -109,7 +108,7 @@ async def test_what_belongs_to_the_sign_in_is_believed() -> None:
     ],
 )
 async def test_an_id_token_that_says_anything_else_is_not_believed(
-    changes: dict[str, Any], error: type[GraphError]
+    changes: Json, error: type[GraphError]
 ) -> None:
     with pytest.raises(error) as caught:
         await redeemed(changes)
@@ -126,7 +125,7 @@ async def test_an_id_token_that_says_anything_else_is_not_believed(
     ],
 )
 async def test_an_odd_answer_of_the_token_endpoint_is_no_sign_in(
-    body: dict[str, Any], error: type[GraphError]
+    body: Json, error: type[GraphError]
 ) -> None:
     with pytest.raises(error) as caught:
         await redeemed({}, **body)

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from graph.calls import Answer, Call
+from graph.calls import Answer, Call, Json
 from graph.client import MOST_PAGES, Token
 from graph.errors import (
     BadRequest,
@@ -203,7 +203,7 @@ async def batched(graph: Script, ids: str = "a", **edges: Any) -> dict[str, Answ
         return dict(await caller.batch({id: Call(method="GET", path=f"/{id}") for id in ids}))
 
 
-def batch(*responses: dict[str, Any]) -> httpx.Response:
+def batch(*responses: Json) -> httpx.Response:
     return answer(200, {"responses": list(responses)}, request_id="r1")
 
 

@@ -11,6 +11,7 @@ import jwt
 import pytest
 
 from graph.approver_sign_in import SCOPES, ApproverSignIn, ConsentClient, SignedIn, Unproven
+from graph.calls import Json
 from graph.clouds import PUBLIC
 from graph.connection import Access
 from graph.device_sign_in import (
@@ -48,7 +49,7 @@ TOKEN = {
     "access_token": "opaque",
     "id_token": jwt.encode(CLAIMS, "k" * 32),
 }
-Told = tuple[int, dict[str, Any]]
+Told = tuple[int, Json]
 
 
 class Waiting:
@@ -177,7 +178,7 @@ async def test_any_other_answer_ends_it(answer: Told, error: type[GraphError]) -
         {"interval": 0},
     ],
 )
-async def test_an_odd_code_is_shown_to_nobody(change: dict[str, Any]) -> None:
+async def test_an_odd_code_is_shown_to_nobody(change: Json) -> None:
     with pytest.raises(UnexpectedAnswer):
         await waiting(**change).begin()
 

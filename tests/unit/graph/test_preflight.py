@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from graph.calls import Json
 from graph.errors import Unavailable
 from graph.permissions import CATALOGUE, Kind, lookup
 from graph.plan import Plan, PlanRequest, Refused, preflight
@@ -24,10 +25,10 @@ class Tenant:
     """A Graph that answers the preflight's four reads from what the test puts into it."""
 
     def __init__(self) -> None:
-        self.namesakes: list[dict[str, Any]] = []
+        self.namesakes: list[Json] = []
         self.policy: httpx.Response = answer(200, {"isEnabled": False})
         self.published = {(each.name, each.kind): each.id for each in CATALOGUE.values()}
-        self.organization: dict[str, Any] = ORGANIZATION
+        self.organization: Json = ORGANIZATION
         self.asked: list[str] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -43,8 +44,8 @@ class Tenant:
             case _:
                 return answer(200, self.resource())
 
-    def resource(self) -> dict[str, Any]:
-        def of(kind: Kind) -> list[dict[str, Any]]:
+    def resource(self) -> Json:
+        def of(kind: Kind) -> list[Json]:
             return [
                 {"value": name, "id": id, "isEnabled": True}
                 for (name, each), id in self.published.items()
@@ -287,7 +288,7 @@ async def reasons(
     return refused.value.reasons
 
 
-def secret_policy(kind: str, **changes: Any) -> dict[str, Any]:
+def secret_policy(kind: str, **changes: Any) -> Json:
     restriction = {"restrictionType": kind, "state": "enabled", **changes}
     return {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [restriction]}}
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from graph.app_policy import MEND, PERHAPS_EXEMPT, Policy, Restrictions, judge
+from graph.calls import Json
 from graph.plan import redirect_problem
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -13,19 +14,19 @@ REDIRECT = "https://Login.Vendor.example/back"
 NOTHING = Restrictions()
 
 
-def policy(**restrictions: Any) -> dict[str, Any]:
+def policy(**restrictions: Any) -> Json:
     return {"isEnabled": True, "applicationRestrictions": restrictions}
 
 
-def on_redirects(name: str, **entry: Any) -> dict[str, Any]:
+def on_redirects(name: str, **entry: Any) -> Json:
     return policy(redirectUris={name: {"state": "enabled", **entry}})
 
 
-def judged(policy: dict[str, Any], redirect: str | None = REDIRECT) -> Restrictions:
+def judged(policy: Json, redirect: str | None = REDIRECT) -> Restrictions:
     return judge(Policy(told=policy), redirect=redirect, now=NOW)
 
 
-FORBIDDEN: dict[str, tuple[dict[str, Any], str]] = {
+FORBIDDEN: dict[str, tuple[Json, str]] = {
     "uriWithoutAllowedDomain": (
         {"allowedDomains": ["vendor.example"], "web": {"allowedDomains": ["app.example"]}},
         "does not allow redirect URLs on login.vendor.example, only on app.example, vendor.example",
@@ -68,7 +69,7 @@ def test_a_forbidden_redirect_url_is_refused_with_the_policy_s_word_for_it(name:
         ("uriWithWildcard", {}),
     ],
 )
-def test_an_allowed_redirect_url_is_allowed(name: str, entry: dict[str, Any]) -> None:
+def test_an_allowed_redirect_url_is_allowed(name: str, entry: Json) -> None:
     assert judged(on_redirects(name, **entry)) == NOTHING
 
 
@@ -76,7 +77,7 @@ def test_an_allowed_redirect_url_is_allowed(name: str, entry: dict[str, Any]) ->
     "entry",
     [{"state": "disabled"}, {"restrictForAppsCreatedAfterDateTime": "2026-12-01T00:00:00Z"}],
 )
-def test_what_is_off_or_still_to_come_forbids_nothing(entry: dict[str, Any]) -> None:
+def test_what_is_off_or_still_to_come_forbids_nothing(entry: Json) -> None:
     name = "uriWithoutAllowedDomain"
     assert judged(on_redirects(name, allowedDomains=[], **entry)) == NOTHING
 
@@ -100,7 +101,7 @@ def test_without_a_redirect_url_restrictions_on_them_do_not_matter() -> None:
         ("uriWithBlockedScheme", {"web": {"exemptFormats": ["https://x.example/{y}"]}}),
     ],
 )
-def test_where_some_are_exempt_there_is_only_a_doubt(name: str, entry: dict[str, Any]) -> None:
+def test_where_some_are_exempt_there_is_only_a_doubt(name: str, entry: Json) -> None:
     blocked = {"blockedDomains": ["login.vendor.example"], "blockedSchemes": ["https"]}
     told = judged(on_redirects(name, **blocked, **entry))
     assert told.refusals == ()
@@ -123,9 +124,7 @@ def test_v1_0_does_not_tell_restrictions_on_redirect_urls_and_the_plan_says_so()
         ({"names": {"deep": [{"er": {"state": "enabled"}}]}}, "names"),
     ],
 )
-def test_a_restriction_that_nobody_knows_is_a_doubt(
-    restrictions: dict[str, Any], name: str
-) -> None:
+def test_a_restriction_that_nobody_knows_is_a_doubt(restrictions: Json, name: str) -> None:
     told = judged(policy(**{"redirectUris": {}, **restrictions}))
     assert told.refusals == ()
     assert [f"({name})" in each for each in told.doubts] == [True]
@@ -143,7 +142,7 @@ def test_a_restriction_that_nobody_knows_is_a_doubt(
         {"@odata.type": "#microsoft.graph.appManagementApplicationConfiguration", "names": None},
     ],
 )
-def test_what_cannot_concern_this_bot_is_not_said(restrictions: dict[str, Any]) -> None:
+def test_what_cannot_concern_this_bot_is_not_said(restrictions: Json) -> None:
     assert judged(policy(**{"redirectUris": {}, **restrictions})) == NOTHING
 
 

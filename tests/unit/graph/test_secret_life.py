@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from graph.app_policy import MEND, Policy, Restrictions, judge, parse_duration
+from graph.calls import Json
 from graph.plan import limit
 from tests.support.graph_fakes import wish
 
@@ -44,7 +45,7 @@ def test_a_duration_that_is_none_is_not_guessed() -> None:
         parse_duration("90 days")
 
 
-def restriction(kind: str, **changes: Any) -> dict[str, Any]:
+def restriction(kind: str, **changes: Any) -> Json:
     usual = {
         "restrictionType": kind,
         "state": "enabled",
@@ -54,7 +55,7 @@ def restriction(kind: str, **changes: Any) -> dict[str, Any]:
     return {**usual, **changes}
 
 
-def policy(*restrictions: dict[str, Any]) -> dict[str, Any]:
+def policy(*restrictions: Json) -> Json:
     return {
         "isEnabled": True,
         "applicationRestrictions": {"passwordCredentials": list(restrictions)},
@@ -89,7 +90,5 @@ UNREAD = (
         ),
     ],
 )
-def test_what_a_policy_says_of_our_secrets(
-    told: dict[str, Any] | None, expected: Restrictions
-) -> None:
+def test_what_a_policy_says_of_our_secrets(told: Json | None, expected: Restrictions) -> None:
     assert judge(Policy(told=told, why_unread="Not told."), redirect=None, now=NOW) == expected

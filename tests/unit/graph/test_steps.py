@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import httpx
 import pytest
 
+from graph.calls import Json
 from graph.clouds import PUBLIC
 from graph.errors import Forbidden, GraphError, NotFound, NotOurs
 from graph.permissions import Kind, lookup
@@ -21,7 +21,7 @@ from tests.support.still_clock import StillClock
 BOT = "b0b0b0b0-0000-4000-8000-000000000000"
 OURS = {"id": "o1", "appId": "a1", "tags": list(plan().tags), "createdByAppId": BOT}
 TAKEN, MISSING = "Request_MultipleObjectsWithSameKeyValue", "Request_ResourceNotFound"
-FACTS: dict[str, dict[str, Any]] = {
+FACTS: dict[str, Json] = {
     "application": {"object_id": "o1", "app_id": "a1", "created_at": "2026-01-01T00:00:00+00:00"},
     "service_principal": {"object_id": "sp1", "created_at": "2026-01-01T00:00:00+00:00"},
 }
@@ -89,7 +89,7 @@ async def test_a_collision_after_a_lost_try_does_not_forget_that_try() -> None:
 
 
 @pytest.mark.parametrize("change", [{"tags": ["aad-setup"]}, {"createdByAppId": None}])
-async def test_tags_and_creator_must_both_be_ours(change: dict[str, Any]) -> None:
+async def test_tags_and_creator_must_both_be_ours(change: Json) -> None:
     graph = Script([answer(204), answer(200, {**OURS, **change})])
     async with site(graph, facts={}) as here:
         await here.journal.record_intent("application")
@@ -193,7 +193,7 @@ async def test_a_read_that_is_refused_long_after_the_grant_fails() -> None:
 
 @asynccontextmanager
 async def site(
-    graph: Script, *, facts: dict[str, dict[str, Any]] = FACTS, approved_by: str = ""
+    graph: Script, *, facts: dict[str, Json] = FACTS, approved_by: str = ""
 ) -> AsyncIterator[StepContext]:
     clock = StillClock(eager=True)
     sign_in = SignIn(authority="https://login.test/t1", cloud=PUBLIC)
@@ -211,9 +211,7 @@ async def site(
     sign_in.close()
 
 
-async def done(
-    name: str, *answers: httpx.Response | type[Exception], facts: dict[str, Any] = FACTS
-) -> dict[str, Any]:
+async def done(name: str, *answers: httpx.Response | type[Exception], facts: Json = FACTS) -> Json:
     """Carry out a step where Graph answers like this, and return what it has learnt."""
     async with site(Script(answers), facts=facts) as here:
         return await step(name).do(here)
