@@ -47,10 +47,12 @@ class ConsentClient:
         told: dict[str, Any] = self._msal().acquire_token_by_auth_code_flow(flow, dict(answer))
         return told
 
-    async def sign_in(self, user: User, **wanted: Any) -> dict[str, Any]:
+    async def sign_in(
+        self, user: User, *, acrs: tuple[str, ...] = ("c1", "c2"), **wanted: Any
+    ) -> dict[str, Any]:
         """Do the whole of it; return the token endpoint's answer as msal tells it."""
         flow = await asyncio.to_thread(self.flow, **wanted)
-        landing = await self.tenant.sign_in_as(user, flow["auth_uri"], acrs=("c1", "c2"))
+        landing = await self.tenant.sign_in_as(user, flow["auth_uri"], acrs=acrs)
         return await asyncio.to_thread(self.redeem, flow, landing.answer)
 
     def _msal(self) -> Any:

@@ -1,5 +1,6 @@
 """A tenant for each test, and somebody to call it as an administrator."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -33,6 +34,16 @@ async def graph(tenant: Tenant) -> AsyncIterator[Asking]:
 
 
 @pytest.fixture
+async def application(graph: Asking) -> Json:
+    return await graph.application()
+
+
+@pytest.fixture
+async def principal(graph: Asking, application: Json) -> Json:
+    return await graph.principal(application["appId"])
+
+
+@pytest.fixture
 async def wide(tenant: Tenant) -> AsyncIterator[Asking]:
     """The same administrator with rights to everything that this tenant knows besides."""
     tenant.allow(tenant.administrator, *WIDE)
@@ -57,3 +68,9 @@ async def people(tenant: Tenant, ada: Json) -> AsyncIterator[ConsentClient]:
     credential = tenant.add_consent_client(REDIRECT, assigned=[ada])
     async with consent_client(tenant, credential) as people:
         yield people
+
+
+@pytest.fixture
+async def flow(people: ConsentClient) -> Json:
+    """A sign-in at the consent client that has begun."""
+    return await asyncio.to_thread(people.flow)

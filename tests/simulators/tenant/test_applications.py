@@ -94,9 +94,8 @@ async def test_a_change_keeps_what_it_does_not_name_however_deep(graph: Asking) 
 
 
 async def test_what_an_application_offers_is_disabled_before_it_is_taken_back(
-    graph: Asking,
+    graph: Asking, application: Json
 ) -> None:
-    application = await graph.application()
     path = f"/applications/{application['id']}"
     role = {**ROLE, "isEnabled": True}
     assert (await graph.patch(path, {"appRoles": [role]})).status_code == 204
@@ -150,9 +149,8 @@ async def test_a_deleted_application_takes_its_service_principal_along(graph: As
 
 
 async def test_a_restored_application_comes_back_without_its_service_principal(
-    tenant: Tenant, graph: Asking
+    tenant: Tenant, graph: Asking, application: Json
 ) -> None:
-    application = await graph.application()
     await graph.principal(application["appId"])
     await graph.delete(f"/applications/{application['id']}")
     listed = await graph.get("/directory/deletedItems/microsoft.graph.application")
@@ -167,9 +165,8 @@ async def test_a_restored_application_comes_back_without_its_service_principal(
 
 
 async def test_the_key_of_a_deleted_application_stays_taken_until_it_is_purged(
-    graph: Asking,
+    graph: Asking, application: Json
 ) -> None:
-    application = await graph.application()
     await graph.delete(f"/applications/{application['id']}")
     assert (await graph.upsert("key-1")).status_code == 409
     await graph.delete(f"/directory/deletedItems/{application['id']}")
@@ -177,9 +174,8 @@ async def test_the_key_of_a_deleted_application_stays_taken_until_it_is_purged(
 
 
 async def test_what_was_deleted_goes_for_good_after_30_days(
-    tenant: Tenant, clock: MovableClock, graph: Asking
+    tenant: Tenant, clock: MovableClock, graph: Asking, application: Json
 ) -> None:
-    application = await graph.application()
     path = f"/directory/deletedItems/{application['id']}"
     assert (await graph.delete(path)).status_code == 404  # it is not deleted
     await graph.delete(f"/applications/{application['id']}")

@@ -121,9 +121,8 @@ async def test_a_wrong_assertion_or_form_is_refused(trusting: Tenant) -> None:
 
 
 async def test_a_certificate_counts_from_when_it_has_arrived_until_it_ends_or_is_removed(
-    clock: MovableClock, graph: Asking
+    clock: MovableClock, graph: Asking, application: Json
 ) -> None:
-    application = await graph.application()
     await graph.principal(application["appId"])
     path, id = f"/applications/{application['id']}", application["appId"]
     der = certificate(rsa_key(), days=30).public_bytes(Encoding.DER)
@@ -187,9 +186,8 @@ async def test_a_token_that_does_not_match_is_refused(tenant: Tenant) -> None:
 
 
 async def test_an_issuer_whose_keys_cannot_be_fetched_signs_nobody_in(
-    tenant: Tenant, graph: Asking
+    tenant: Tenant, graph: Asking, application: Json
 ) -> None:
-    application = await graph.application()
     await graph.principal(application["appId"])
     wanted = {
         "name": "cluster",

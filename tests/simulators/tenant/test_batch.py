@@ -98,8 +98,7 @@ async def test_an_application_is_nobody(graph: Asking, path: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["(appId='{}')", "(uniqueName='key-1')", "('{}')", "/{}"])
-async def test_every_key_leads_to_everything(graph: Asking, key: str) -> None:
-    application = await graph.application()
+async def test_every_key_leads_to_everything(graph: Asking, key: str, application: Json) -> None:
     by = application["appId"] if "appId" in key else application["id"]
     path = "/applications" + key.format(by)
     secret = await graph.post(f"{path}/microsoft.graph.addPassword", {})

@@ -14,6 +14,12 @@ from tests.support.graph_caller import client
 from tests.support.person import REDIRECT, SCOPES, ConsentClient, changed, claims_of
 
 
+@pytest.fixture
+async def form(people: ConsentClient, ada: Json) -> dict[str, str]:
+    """The form that redeems a code of Ada's."""
+    return await _form(people, ada)
+
+
 @pytest.mark.parametrize(
     ("change", "status", "error", "number"),
     [
@@ -30,37 +36,30 @@ from tests.support.person import REDIRECT, SCOPES, ConsentClient, changed, claim
 )
 async def test_a_redemption_must_be_that_of_the_request(
     tenant: Tenant,
-    people: ConsentClient,
-    ada: Json,
     change: dict[str, str],
     status: int,
     error: str,
     number: int,
+    form: dict[str, str],
 ) -> None:
-    form = await _form(people, ada)
     answer = await _post(tenant, {**form, **change})
     told = answer.json()
     assert (answer.status_code, told["error"], told["error_codes"]) == (status, error, [number])
 
 
-async def test_a_code_is_of_use_once(tenant: Tenant, people: ConsentClient, ada: Json) -> None:
-    form = await _form(people, ada)
+async def test_a_code_is_of_use_once(tenant: Tenant, form: dict[str, str]) -> None:
     assert (await _post(tenant, form)).status_code == 200
     assert (await _post(tenant, form)).json()["error_codes"] == [54005]
 
 
 async def test_a_code_is_of_use_for_ten_minutes(
-    tenant: Tenant, clock: MovableClock, people: ConsentClient, ada: Json
+    tenant: Tenant, clock: MovableClock, form: dict[str, str]
 ) -> None:
-    form = await _form(people, ada)
     clock.move(timedelta(minutes=10))
     assert (await _post(tenant, form)).json()["error_codes"] == [70008]
 
 
-async def test_a_code_is_of_use_to_its_own_client(
-    tenant: Tenant, people: ConsentClient, ada: Json
-) -> None:
-    form = await _form(people, ada)
+async def test_a_code_is_of_use_to_its_own_client(tenant: Tenant, form: dict[str, str]) -> None:
     other = tenant.add_consent_client(REDIRECT)
     secret = {"client_id": other.client_id, "client_secret": other.client_secret}
     assert (await _post(tenant, {**form, **secret})).json()["error_codes"] == [70000]
@@ -68,20 +67,16 @@ async def test_a_code_is_of_use_to_its_own_client(
 
 
 async def test_who_is_disabled_or_blocked_meanwhile_gets_no_token(
-    tenant: Tenant, people: ConsentClient, ada: Json
+    tenant: Tenant, people: ConsentClient, ada: Json, form: dict[str, str]
 ) -> None:
-    form = await _form(people, ada, blocked="redemption")
-    told = (await _post(tenant, form)).json()
+    refused = await _form(people, ada, blocked="redemption")
+    told = (await _post(tenant, refused)).json()
     assert (told["error"], told["error_codes"]) == ("interaction_required", [53003])
-    form = await _form(people, ada)
     ada["accountEnabled"] = False
     assert (await _post(tenant, form)).json()["error_codes"] == [50057]
 
 
-async def test_a_wrong_verifier_spends_the_code(
-    tenant: Tenant, people: ConsentClient, ada: Json
-) -> None:
-    form = await _form(people, ada)
+async def test_a_wrong_verifier_spends_the_code(tenant: Tenant, form: dict[str, str]) -> None:
     await _post(tenant, {**form, "code_verifier": "a" * 43})
     assert (await _post(tenant, form)).json()["error_codes"] == [54005]
 
@@ -96,9 +91,8 @@ async def test_msal_gets_what_it_tells_accounts_apart_by(
 
 
 async def test_only_who_asks_for_offline_access_gets_a_refresh_token(
-    tenant: Tenant, people: ConsentClient, ada: Json
+    tenant: Tenant, people: ConsentClient, ada: Json, flow: Json
 ) -> None:
-    flow = await asyncio.to_thread(people.flow)
     url = changed(flow["auth_uri"], scope=f"offline_access {' '.join(flow['scope'])}")
     landing = await tenant.sign_in_as(ada, url)
     flow["scope"] = ["offline_access", *flow["scope"]]
@@ -117,9 +111,8 @@ async def test_default_means_every_scope_that_was_consented_to(
 
 
 async def test_nothing_that_was_issued_is_in_the_log(
-    tenant: Tenant, people: ConsentClient, ada: Json
+    tenant: Tenant, people: ConsentClient, ada: Json, flow: Json
 ) -> None:
-    flow = await asyncio.to_thread(people.flow)
     landing = await tenant.sign_in_as(ada, flow["auth_uri"])
     await asyncio.to_thread(people.redeem, flow, landing.answer)
     log = repr([(call.body, call.query) for call in tenant.log])

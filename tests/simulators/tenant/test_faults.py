@@ -10,6 +10,7 @@ import pytest
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant
 from bot.playground.tenant.faults import Hold, When
+from graph.calls import Json
 from tests.support.graph_caller import Asking, client, code_of, sign_in
 
 
@@ -68,8 +69,7 @@ async def test_a_held_answer_comes_late_and_the_effect_does_not(graph: Asking) -
     assert (await call).status_code == 200
 
 
-async def test_a_held_answer_can_be_lost(tenant: Tenant, graph: Asking) -> None:
-    application = await graph.application()
+async def test_a_held_answer_can_be_lost(tenant: Tenant, graph: Asking, application: Json) -> None:
     hold = tenant.faults.hold("POST", "/addPassword$")
     call = await held(hold, graph.add_password(application))
     hold.drop()

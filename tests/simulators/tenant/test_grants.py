@@ -8,12 +8,6 @@ from graph.calls import Json
 from tests.support.graph_caller import Asking, code_of, connector, message_of, sign_in
 
 
-@pytest.fixture
-async def principal(graph: Asking) -> Json:
-    application = await graph.application()
-    return await graph.principal(application["appId"])
-
-
 async def assigned(graph: Asking, principal: Json, role: str = "Domain.Read.All") -> dict[str, str]:
     """Return the body that grants an application permission of Microsoft Graph."""
     resource = await graph.resource()

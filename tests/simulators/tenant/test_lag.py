@@ -8,6 +8,7 @@ import trustme
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant, running
+from graph.calls import Json
 from tests.support.graph_caller import Asking, asking, code_of, connector, sign_in
 
 LAG = 60.0
@@ -95,9 +96,8 @@ async def test_a_change_is_seen_late_too(clock: MovableClock, graph: Asking) -> 
 
 
 async def test_the_token_endpoint_hears_later_of_a_secret_and_of_its_removal(
-    tenant: Tenant, clock: MovableClock, graph: Asking
+    tenant: Tenant, clock: MovableClock, graph: Asking, application: Json
 ) -> None:
-    application = await graph.application()
     await graph.principal(application["appId"])
     tenant.faults.secret_lag = LAG
     secret = await graph.secret(application)
@@ -128,9 +128,8 @@ async def test_an_application_is_unknown_to_the_token_endpoint_at_first(graph: A
 
 
 async def test_a_token_lacks_a_role_until_it_has_arrived(
-    tenant: Tenant, clock: MovableClock, graph: Asking
+    tenant: Tenant, clock: MovableClock, graph: Asking, application: Json
 ) -> None:
-    application = await graph.application()
     principal = await graph.principal(application["appId"])
     secret = await graph.secret(application)
     tenant.faults.role_lag = LAG
@@ -169,9 +168,8 @@ async def test_lag_hides_nothing_that_was_there_before(tenant: Tenant) -> None:
 
 
 async def test_a_deleted_application_is_in_the_bin_once_it_is_no_longer_seen(
-    tenant: Tenant, clock: MovableClock, graph: Asking
+    tenant: Tenant, clock: MovableClock, graph: Asking, application: Json
 ) -> None:
-    application = await graph.application()
     tenant.faults.lag = LAG
     path, kept = (f"/{where}/{application['id']}" for where in ("applications", BIN))
     assert (await graph.delete(path)).status_code == 204

@@ -27,9 +27,8 @@ async def made(graph: Asking, **body: Any) -> httpx.Response:
 
 
 async def test_a_forbidden_redirect_uri_is_refused_when_it_is_made_and_when_it_is_added(
-    tenant: Tenant, graph: Asking
+    tenant: Tenant, graph: Asking, application: Json
 ) -> None:
-    application = await graph.application()
     tenant.set_policy(redirect_domains=["other.example"])
     assert code_of(await made(graph, **REDIRECT)) == "RedirectUriNotAllowedAsPerAppPolicy"
     path = f"/applications/{application['id']}"

@@ -10,8 +10,7 @@ from graph.calls import Json
 from tests.support.graph_caller import CREATE, Asking, code_of, connector, sign_in
 
 
-async def test_a_secret_is_shown_once(graph: Asking) -> None:
-    application = await graph.application()
+async def test_a_secret_is_shown_once(graph: Asking, application: Json) -> None:
     secret = await graph.secret(application, displayName="Mimecast Key")
     read = (await graph.get(f"/applications/{application['id']}")).json()["passwordCredentials"]
     assert read == [{**_without_context(secret), "secretText": None}]
@@ -37,8 +36,7 @@ async def test_without_an_end_a_secret_lives_two_years(graph: Asking) -> None:
         {"colour": "red"},
     ],
 )
-async def test_a_wrong_wish_is_refused(graph: Asking, wanted: Json) -> None:
-    application = await graph.application()
+async def test_a_wrong_wish_is_refused(graph: Asking, wanted: Json, application: Json) -> None:
     assert (await graph.add_password(application, **wanted)).status_code == 400
     assert graph.tenant.live_secrets(application["appId"]) == []
 
@@ -129,8 +127,7 @@ async def test_a_wrong_body_is_refused(graph: Asking, body: Json) -> None:
     assert (await graph.post("/servicePrincipals", body)).status_code == 400
 
 
-async def test_its_application_cannot_be_exchanged(graph: Asking) -> None:
-    principal = await graph.principal((await graph.application())["appId"])
+async def test_its_application_cannot_be_exchanged(graph: Asking, principal: Json) -> None:
     by_id = await graph.patch(f"/servicePrincipals/{principal['id']}", {"appId": MISSING})
     path = f"/servicePrincipals(appId='{principal['appId']}')"
     by_key = await graph.patch(path, {"appId": MISSING}, headers=CREATE)
@@ -138,9 +135,8 @@ async def test_its_application_cannot_be_exchanged(graph: Asking) -> None:
 
 
 async def test_a_deleted_service_principal_can_be_restored_without_its_grants(
-    tenant: Tenant, graph: Asking
+    tenant: Tenant, graph: Asking, principal: Json
 ) -> None:
-    principal = await graph.principal((await graph.application())["appId"])
     await graph.grant(principal, "User.Read.All")
     assert (await graph.delete(f"/servicePrincipals/{principal['id']}")).status_code == 204
     path = f"/directory/deletedItems/{principal['id']}"
@@ -160,8 +156,7 @@ async def test_a_restored_one_does_not_displace_its_successor(graph: Asking) -> 
     assert answer.status_code == 409
 
 
-async def test_they_are_searched_by_the_start_of_their_name(graph: Asking) -> None:
-    principal = await graph.principal((await graph.application())["appId"])
+async def test_they_are_searched_by_the_start_of_their_name(graph: Asking, principal: Json) -> None:
     found = await graph.get(
         "/servicePrincipals", params={"$filter": "startswith(displayName,'mime')"}
     )

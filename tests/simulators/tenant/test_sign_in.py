@@ -125,9 +125,8 @@ async def test_an_unknown_tenant_is_told_from_a_malformed_one(
 
 
 async def test_an_application_signs_in_until_it_is_disabled_or_its_secret_expires(
-    clock: MovableClock, graph: Asking
+    clock: MovableClock, graph: Asking, application: Json
 ) -> None:
-    application = await graph.application()
     principal = await graph.principal(application["appId"])
     secret = await graph.secret(application)
 
