@@ -7,6 +7,7 @@ import trustme
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import running
+from graph.plan import Plan
 from tests.support.graph_bot import Bot, bot_of
 from tests.support.graph_requests import story_fits
 from tests.support.graph_schema import Schema
@@ -22,3 +23,15 @@ async def bot(ca: trustme.CA, schema: Schema | None) -> AsyncIterator[Bot]:
         yield made
     if schema is not None:
         story_fits(schema, tenant)
+
+
+@pytest.fixture
+async def plan(bot: Bot) -> Plan:
+    return await bot.plan()
+
+
+@pytest.fixture
+async def made(bot: Bot, plan: Plan) -> Plan:
+    """The plan of a registration that has been carried out."""
+    await bot.carry_out(plan)
+    return plan

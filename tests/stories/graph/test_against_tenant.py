@@ -7,15 +7,13 @@ import pytest
 
 from bot.playground.tenant import Credential
 from graph.errors import NotOurs, PolicyForbids, QuotaExceeded, RolesDiffer, TooMuchAllowed
-from graph.plan import Refused
+from graph.plan import Plan, Refused
 from tests.support.graph_bot import Bot, assert_complete, bot_of
 from tests.support.graph_fakes import MemoryLedger, wish
 
 
-async def test_a_registration_is_made_and_proven(bot: Bot) -> None:
-    plan = await bot.plan()
-    await bot.carry_out(plan)
-    assert_complete(bot, plan)
+async def test_a_registration_is_made_and_proven(bot: Bot, made: Plan) -> None:
+    assert_complete(bot, made)
     application = bot.tenant.applications[0]
     assert application["signInAudience"] == "AzureADMyOrg"
     assert application["web"]["redirectUris"] == ["https://example.com/callback"]
@@ -28,8 +26,7 @@ async def test_a_registration_is_made_and_proven(bot: Bot) -> None:
     assert 0 < tested["disabled"] < 60
 
 
-async def test_a_run_makes_no_call_too_many(bot: Bot) -> None:
-    plan = await bot.plan()
+async def test_a_run_makes_no_call_too_many(bot: Bot, plan: Plan) -> None:
     before = len(bot.tenant.log)
     await bot.carry_out(plan)
     made = [call for call in bot.tenant.log[before:] if call.kind != "batched"]
@@ -76,12 +73,10 @@ async def test_two_installations_never_touch_each_other(bot: Bot) -> None:
     assert_complete(bot, plan)
 
 
-async def test_a_key_that_is_taken_is_never_adopted(bot: Bot) -> None:
-    plan = await bot.plan()
-    await bot.carry_out(plan)
+async def test_a_key_that_is_taken_is_never_adopted(bot: Bot, made: Plan) -> None:
     bot.facts, bot.ledger = {}, MemoryLedger()
     with pytest.raises(NotOurs):
-        await bot.carry_out(plan)
+        await bot.carry_out(made)
 
 
 async def test_somebody_elses_application_under_our_key_is_never_adopted(bot: Bot) -> None:
@@ -95,21 +90,17 @@ async def test_somebody_elses_application_under_our_key_is_never_adopted(bot: Bo
             await copy.carry_out(plan)
 
 
-async def test_a_grant_made_by_hand_is_widened_and_not_replaced(bot: Bot) -> None:
-    plan = await bot.plan()
-    await bot.carry_out(plan)
+async def test_a_grant_made_by_hand_is_widened_and_not_replaced(bot: Bot, made: Plan) -> None:
     grant = bot.tenant.grants[0]
     path = f"/oauth2PermissionGrants/{grant['id']}"
     await bot.graph.send("PATCH", path, body={"scope": "openid User.Read"})
     del bot.facts["scopes"]
-    await bot.carry_out(plan)
+    await bot.carry_out(made)
     scopes = bot.tenant.scopes_of(bot.facts["application"]["app_id"])
     assert scopes == {"openid", "User.Read", "User.Read.All"}
 
 
-async def test_a_grant_that_nobody_approved_stops_the_run(bot: Bot) -> None:
-    plan = await bot.plan()
-    await bot.carry_out(plan)
+async def test_a_grant_that_nobody_approved_stops_the_run(bot: Bot, made: Plan) -> None:
     narrow = await bot.plan(wish())
     del bot.facts["sign_in"]
     with pytest.raises(RolesDiffer, match="RolesDiffer") as caught:
@@ -117,9 +108,7 @@ async def test_a_grant_that_nobody_approved_stops_the_run(bot: Bot) -> None:
     assert "Not in the plan: Directory.Read.All." in caught.value.sentence
 
 
-async def test_a_read_that_no_plan_allows_stops_the_run(bot: Bot) -> None:
-    plan = await bot.plan()
-    await bot.carry_out(plan)
+async def test_a_read_that_no_plan_allows_stops_the_run(bot: Bot, made: Plan) -> None:
     app = Credential(client_id=bot.facts["application"]["app_id"], client_secret="")
     token = await bot.sign_in.token(app.client_id, bot.ledger.secret)
     bot.tenant.allow(app, "Policy.Read.All")
@@ -128,19 +117,16 @@ async def test_a_read_that_no_plan_allows_stops_the_run(bot: Bot) -> None:
     bot.sign_in.hold(app.client_id, extended)
     del bot.facts["directory"]
     with pytest.raises(TooMuchAllowed):
-        await bot.carry_out(plan)
+        await bot.carry_out(made)
 
 
-async def test_a_directory_test_after_a_crash_signs_in_anew(bot: Bot) -> None:
-    plan = await bot.plan()
-    await bot.carry_out(plan)
+async def test_a_directory_test_after_a_crash_signs_in_anew(bot: Bot, made: Plan) -> None:
     del bot.facts["directory"]
-    await bot.carry_out(plan)
+    await bot.carry_out(made)
     assert bot.facts["directory"]["refused"] is True
 
 
-async def test_a_policy_that_changed_since_the_plan_fails_with_advice(bot: Bot) -> None:
-    plan = await bot.plan()
+async def test_a_policy_that_changed_since_the_plan_fails_with_advice(bot: Bot, plan: Plan) -> None:
     bot.tenant.set_policy(longest_secret=timedelta(days=30))
     with pytest.raises(PolicyForbids) as caught:
         await bot.carry_out(plan)

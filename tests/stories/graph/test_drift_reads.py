@@ -19,12 +19,6 @@ from tests.support.graph_bot import Bot
 from tests.support.graph_fakes import Script, answer, client
 
 
-async def made(bot: Bot) -> Plan:
-    made = await bot.plan()
-    await bot.carry_out(made)
-    return made
-
-
 async def looked(bot: Bot, plan: Plan) -> Drift:
     knowledge = TenantCache(graph=bot.graph, clock=bot.clock)
     known = {bot.facts["secret"]["key_id"]: bot.clock.now() + timedelta(days=90)}
@@ -40,14 +34,12 @@ def graph_calls(bot: Bot) -> list[str]:
     ]
 
 
-async def test_a_check_of_what_is_untouched_is_one_call(bot: Bot) -> None:
-    plan = await made(bot)
-    assert await looked(bot, plan) == Drift()
+async def test_a_check_of_what_is_untouched_is_one_call(bot: Bot, made: Plan) -> None:
+    assert await looked(bot, made) == Drift()
     assert graph_calls(bot) == ["POST /$batch"]
 
 
-async def test_an_application_opened_to_others_costs_no_call(bot: Bot) -> None:
-    plan = await made(bot)
+async def test_an_application_opened_to_others_costs_no_call(bot: Bot, made: Plan) -> None:
     [application] = bot.tenant.applications
     path, scope, role = f"/applications/{application['id']}", str(uuid4()), str(uuid4())
     exposed = {"id": scope, "value": "Mail.Relay", "type": "Admin", "isEnabled": True}
@@ -70,7 +62,7 @@ async def test_an_application_opened_to_others_costs_no_call(bot: Bot) -> None:
         {"publicClient": {"redirectUris": ["http://localhost"]}},
     ):
         await bot.graph.send("PATCH", path, body=body)
-    told = await looked(bot, plan)
+    told = await looked(bot, made)
     assert graph_calls(bot) == ["POST /$batch"]
     assert told.alarming == told.differences
     assert [each for each in told.differences if "redirect URL" in each] == [
@@ -83,29 +75,26 @@ async def test_an_application_opened_to_others_costs_no_call(bot: Bot) -> None:
     assert len(told.differences) == 9
 
 
-async def test_a_permission_that_the_bot_never_grants_costs_one_call_for_its_name(bot: Bot) -> None:
-    plan = await made(bot)
+async def test_a_permission_never_granted_by_the_bot_costs_one_call(bot: Bot, made: Plan) -> None:
     [principal] = bot.tenant.service_principals
     sensitive = "9492366f-7969-46a4-8d15-ed1a20078fff"  # Sites.ReadWrite.All
-    body = {"principalId": principal["id"], "resourceId": plan.resource_id, "appRoleId": sensitive}
-    path = f"/servicePrincipals/{plan.resource_id}/appRoleAssignedTo"
+    body = {"principalId": principal["id"], "resourceId": made.resource_id, "appRoleId": sensitive}
+    path = f"/servicePrincipals/{made.resource_id}/appRoleAssignedTo"
     await bot.graph.send("POST", path, body=body)
-    told = await looked(bot, plan)
+    told = await looked(bot, made)
     assert told.differences == ("Granted and not in the plan: Sites.ReadWrite.All (application).",)
     assert len(graph_calls(bot)) == 2
 
 
-async def test_a_deleted_application_costs_one_call_more(bot: Bot) -> None:
-    plan = await made(bot)
+async def test_a_deleted_application_costs_one_call_more(bot: Bot, made: Plan) -> None:
     [application] = bot.tenant.applications
     await bot.graph.send("DELETE", f"/applications/{application['id']}")
-    (told,) = (await looked(bot, plan)).differences
+    (told,) = (await looked(bot, made)).differences
     assert "it can be restored until then" in told
     assert graph_calls(bot) == ["POST /$batch", "POST /$batch"]
 
 
-async def test_a_federated_credential_is_somebody_s_way_in_and_costs_no_call(bot: Bot) -> None:
-    plan = await made(bot)
+async def test_a_federated_credential_is_a_way_in_and_costs_no_call(bot: Bot, made: Plan) -> None:
     [application] = bot.tenant.applications
     path = f"/applications/{application['id']}/federatedIdentityCredentials"
     body = {
@@ -115,7 +104,7 @@ async def test_a_federated_credential_is_somebody_s_way_in_and_costs_no_call(bot
         "audiences": ["api://AzureADTokenExchange"],
     }
     await bot.graph.send("POST", path, body=body)
-    (told,) = (await looked(bot, plan)).differences
+    (told,) = (await looked(bot, made)).differences
     assert told == (
         "A federated credential was added by hand (“build”): https://token.actions.example lets"
         " “repo:mallory/x:ref:refs/heads/main” sign in as this application, without a secret."
@@ -123,21 +112,20 @@ async def test_a_federated_credential_is_somebody_s_way_in_and_costs_no_call(bot
     assert graph_calls(bot) == ["POST /$batch"]
 
 
-async def test_a_service_principal_made_anew_is_looked_at_in_the_place_of_ours(bot: Bot) -> None:
-    plan = await made(bot)
+async def test_a_service_principal_made_anew_is_looked_at_instead(bot: Bot, made: Plan) -> None:
     [principal] = bot.tenant.service_principals
     await bot.graph.send("DELETE", f"/servicePrincipals/{principal['id']}")
     body = {"appId": principal["appId"]}
     new = (await bot.graph.send("POST", "/servicePrincipals", body=body)).body
     granted = {
         "principalId": new["id"],
-        "resourceId": plan.resource_id,
+        "resourceId": made.resource_id,
         "appRoleId": lookup("Group.Read.All", Kind.ROLE).id,
     }
-    path = f"/servicePrincipals/{plan.resource_id}/appRoleAssignedTo"
+    path = f"/servicePrincipals/{made.resource_id}/appRoleAssignedTo"
     await bot.graph.send("POST", path, body=granted)
     bot.clock.move(timedelta(hours=1))
-    told = (await looked(bot, plan)).differences
+    told = (await looked(bot, made)).differences
     assert told == (
         f"The service principal was deleted and made again by hand (object id {new['id']})."
         " Grants do not come back by themselves.",
@@ -151,49 +139,44 @@ async def test_a_service_principal_made_anew_is_looked_at_in_the_place_of_ours(b
 
 
 async def test_a_service_principal_that_both_is_there_and_is_not_is_a_lagging_replica(
-    bot: Bot,
+    bot: Bot, made: Plan
 ) -> None:
-    plan = await made(bot)
     [principal] = bot.tenant.service_principals
     path = f"/servicePrincipals/{principal['id']}"
     bot.tenant.faults.fail("GET", path, status=404, code="Request_ResourceNotFound", times=4)
     with pytest.raises(NotFound):
-        await parts.read(bot.site(plan))
+        await parts.read(bot.site(made))
 
 
-async def test_a_bot_that_lost_its_rights_asks_once_more_with_a_new_token(bot: Bot) -> None:
-    plan = await made(bot)
+async def test_a_bot_that_lost_its_rights_asks_again_with_a_new_token(bot: Bot, made: Plan) -> None:
     bot.tenant.deny(bot.tenant.administrator, "Application.Read.All")
     bot.clock.move(timedelta(hours=2))
-    told = await looked(bot, plan)
+    told = await looked(bot, made)
     assert told.differences == ()
     assert "The application permissions: Entra refused (insufficient privileges)." in told.unseen
     assert len(graph_calls(bot)) == 2  # the batch, and once more with a new token
 
 
-async def test_a_right_granted_since_the_token_was_made_is_used(bot: Bot) -> None:
-    plan = await made(bot)
+async def test_a_right_granted_since_the_token_was_made_is_used(bot: Bot, made: Plan) -> None:
     bot.tenant.deny(bot.tenant.administrator, "Application.Read.All")
     bot.clock.move(timedelta(hours=2))
     await bot.graph.roles()
     bot.tenant.allow(bot.tenant.administrator, "Application.Read.All")
-    assert await looked(bot, plan) == Drift()
+    assert await looked(bot, made) == Drift()
     assert len(graph_calls(bot)) == 2
 
 
-async def test_a_bot_that_may_see_nothing_fails(bot: Bot) -> None:
-    plan = await made(bot)
+async def test_a_bot_that_may_see_nothing_fails(bot: Bot, made: Plan) -> None:
     bot.tenant.faults.refuse("GET", ".*")
-    site = bot.site(plan)
+    site = bot.site(made)
     with pytest.raises(Forbidden):
         await parts.read(site)
 
 
-async def test_a_part_that_is_missing_while_its_whole_is_there_is_not_believed(bot: Bot) -> None:
-    plan = await made(bot)
+async def test_a_part_missing_beside_its_whole_is_not_believed(bot: Bot, made: Plan) -> None:
     bot.tenant.faults.fail("GET", "/owners", status=404, code="Request_ResourceNotFound", times=1)
     with pytest.raises(NotFound):
-        await parts.read(bot.site(plan))
+        await parts.read(bot.site(made))
 
 
 async def test_a_collection_of_several_pages_is_read_whole() -> None:

@@ -139,16 +139,14 @@ async def test_what_is_young_is_waited_for_however_long_it_takes(bot: Bot, lag: 
 
 @pytest.mark.parametrize("lag", [60.0, (0.0, 300.0)], ids=str)
 async def test_a_secret_of_an_application_that_is_not_seen_yet_is_waited_for(
-    bot: Bot, lag: Span
+    bot: Bot, lag: Span, made: Plan
 ) -> None:
-    plan = await bot.plan()
-    await bot.carry_out(plan)
     object_id = bot.facts["application"]["object_id"]
     bot.facts["application"]["created_at"] = bot.clock.now().isoformat()
     bot.tenant.faults.fail(
         "POST", "/removePassword", status=404, code="Request_ResourceNotFound", times=3
     )
-    await a_secret(bot, plan)
+    await a_secret(bot, made)
     assert len(bot.tenant.calls("GET", f"/deletedItems/{object_id}")) == 3
 
 

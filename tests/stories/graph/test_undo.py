@@ -18,22 +18,18 @@ from tests.support.graph_bot import Bot, secret
 
 @pytest.mark.slow
 @pytest.mark.parametrize("window", [0.0, 2.0])
-async def test_undo_leaves_nothing(bot: Bot, window: float) -> None:
-    plan = await bot.plan()
-    await bot.carry_out(plan)
+async def test_undo_leaves_nothing(bot: Bot, window: float, made: Plan) -> None:
     bot.tenant.faults.conflict_window = window
     app_id = bot.facts["application"]["app_id"]
-    await bot.take_back(plan)
+    await bot.take_back(made)
     assert bot.tenant.applications == bot.tenant.service_principals == bot.tenant.grants == []
     with pytest.raises(GraphError):
         await bot.sign_in.token(app_id, bot.ledger.secret)
 
 
-async def test_undo_can_be_repeated(bot: Bot) -> None:
-    plan = await bot.plan()
-    await bot.carry_out(plan)
-    await bot.take_back(plan)
-    await bot.take_back(plan)
+async def test_undo_can_be_repeated(bot: Bot, made: Plan) -> None:
+    await bot.take_back(made)
+    await bot.take_back(made)
     assert bot.tenant.applications == []
 
 
@@ -50,8 +46,7 @@ async def test_undo_of_a_run_that_failed_early_finds_what_it_made(bot: Bot, lag:
 
 
 @pytest.mark.slow
-async def test_undo_finds_an_application_whose_answer_was_lost(bot: Bot) -> None:
-    plan = await bot.plan()
+async def test_undo_finds_an_application_whose_answer_was_lost(bot: Bot, plan: Plan) -> None:
     bot.tenant.faults.reset("PATCH", "/applications", times=99, when="after_effect")
     with pytest.raises(GraphError):
         await bot.carry_out(plan)
@@ -65,17 +60,14 @@ async def test_undo_of_nothing_does_nothing(bot: Bot) -> None:
     assert bot.tenant.calls("DELETE") == []
 
 
-async def test_a_removed_secret_is_removed_again_without_a_fuss(bot: Bot) -> None:
-    plan = await bot.plan()
-    await bot.carry_out(plan)
+async def test_a_removed_secret_is_removed_again_without_a_fuss(bot: Bot, made: Plan) -> None:
     key_id = bot.facts["secret"]["key_id"]
-    await remove_secret(bot.site(plan), key_id)
-    await remove_secret(bot.site(plan), key_id)
+    await remove_secret(bot.site(made), key_id)
+    await remove_secret(bot.site(made), key_id)
     assert bot.tenant.live_secrets(bot.facts["application"]["app_id"]) == []
 
 
-async def test_a_sweep_removes_strays_of_ours_and_nothing_else(bot: Bot) -> None:
-    plan = await bot.plan()
+async def test_a_sweep_removes_strays_of_ours_and_nothing_else(bot: Bot, plan: Plan) -> None:
     bot.tenant.faults.reset("POST", "/addPassword", times=2, when="after_effect")
     await bot.carry_out(plan)
     application = f"/applications/{bot.facts['application']['object_id']}"
@@ -92,13 +84,11 @@ async def test_a_sweep_removes_strays_of_ours_and_nothing_else(bot: Bot) -> None
     assert {each["keyId"] for each in left} == {ours, by_hand.body["keyId"]}
 
 
-async def test_undo_says_what_entra_keeps_of_it(bot: Bot) -> None:
-    plan = await bot.plan()
-    await bot.carry_out(plan)
-    made = {name: bot.facts[name]["object_id"] for name in ("application", "service_principal")}
+async def test_undo_says_what_entra_keeps_of_it(bot: Bot, made: Plan) -> None:
+    ids = {name: bot.facts[name]["object_id"] for name in ("application", "service_principal")}
     app_id = bot.facts["application"]["app_id"]
-    first, again = await taken_back(bot, plan), await taken_back(bot, plan)
-    assert {name: each["object_id"] for name, each in first.items()} == made
+    first, again = await taken_back(bot, made), await taken_back(bot, made)
+    assert {name: each["object_id"] for name, each in first.items()} == ids
     assert {each["app_id"] for each in first.values()} == {app_id}
     assert all(each["was_there"] for each in first.values())
     assert not any(each["was_there"] for each in again.values())
