@@ -14,10 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from graph.clouds import PUBLIC
 from graph.credentials import MOST_BYTES, Certificate, CredentialUnusable, FederatedToken
-from graph.signin import SignIn
 from tests.support.credentials import PASSWORD, certificate, issuer, key_pem, pem, pfx, rsa_key
+from tests.support.scripted_sign_in import AUTHORITY, scripted, token_of
 
 
 @cache
@@ -145,24 +144,16 @@ def test_what_is_no_token_is_refused(tmp_path: Path, content: bytes) -> None:
     assert "one signed token" in caught.value.sentence
 
 
-AUTHORITY = "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555"
-
-
 async def test_a_certificate_signs_ps256_and_is_named_by_sha_256_alone(tmp_path: Path) -> None:
     """With a thumbprint that is given, msal would take RS256 and SHA-1."""
     sent: list[dict[str, str]] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        if request.method == "GET":
-            told = {name: f"{AUTHORITY}/{name}" for name in ("token_endpoint", "issuer")}
-            return httpx.Response(200, json={**told, "authorization_endpoint": f"{AUTHORITY}/a"})
         sent.append(dict(parse_qsl(request.content.decode())))
         access = jwt.encode({"exp": 1_800_000_000}, "k" * 32)
-        told = {"access_token": access, "token_type": "Bearer"}
-        return httpx.Response(200, json={**told, "expires_in": 3600})
+        return httpx.Response(200, json={**token_of(), "access_token": access})
 
-    sign_in = SignIn(authority=AUTHORITY, cloud=PUBLIC)
-    sign_in._channel.http = httpx.Client(transport=httpx.MockTransport(answer))
+    sign_in = scripted(answer)
     for content in (pem(own()), pfx(own())):
         await sign_in.token("app", Certificate(path=written(tmp_path, content)))
     assert len(sent) == 2

@@ -3,17 +3,13 @@
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import httpx
-import jwt
 import pytest
 
-from graph.approver_sign_in import SCOPES, ApproverSignIn, ConsentClient, SignedIn, Unproven
+from graph.approver_sign_in import SignedIn, Unproven
 from graph.calls import Json
-from graph.clouds import PUBLIC
-from graph.connection import Access
 from graph.device_sign_in import (
     AT_ONCE,
     LONGEST_PAUSE,
@@ -23,15 +19,10 @@ from graph.device_sign_in import (
     PublicFlowsOff,
 )
 from graph.errors import GraphError, UnexpectedAnswer
-from graph.signin import SignIn
 from graph.signin_errors import CodeExpired
+from tests.support.scripted_sign_in import ADA, DISCOVERED, at_consent_client, scripted, token_of
 from tests.support.still_clock import StillClock
 
-TENANT = "11111111-2222-3333-4444-555555555555"
-ADA = "0f0f0f0f-0000-4000-8000-000000000000"
-AUTHORITY = f"https://login.microsoftonline.com/{TENANT}"
-ADDRESSES = ("token_endpoint", "authorization_endpoint", "device_authorization_endpoint", "issuer")
-DISCOVERED = {name: f"{AUTHORITY}/{name}" for name in ADDRESSES}
 CODE = {
     "device_code": "opaque",
     "user_code": "ABCD23456",
@@ -41,14 +32,6 @@ CODE = {
 }
 PENDING = 400, {"error": "authorization_pending", "error_codes": [70016]}
 SLOW_DOWN = 400, {"error": "slow_down", "error_codes": [70016]}
-CLAIMS = {"aud": "consent", "tid": TENANT, "oid": ADA, "sub": "pairwise", "iss": AUTHORITY}
-TOKEN = {
-    "token_type": "Bearer",
-    "expires_in": 3599,
-    "scope": " ".join(f"https://graph.microsoft.com/{scope}" for scope in SCOPES),
-    "access_token": "opaque",
-    "id_token": jwt.encode(CLAIMS, "k" * 32),
-}
 Told = tuple[int, Json]
 
 
@@ -62,22 +45,9 @@ class Waiting:
         self.lets_answer = threading.Event()
         self.lets_answer.set()
         self._answers = list(answers)
-        self._discovered = discovered
         self._code = {**CODE, **code}
-        sign_in = SignIn(authority=AUTHORITY, cloud=PUBLIC)
-        sign_in._channel.http = httpx.Client(transport=httpx.MockTransport(self._answer))
-        client = ConsentClient(
-            client_id="consent", client_secret="hunter2", redirect_uri="", auth_context=None
-        )
-        access = SimpleNamespace(cloud=PUBLIC, authority=AUTHORITY, tenant_id=TENANT)
-        self.device_sign_in = DeviceSignIn(
-            approver_sign_in=ApproverSignIn(
-                sign_in=sign_in,
-                consent_client=client,
-                access=cast(Access, access),
-                clock=self.clock,
-            )
-        )
+        approver_sign_in = at_consent_client(scripted(self._answer, discovered), self.clock)
+        self.device_sign_in = DeviceSignIn(approver_sign_in=approver_sign_in)
 
     async def begin(self) -> DeviceCode:
         return await self.device_sign_in.begin()
@@ -93,8 +63,6 @@ class Waiting:
         return await self.device_sign_in.wait(code, object_id=ADA, goes_on=goes_on)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
-        if request.method == "GET":
-            return httpx.Response(200, json=self._discovered)
         self.posted.append(request.content.decode())
         if request.url.path.endswith("device_authorization_endpoint"):
             return httpx.Response(200, json=self._code)
@@ -108,7 +76,7 @@ def waiting(*answers: Told, discovered: dict[str, str] = DISCOVERED, **code: Any
 
 
 async def test_it_asks_as_often_as_entra_says_and_more_slowly_when_told() -> None:
-    it = waiting(PENDING, SLOW_DOWN, SLOW_DOWN, (503, {}), PENDING, (200, TOKEN))
+    it = waiting(PENDING, SLOW_DOWN, SLOW_DOWN, (503, {}), PENDING, (200, token_of()))
     signed_in = await it.end()
     assert it.pauses == [5, 5, 10, 15, 15, 15]
     assert signed_in.token.access == "opaque"
@@ -125,7 +93,7 @@ async def test_it_asks_for_fifteen_minutes_at_most(expires_in: int) -> None:
 
 
 async def test_no_pause_is_longer_than_a_minute() -> None:
-    it = waiting(PENDING, (200, TOKEN), interval=3600)
+    it = waiting(PENDING, (200, token_of()), interval=3600)
     await it.end()
     assert it.pauses == [LONGEST_PAUSE, LONGEST_PAUSE]
 
@@ -139,7 +107,7 @@ async def test_it_ends_as_soon_as_nobody_waits() -> None:
 
 async def test_an_entra_that_does_not_answer_leaves_threads_for_all_else() -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(AT_ONCE + 1))
-    it = waiting((200, TOKEN))
+    it = waiting((200, token_of()))
     codes = [await it.begin() for _ in range(3 * AT_ONCE)]
     it.lets_answer.clear()
     waits = [asyncio.create_task(it.end(code)) for code in codes]
@@ -157,8 +125,8 @@ async def test_an_entra_that_does_not_answer_leaves_threads_for_all_else() -> No
     ("answer", "error"),
     [
         ((401, {"error": "invalid_client", "error_codes": [7000218]}), PublicFlowsOff),
-        ((200, {**TOKEN, "id_token": jwt.encode({**CLAIMS, "aud": "x"}, "k" * 32)}), Unproven),
-        ((200, {**TOKEN, "id_token": "no token"}), UnexpectedAnswer),
+        ((200, token_of(aud="x")), Unproven),
+        ((200, {**token_of(), "id_token": "no token"}), UnexpectedAnswer),
     ],
 )
 async def test_any_other_answer_ends_it(answer: Told, error: type[GraphError]) -> None:
