@@ -86,10 +86,6 @@ async def mask(it: Interaction) -> None:
     await it.registrar.secrets.mask(found.registration.id, by=it.person)
 
 
-async def check_consent(it: Interaction) -> None:
-    await it.whisper(*await reply(it, parse(f"check {it.id}", ())))
-
-
 async def grant(it: Interaction) -> None:
     url = it.url
     link = await it.registrar.sign_ins.begin(it.id, by=it.person)
@@ -188,17 +184,13 @@ async def more(it: Interaction) -> None:
 
 async def submit_confirmed(it: Interaction) -> None:
     """Carry out the action as its button would."""
-    action, id = buttons.read_confirmation(it.body["view"])
+    action, id = buttons.read_entry(it.body["view"].get("private_metadata"))
     await ACTIONS[action](replace(it, body={**it.body, "actions": [{"value": id}]}))
 
 
-def answered(text: str) -> Listener:
-    """Return a listener that answers like a command."""
-
-    async def answer(it: Interaction) -> None:
-        await it.whisper(*await reply(it, parse(text, ())))
-
-    return answer
+async def answer(it: Interaction, text: str) -> None:
+    """Answer like a command."""
+    await it.whisper(*await reply(it, parse(text, ())))
 
 
 def confirmed(command: Command) -> Listener:
@@ -225,15 +217,15 @@ ACTIONS: Mapping[str, Listener] = {
     ids.REVEAL: reveal,
     ids.MASK: mask,
     ids.RENEW: renew,
-    ids.CHECK_CONSENT: check_consent,
+    ids.CHECK_CONSENT: lambda it: answer(it, f"check {it.id}"),
     ids.GRANT: grant,
     ids.GRANT_WITH_CODE: grant_with_code,
     ids.ROTATE: lambda it: it.registrar.requests.rotation(it.id, by=it.person),
     ids.RETIRE: lambda it: it.registrar.secrets.remove_previous(it.id, by=it.person),
     ids.DETAILS: details,
     ids.MORE: more,
-    ids.MINE: answered("list mine"),
-    ids.HELP: answered("help"),
+    ids.MINE: lambda it: answer(it, "list mine"),
+    ids.HELP: lambda it: answer(it, "help"),
     ids.OPEN_FORM: open_form,
     ids.CHOOSE_PROFILE: choose_profile,
     ids.PREVIEW: preview,

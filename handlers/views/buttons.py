@@ -37,27 +37,23 @@ CONFIRMABLE = (ids.ROTATE, ids.RETIRE, ids.REVOKE)
 
 def approver_buttons(registration: Registration, *, with_codes: bool = False) -> list[Block]:
     """Return a row for each request that waits, and one for all else."""
-    rows = requests.decide(registration)
-    others: list[ui.Element] = [
+    rows: list[list[ui.Element]] = [list(each) for each in requests.decide(registration)]
+    others = [
         *grant_buttons(registration, with_codes=with_codes),
         *repair_buttons(registration),
         *details_buttons(registration),
         *ui.menu([*retire_buttons(registration), *revoke_buttons(registration)]),
     ]
     if registration.status is Status.PENDING and rows:
-        return [*ui.actions([*rows[0], *others]), *(_row(each) for each in rows[1:])]
-    return [*(_row(each) for each in rows), *ui.actions(others)]
-
-
-def _row(buttons: list[ButtonElement]) -> Block:
-    [row] = ui.actions(buttons)
-    return row
+        rows[0] += others
+    else:
+        rows.append(others)
+    return [block for row in rows for block in ui.actions(row)]
 
 
 def requester_buttons(registration: Registration) -> list[ui.Element]:
     """Return the requester's actions in this state."""
-    cancel = requests.cancel_buttons(registration)
-    details = details_buttons(registration)
+    cancel, details = requests.cancel_buttons(registration), details_buttons(registration)
     if registration.status is Status.PENDING:
         return [*cancel, *details]
     if registration.status in ASKABLE_AGAIN:
@@ -101,13 +97,10 @@ def confirmation(registration: Registration, action: str) -> ui.Json:
     )
 
 
-def read_confirmation(view: ui.Json) -> tuple[str, str]:
-    """Return the action that was confirmed, and the registration's id. Raises Refusal."""
-    return read_entry(view.get("private_metadata"))
-
-
 def read_entry(value: object) -> tuple[str, str]:
-    """Return the action and the registration's id of an entry of a menu. Raises Refusal."""
+    """Return the action and the registration's id of an entry of a menu, or of the form that asks
+    before it is carried out. Raises Refusal.
+    """
     action, _, id = str(value).partition(" ")
     if action not in CONFIRMABLE:
         raise Refusal("This menu isn't from this bot. `/aad-setup status` lists yours.")
@@ -120,9 +113,7 @@ def _button(text: str, action: str, registration: Registration, **more: Any) -> 
 
 def details_buttons(registration: Registration) -> list[ButtonElement]:
     """Return *Details*, the whole plan, once there is one."""
-    if registration.plan is None:
-        return []
-    return [_button("Details", ids.DETAILS, registration)]
+    return [_button("Details", ids.DETAILS, registration)] if registration.plan is not None else []
 
 
 def idle_rotate_buttons(registration: Registration) -> list[ButtonElement]:

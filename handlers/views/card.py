@@ -55,34 +55,30 @@ WITHOUT_STEPS = (*REMOVED, Status.WAITING_FOR_CONSENT)
 
 def headline(registration: Registration | ListLine) -> str:
     """Return one sentence on where a registration, or its line in a list, stands."""
-    if registration.has_expired and not _ending(registration):
-        return f"{registration.id}: secret expired"
-    return f"{registration.id} {_standing(registration)[0]}"
+    return f"{registration.id}{_standing(registration)[0]}"
 
 
 def title(registration: Registration) -> str:
     """Return the headline of a card: the application's name, and where it stands."""
-    stands = _standing(registration)[1]
-    if registration.has_expired and not _ending(registration):
-        stands = "secret expired"
-    return f"{ui.unmarked(registration.form.name)}: {stands}"
+    return f"{ui.unmarked(registration.form.name)}: {_standing(registration)[1]}"
 
 
 def _standing(registration: Registration | ListLine) -> tuple[str, str]:
-    return _ending(registration) or HEADLINES[registration.status]
-
-
-def _ending(registration: Registration | ListLine) -> tuple[str, str] | None:
-    """Return the words for a removal, which say more than the state."""
+    """Return the words after an id in a sentence, and after a name in a headline. Those for a
+    removal, or an expired secret, say more than the state.
+    """
     match registration.run:
         case RunKind.UNDO:
-            return "is being undone", "being undone"
+            return " is being undone", "being undone"
         case RunKind.PURGE:
-            return "is being deleted for good", "being deleted for good"
+            return " is being deleted for good", "being deleted for good"
         case None if registration.status is Status.REVOKING:
-            return "is not revoked yet", "not revoked yet"
+            return " is not revoked yet", "not revoked yet"
+        case _ if registration.has_expired:
+            return ": secret expired", "secret expired"
         case _:
-            return None
+            in_a_sentence, in_a_headline = HEADLINES[registration.status]
+            return f" {in_a_sentence}", in_a_headline
 
 
 def card(registration: Registration, drawing: Drawing) -> ui.Notice:
