@@ -4,7 +4,7 @@ import asyncio
 import errno
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -104,6 +104,15 @@ def _where(error: BaseException) -> list[str]:
         frames.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
     return frames[-12:]
+
+
+async def let_end(tasks: Collection[asyncio.Task[None]], *, seconds: float) -> None:
+    """Wait for tasks for so many real seconds, and cancel those that are left."""
+    if tasks:
+        await asyncio.wait(tasks, timeout=seconds)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Loop:

@@ -11,10 +11,11 @@ from slack_sdk.errors import SlackApiError
 from handlers.listeners.command import Command, Parsed
 from handlers.listeners.command_table import COMMANDS, reply, retried
 from handlers.listeners.commands import parse
-from handlers.listeners.interaction import Interaction, Json, Listener
+from handlers.listeners.interaction import Interaction, Listener
 from handlers.slack.api_errors import code_of
 from handlers.slack.destinations import check_is_for_one
 from handlers.views import buttons, form, home, ids, plan, requests
+from handlers.views.ui import Json
 from handlers.views.values import MAKING, masked_sheet, sheet
 
 OVERTAKEN = frozenset({"hash_conflict", "not_found"})

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from bot.domain.people import Person, Refusal
-from bot.worker.loops import run_guarded, went_wrong
+from bot.worker.loops import let_end, run_guarded, went_wrong
 from graph.clock import Clock
 from graph.device_sign_in import DeviceCode
 from handlers.slack.destinations import ResponseUrls
@@ -53,7 +53,7 @@ class CodeSignIns:
         self._response_urls = response_urls
         self._clock = clock
         self._contact = contact
-        self._tasks: dict[asyncio.Task[None], asyncio.Event] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         """Also those that another code has replaced, until they have ended."""
         self._newest: dict[tuple[str, str], asyncio.Event] = {}
 
@@ -71,22 +71,14 @@ class CodeSignIns:
         self._newest[key] = over
         work = self._carry_out(self._sign_in, id, by, url, over)
         task = asyncio.create_task(work, name=f"sign-in with a code for {id}")
-        self._tasks[task] = over
-        task.add_done_callback(lambda _: self._forget(task, key))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def settle(self) -> None:
         """Stop waiting for codes, and let grants under way end."""
-        for over in self._tasks.values():
+        for over in self._newest.values():
             over.set()
-        if tasks := list(self._tasks):
-            _, left = await asyncio.wait(tasks, timeout=REST_SECONDS)
-            for task in left:
-                task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
-
-    def _forget(self, task: asyncio.Task[None], key: tuple[str, str]) -> None:
-        if self._newest.get(key) is self._tasks.pop(task):
-            del self._newest[key]
+        await let_end(self._tasks, seconds=REST_SECONDS)
 
     async def _carry_out(
         self, sign_in: SignInWithCode, id: str, by: Person, url: str, over: asyncio.Event
@@ -113,18 +105,17 @@ class CodeSignIns:
         if bug := await run_guarded("a sign-in with a code", carry_out):
             said = went_wrong(bug, self._contact)
         if self._newest.get((id, by.user_id)) is over:
+            del self._newest[id, by.user_id]
             await self._response_urls.add(url, text=said)
 
     async def _sleep(self, seconds: float, over: asyncio.Event) -> bool:
         """Wait on the bot's clock. Return False as soon as the code is not waited for any more."""
-        waits = [
-            asyncio.create_task(self._clock.sleep(seconds)),
-            asyncio.create_task(over.wait()),
-        ]
+        sleeping = asyncio.create_task(self._clock.sleep(seconds))
+        ending = asyncio.create_task(over.wait())
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((sleeping, ending), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for each in waits:
-                each.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+            sleeping.cancel()
+            ending.cancel()
+            await asyncio.gather(sleeping, ending, return_exceptions=True)
         return not over.is_set()

@@ -18,10 +18,10 @@ from bot.domain.people import Refusal
 from bot.storage.queries import ListKind
 from handlers.listeners.command import Command, Mention, Parsed, Takes, joined
 from handlers.listeners.command_table import COMMANDS, FORM, reply
-from handlers.listeners.interaction import Interaction, Json
+from handlers.listeners.interaction import Interaction
 from handlers.views import home
 from handlers.views.ids import COMMAND
-from handlers.views.ui import context, drawn, escaped
+from handlers.views.ui import Json, context, drawn, escaped
 
 WHY = "Only you can see this."
 ENTITY = re.compile(r"<[^<>]*>")

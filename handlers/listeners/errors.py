@@ -14,13 +14,13 @@ from slack_sdk.errors import SlackApiError
 from bot.domain.forms import FormProblems
 from bot.domain.people import Person, Refusal
 from bot.worker.loops import is_outage, report_bug, went_wrong
-from handlers.listeners.interaction import Json, ListenerServices, json_response
+from handlers.listeners.interaction import ListenerServices, json_response
 from handlers.outbox.home_publisher import is_home
 from handlers.outbox.outcomes import Duplicate
 from handlers.slack.api_errors import FAILED, NO_ANSWER, TOO_LATE, word_of
 from handlers.views import ids
 from handlers.views.form import block_of
-from handlers.views.ui import said, sentence_modal
+from handlers.views.ui import Json, said, sentence_modal
 
 log = structlog.get_logger()
 

@@ -21,9 +21,7 @@ from handlers.outbox.outcomes import check_counts
 from handlers.slack.services import Slack
 from handlers.slack.users import DOUBTS
 from handlers.views.requests import read_bound_value
-from handlers.views.ui import Blocks, said
-
-Json = dict[str, Any]
+from handlers.views.ui import Blocks, Json, said
 
 
 @dataclass(frozen=True, kw_only=True)

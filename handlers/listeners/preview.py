@@ -21,7 +21,7 @@ from bot.domain.catalogue import Profile
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Form
 from bot.planning.plans import Preview
-from bot.worker.loops import run_guarded
+from bot.worker.loops import let_end, run_guarded
 from graph.clock import Clock
 from graph.errors import GraphError
 from handlers.slack.api_errors import FAILED, code_of
@@ -99,11 +99,7 @@ class PreviewMaker:
 
     async def settle(self) -> None:
         """Let running previews end; slow ones are given up, as the view has said."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=REST_SECONDS)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await let_end(self._tasks, seconds=REST_SECONDS)
 
     def _count(self, user: str) -> None:
         """Count one more preview. Raises Refusal if that is too many."""

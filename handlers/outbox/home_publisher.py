@@ -24,9 +24,8 @@ from bot.worker.loops import Loop, run_guarded
 from handlers.slack.api_errors import FAILED, retry_after
 from handlers.slack.users import team_of
 from handlers.views import home as views
-from handlers.views.ui import sentence_home
+from handlers.views.ui import Json, sentence_home
 
-Json = dict[str, Any]
 Look = Callable[[Mapping[str, Any]], Awaitable[Person]]
 """Look up a user from the claims of a payload."""
 

@@ -28,11 +28,10 @@ from bot.storage import messages, registrations
 from bot.storage.messages import Message, MessageKind
 from graph.retry import exponential
 from handlers.slack.api_errors import ErrorScope, advice_on, code_of
-from handlers.views.ui import Blocks
+from handlers.views.ui import Blocks, Json
 
 log = structlog.get_logger()
 
-Json = dict[str, Any]
 
 EVENT_TYPE = "aad_setup_message"
 LOOKED_AT = 100
