@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from bot.domain.approval_requests import Quorum, RequestKind
 from bot.domain.catalogue import Catalogue
@@ -45,10 +46,11 @@ def homes(catalogue: Catalogue) -> Iterator[tuple[str, ui.Json]]:
     yield "First visit", drawn(NOTHING, GREETING)
     yield "May not ask", drawn(replace(NOTHING, may_ask=False, may_choose_cards=False))
     mine = [STATES[name] for name in ("Approval needed", "Failed", "Ready", "Ready, hostile names")]
+    expired = list_line(has_expired=True, waits=RequestKind.ROTATION)
     requester = replace(
         NOTHING,
         mine=mine,
-        expiring=ListPage(lines=[_line(), _line(has_expired=True)], total=2),
+        expiring=ListPage(lines=[list_line(), expired], total=2),
         history=HistoryPage(entries=[(ID, _entry())], total=1),
         totals={Part.MINE: 9, Part.WAITING: 0, Part.EXPIRING: 2, Part.HISTORY: 1},
         pages={**dict.fromkeys(Part, 1), Part.MINE: 2},
@@ -72,18 +74,18 @@ def _quorum(_: Registration) -> Quorum:
     return Quorum(needed=1)
 
 
-def _line(*, has_expired: bool = False) -> ListLine:
-    return ListLine(
-        id=ID,
-        status=Status.READY,
-        run=None,
-        requester=ROSA,
-        name=HOSTILE,
-        created_at=NOON,
-        expires_at=NOON + timedelta(days=9),
-        waits=RequestKind.ROTATION if has_expired else None,
-        has_expired=has_expired,
-    )
+def list_line(**changes: Any) -> ListLine:
+    """Return the line of a registration that is ready, with these changes."""
+    usual: dict[str, Any] = {
+        "id": ID,
+        "status": Status.READY,
+        "run": None,
+        "requester": ROSA,
+        "name": HOSTILE,
+        "created_at": NOON,
+        "expires_at": NOON + timedelta(days=9),
+    }
+    return ListLine(**{**usual, **changes})
 
 
 def _entry() -> Entry:

@@ -53,6 +53,7 @@ TITLES = (
     "Sign in with the new secret",
     "Read the directory as the connector will",
 )
+UNPLANNED = (Status.PLANNING, Status.REFUSED)
 FAILURE = Failure(
     step="Make the client secret",
     sentence="The bot's own application lacks a right in this tenant.",
@@ -142,7 +143,8 @@ def secret(state: SecretState = SecretState.SEEN, **changes: Any) -> Secret:
     return Secret(**{**usual, "state": state, **changes})
 
 
-def registration(status: Status, **changes: Any) -> Registration:
+def plan_asked(status: Status, **changes: Any) -> tuple[ApprovalRequest, ...]:
+    """Return the request for the plan of a registration that stands like this, if there is one."""
     states = {
         Status.PENDING: (RequestState.WAITING, ()),
         Status.DENIED: (RequestState.DENIED, (vote(GRACE, "deny"),)),
@@ -150,7 +152,12 @@ def registration(status: Status, **changes: Any) -> Registration:
         Status.EXPIRED: (RequestState.EXPIRED, ()),
     }
     state, votes = states.get(status, (RequestState.APPROVED, (vote(ADA),)))
-    has_plan = status not in (Status.PLANNING, Status.REFUSED)
+    wanted = asked(RequestKind.PLAN, state, **{"votes": votes, **changes})
+    return () if status in UNPLANNED else (wanted,)
+
+
+def registration(status: Status, **changes: Any) -> Registration:
+    has_plan = status not in UNPLANNED
     usual: dict[str, Any] = {
         "id": ID,
         "version": 1,
@@ -162,7 +169,7 @@ def registration(status: Status, **changes: Any) -> Registration:
         "looked_at": NOON,
         "plan": plan().to_json() if has_plan else None,
         "digest": DIGEST if has_plan else None,
-        "requests": (asked(RequestKind.PLAN, state, votes=votes),) if has_plan else (),
+        "requests": plan_asked(status),
     }
     return Registration(**{**usual, "status": status, **changes})
 
