@@ -5,8 +5,8 @@ import re
 import pytest
 
 from bot.domain.approval_requests import RequestKind
-from bot.domain.people import Person
-from bot.storage.history import Entry, HistoryPage
+from bot.playground.gallery.registrations import entry
+from bot.storage.history import HistoryPage
 from bot.storage.queries import ListKind, ListPage
 from handlers.views import history, listing
 from handlers.views.ui import LONGEST_TEXT, clipped, escaped, when
@@ -36,23 +36,9 @@ def test_every_row_of_a_page_is_there_and_whole(which: ListKind, name: str) -> N
     assert (escaped(name) in shown) == (len(escaped(name)) <= 120)
 
 
-def entry(seq: int, what: str, by: Person = ROSA, **details: str) -> Entry:
-    return Entry(
-        seq=seq,
-        at=NOON,
-        team_id=by.team_id,
-        user_id=by.user_id,
-        what=what,
-        details=details,
-        previous="",
-        hash="",
-        mac=None,
-    )
-
-
 def test_a_history_keeps_who_asked_and_who_approved() -> None:
-    decisive = [entry(1, "submitted"), entry(3, "approved", ADA)]
-    entries = [("AAD-7K3F", entry(n, "failed", why="&" * 400)) for n in range(40, 30, -1)]
+    decisive = [entry("submitted", seq=1), entry("approved", ADA, seq=3)]
+    entries = [("AAD-7K3F", entry("failed", seq=n, why="&" * 400)) for n in range(40, 30, -1)]
     told = HistoryPage(entries=entries, total=40, decisive=decisive)
     shown = history.history("AAD-7K3F", told, size=10)
     assert len(shown) <= LONGEST_TEXT
@@ -65,7 +51,7 @@ def test_a_history_keeps_who_asked_and_who_approved() -> None:
 
 
 def test_a_history_that_fits_names_nobody_twice() -> None:
-    entries = [entry(2, "approved", ADA), entry(1, "submitted")]
+    entries = [entry("approved", ADA, seq=2), entry("submitted", seq=1)]
     told = HistoryPage(
         entries=[("AAD-7K3F", each) for each in entries], total=2, decisive=entries[::-1]
     )

@@ -8,9 +8,9 @@ from typing import Any
 from bot.domain.approval_requests import Quorum, RequestKind
 from bot.domain.catalogue import Catalogue
 from bot.domain.registration import Registration, Status
-from bot.playground.gallery.registrations import HOSTILE, ID, NOON, ROSA, STATES
+from bot.playground.gallery.registrations import HOSTILE, ID, NOON, ROSA, STATES, entry
 from bot.registrar.queries import Home, Part
-from bot.storage.history import Entry, HistoryPage
+from bot.storage.history import HistoryPage
 from bot.storage.queries import Health, ListLine, ListPage, Mark, Unshown
 from handlers.views import ui
 from handlers.views.home import CHOSEN, GREETING, home
@@ -51,7 +51,7 @@ def homes(catalogue: Catalogue) -> Iterator[tuple[str, ui.Json]]:
         NOTHING,
         mine=mine,
         expiring=ListPage(lines=[list_line(), expired], total=2),
-        history=HistoryPage(entries=[(ID, _entry())], total=1),
+        history=HistoryPage(entries=[(ID, entry("failed", why=HOSTILE))], total=1),
         totals={Part.MINE: 9, Part.WAITING: 0, Part.EXPIRING: 2, Part.HISTORY: 1},
         pages={**dict.fromkeys(Part, 1), Part.MINE: 2},
     )
@@ -86,17 +86,3 @@ def list_line(**changes: Any) -> ListLine:
         "expires_at": NOON + timedelta(days=9),
     }
     return ListLine(**{**usual, **changes})
-
-
-def _entry() -> Entry:
-    return Entry(
-        seq=1,
-        at=NOON,
-        team_id=ROSA.team_id,
-        user_id=ROSA.user_id,
-        what="failed",
-        details={"why": HOSTILE},
-        previous="",
-        hash="",
-        mac=None,
-    )

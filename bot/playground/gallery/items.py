@@ -17,7 +17,6 @@ from bot.playground.gallery.homes import homes
 from bot.playground.gallery.registrations import ADA, BEN, GRACE, NOON, ROSA, STATES
 from bot.registrar.deliveries import Drawing
 from bot.restore.reconciliation import Report
-from bot.storage.history import Entry
 from handlers.listeners.command import form_button, greeting
 from handlers.listeners.command_table import COMMANDS
 from handlers.views import (
@@ -133,17 +132,7 @@ def _requests() -> Iterator[Named]:
 
 
 def _news() -> Iterator[Named]:
-    approved = Entry(
-        seq=1,
-        at=NOON,
-        team_id=ADA.team_id,
-        user_id=ADA.user_id,
-        what=Event.APPROVED,
-        details={},
-        previous="",
-        hash="",
-        mac=None,
-    )
+    approved = made.entry(Event.APPROVED, ADA)
     for name, found in STATES.items():
         latest = approved if found.status is Status.PENDING else None
         yield "Requester's news", name, notices.news(found, latest, TWO)

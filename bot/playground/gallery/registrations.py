@@ -18,6 +18,7 @@ from bot.domain.registration import (
 )
 from bot.domain.runs import Failure, RunKind, StepState
 from bot.domain.secrets import RemovalReason, Secret, SecretState
+from bot.storage.history import Entry
 from graph.permissions import Kind, lookup
 from graph.plan import Plan
 from graph.rights import ConsentMode
@@ -115,6 +116,21 @@ def asked(
         "expires_at": NOON + timedelta(days=1),
     }
     return ApprovalRequest(**{**usual, "kind": kind, "state": state, **changes})
+
+
+def entry(what: str, by: Person = ROSA, *, seq: int = 1, **details: str) -> Entry:
+    """Return an entry of a history."""
+    return Entry(
+        seq=seq,
+        at=NOON,
+        team_id=by.team_id,
+        user_id=by.user_id,
+        what=what,
+        details=details,
+        previous="",
+        hash="",
+        mac=None,
+    )
 
 
 def steps(done: int, *, failed: bool = False) -> tuple[StepState, ...]:
