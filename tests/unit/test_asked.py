@@ -13,6 +13,7 @@ from handlers.listeners.commands import ID, LISTS, parse
 from tests.support.command_story import WITH_ID
 
 PROFILES = ("mimecast", "directory-read")
+OF_ONE = ("values", "history", "check", "cancel", "retry", "undo", "revoke", "purge")
 
 
 def refusal(text: str) -> str:
@@ -124,16 +125,12 @@ def test_what_is_not_understood_is_answered_in_a_line() -> None:
     assert refusal("xyzzy there") == ("I don't know “xyzzy”. `/aad-setup help` lists all commands.")
 
 
-@pytest.mark.parametrize(
-    "word", ["values", "history", "check", "cancel", "retry", "undo", "revoke", "purge", "help"]
-)
+@pytest.mark.parametrize("word", [*OF_ONE, "help"])
 def test_only_the_least_is_ever_public(word: str) -> None:
     assert refusal(f"{word} AAD-7K3F public").startswith("Only `status` and `list` can be public.")
 
 
-@pytest.mark.parametrize(
-    "word", ["values", "history", "check", "cancel", "retry", "undo", "revoke", "purge"]
-)
+@pytest.mark.parametrize("word", OF_ONE)
 def test_one_id_is_needed_and_one_only(word: str) -> None:
     one = f"Which one? For example: `/aad-setup {word} AAD-7K3F`."
     assert refusal(word) == one

@@ -59,10 +59,7 @@ def test_if_what_was_to_follow_is_lost_a_new_one_takes_no_rotation(state: Secret
     newer = replace(secret(state), id="s3", made_at=NOON + DAY)
     both = replace(registration(secret=newer), other_secrets=(in_use,))
     subject = Subject(secret="s1", stage=Stage.WEEK)
-    theirs, others = (
-        str(expiry(both, subject)),
-        str(expiry(both, subject, also="")),
-    )
+    theirs, others = str(expiry(both, subject)), str(expiry(both, subject, also=""))
     assert "you press *Make a new one*, which takes no approval" in theirs
     assert f"`/aad-setup values {both.id}` has the button" in theirs
     assert "the requester presses *Make a new one*, which takes no approval" in others

@@ -50,14 +50,6 @@ async def test_an_ephemeral_message_is_on_one_screen_until_it_is_reloaded(
     assert workspace.ephemerals("rosa") == []
 
 
-async def test_a_private_channel_hides_from_those_outside(
-    workspace: Workspace, client: Client
-) -> None:
-    workspace.channels["approvals"].members.discard(workspace.bot_user_id)
-    hidden = workspace.channels["approvals"].id
-    assert await error_of(client.chat_postMessage(channel=hidden, text="x")) == "channel_not_found"
-
-
 async def test_nothing_to_say_is_refused(workspace: Workspace, client: Client) -> None:
     channel = workspace.channels["general"].id
     with pytest.warns(UserWarning, match="text"):

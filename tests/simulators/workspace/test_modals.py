@@ -182,10 +182,7 @@ async def test_an_answer_redraws_the_view_and_none_closes_it(
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (
-            {"response_action": "errors", "errors": {"nowhere": "No."}},
-            "invalid_error_blocks",
-        ),
+        ({"response_action": "errors", "errors": {"nowhere": "No."}}, "invalid_error_blocks"),
         ({"response_action": "update", "view": {"type": "modal"}}, "invalid_arguments"),
         ({"response_action": "dance"}, "invalid_response_action"),
     ],
@@ -288,24 +285,6 @@ async def test_optional_fields_may_stay_empty(workspace: Workspace, bot: Bot) ->
     await workspace.submit("rosa", {"Name": "payroll"})
     assert bot.values["why"]["typed"]["value"] is None
     assert bot.values["colours"]["which"]["selected_options"] == []
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [{"response_action": "update", "view": {"type": "modal"}}, {"response_action": "dance"}],
-)
-async def test_an_answer_that_slack_would_not_take_changes_nothing(
-    workspace: Workspace, bot: Bot, answer: dict[str, Any]
-) -> None:
-    bot.answer = answer
-    await workspace.command("rosa")
-    before = workspace.view_of("rosa")
-    refused = await workspace.submit("rosa", {"Name": "payroll"})
-    assert refused.error
-    assert before
-    assert refused.view
-    assert refused.view["id"] == before["id"]
-    assert len(workspace.complaints) == 1
 
 
 async def test_what_a_view_carries_has_its_limits(workspace: Workspace, bot: Bot) -> None:

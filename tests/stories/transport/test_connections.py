@@ -103,17 +103,11 @@ async def calling(door: HttpEndpoint) -> AsyncIterator[Caller]:
         await caller.close()
 
 
-@pytest.mark.parametrize("sent", [b"", HALF], ids=["nothing", "half a header"])
+@pytest.mark.parametrize("sent", [b"", HALF, WHOLE], ids=["nothing", "half a header", "answered"])
 async def test_a_connection_that_lies_idle_is_closed(sent: bytes) -> None:
     async with standing(Said(), idle_seconds=0.1) as door, calling(door) as idle:
         await idle.send(sent)
-        assert await idle.is_hung_up()
-
-
-async def test_a_connection_that_lies_idle_after_an_answer_is_closed() -> None:
-    async with standing(Said(), idle_seconds=0.1) as door, calling(door) as idle:
-        await idle.send(WHOLE)
-        assert await idle.status() == 200
+        assert sent != WHOLE or await idle.status() == 200
         assert await idle.is_hung_up()
 
 

@@ -2,7 +2,7 @@
 sign-in and for Graph.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import urlsplit
 
 import pytest
@@ -24,6 +24,7 @@ from tests.support.http_proxy import PASSWORD, Proxy
 from tests.support.story import Story
 
 SLACK, SOCKET = "https://slack.com/api/", "wss://wss-primary.slack.com/link"
+Ask = Callable[[Settings, MovableClock], Awaitable[None]]
 LOGIN, GRAPH = "https://login.microsoftonline.com/t", "https://graph.microsoft.com"
 
 
@@ -38,6 +39,16 @@ async def proxy(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Proxy]:
 
 def environ(proxy: Proxy, **more: str) -> dict[str, str]:
     return {"HTTP_PROXY": proxy.url, "HTTPS_PROXY": proxy.url, **more}
+
+
+async def ask_slack(settings: Settings, clock: MovableClock) -> None:
+    async with slack_session() as session:
+        await check_slack(slack_client(settings, session, token=settings.slack_bot_token), settings)
+
+
+async def ask_entra(settings: Settings, clock: MovableClock) -> None:
+    async with connected(settings, clock) as connection:
+        await check_sign_in(connection.tokens, settings)
 
 
 async def test_every_call_goes_through_the_proxy(
@@ -71,14 +82,11 @@ async def test_no_proxy_counts_for_every_call(
 
 
 async def test_a_proxy_that_refuses_is_named_without_its_password(
-    stage: Stage, proxy: Proxy, capsys: pytest.CaptureFixture[str]
+    stage: Stage, proxy: Proxy, clock: MovableClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     proxy.refuses = True
-    settings = Settings.read(stage.environ(**environ(proxy)))
-    async with slack_session() as session:
-        client = slack_client(settings, session, token=settings.slack_bot_token)
-        with pytest.raises((CannotStart, Outage)) as caught:
-            await check_slack(client, settings)
+    with pytest.raises((CannotStart, Outage)) as caught:
+        await ask_slack(Settings.read(stage.environ(**environ(proxy))), clock)
     told = str(caught.value) + getattr(caught.value, "advice", "")
     tenant = stage.environ()["GRAPH_URL"]
     unreachable = await why_unreachable(
@@ -90,27 +98,17 @@ async def test_a_proxy_that_refuses_is_named_without_its_password(
         assert PASSWORD not in said
 
 
-async def test_a_proxy_that_is_away_is_named(stage: Stage, proxy: Proxy) -> None:
-    gone = proxy.url.replace(str(proxy.port), "1")
-    settings = Settings.read(stage.environ(HTTP_PROXY=gone))
-    async with slack_session() as session:
-        client = slack_client(settings, session, token=settings.slack_bot_token)
-        with pytest.raises(Outage) as caught:
-            await check_slack(client, settings)
-    assert "the proxy http://127.0.0.1:1 and" in caught.value.advice
-    assert PASSWORD not in caught.value.advice
-    assert "proxy" not in caught.value.why
-
-
-async def test_a_proxy_that_is_away_is_named_for_entra_too(
-    stage: Stage, proxy: Proxy, clock: MovableClock
+@pytest.mark.parametrize(
+    ("name", "ask", "between"),
+    [("HTTP_PROXY", ask_slack, ""), ("HTTPS_PROXY", ask_entra, "ENTRA_AUTHORITY")],
+)
+async def test_a_proxy_that_is_away_is_named(
+    stage: Stage, proxy: Proxy, clock: MovableClock, name: str, ask: Ask, between: str
 ) -> None:
     gone = proxy.url.replace(str(proxy.port), "1")
-    settings = Settings.read(stage.environ(HTTPS_PROXY=gone))
-    async with connected(settings, clock) as connection:
-        with pytest.raises(Outage) as caught:
-            await check_sign_in(connection.tokens, settings)
-    assert "the proxy http://127.0.0.1:1 and ENTRA_AUTHORITY" in caught.value.advice
+    with pytest.raises(Outage) as caught:
+        await ask(Settings.read(stage.environ(**{name: gone})), clock)
+    assert f"the proxy http://127.0.0.1:1 and {between}" in caught.value.advice
     assert PASSWORD not in caught.value.advice
     assert "proxy" not in caught.value.why
 

@@ -132,8 +132,10 @@ async def test_no_line_of_the_log_quotes_slack(stage: Stage, door: HttpEndpoint,
         await stage.workspace.command("rosa", "")
         sent = await stage.workspace.submit("rosa", {"Application name": "x" * 300, "Reason": "y"})
         assert sent.errors
-        forged = stamped("the-secret-of-somebody", "text=typed-by-somebody")
-        await door.send("POST", "/slack/events", data="text=typed-by-somebody", headers=forged)
+        text = "text=typed-by-somebody"
+        forged = stamped("the-secret-of-somebody", text)
+        told = await door.send("POST", "/slack/events", data=text, headers=forged)
+        assert told.status == (401 if mode == "http mode" else 404)
         if mode == "socket mode":
             stage.workspace.faults.breaks("link", status=503, times=1)
             await stage.workspace.drop_connections()

@@ -17,7 +17,7 @@ from bot.server.http_server import SlackRoutes
 from handlers.transport import CannotListen, InFlight
 from handlers.transport.socket_mode import CLOSE_SECONDS, SocketApp, SocketMode
 from tests.support.registrar_env import SETTINGS
-from tests.support.small_bot import app_of
+from tests.support.small_bot import app_of, served
 from tests.support.workspace_fixtures import app, client, clock, workspace
 
 __all__ = ["app", "client", "clock", "workspace"]
@@ -95,16 +95,14 @@ async def test_an_address_that_slack_does_not_give_is_asked_for_again(
         assert await intake.is_up()
 
 
-@pytest.mark.parametrize("trouble", ["link", "internal_error", "503"])
+@pytest.mark.parametrize("breaks", ["link", "apps.connections.open", ""])
 async def test_an_outage_at_the_start_is_waited_for(
-    answering: AsyncApp, workspace: Workspace, trouble: str
+    answering: AsyncApp, workspace: Workspace, breaks: str
 ) -> None:
-    if trouble == "link":
-        workspace.faults.breaks("link", status=503, times=1)
-    elif trouble == "503":
-        workspace.faults.breaks("apps.connections.open", status=503, times=1)
+    if breaks:
+        workspace.faults.breaks(breaks, status=503, times=1)
     else:
-        workspace.faults.fail("apps.connections.open", trouble)
+        workspace.faults.fail("apps.connections.open", "internal_error")
     async with listening(answering, workspace) as intake:
         assert not await intake.is_up()
         await answered(workspace)
@@ -215,16 +213,10 @@ class Mute:
         server = web.Application()
         server.router.add_post("/apps.connections.open", self.open)
         server.router.add_get("/link", self.link)
-        runner = web.AppRunner(server, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        try:
+        async with served(server) as url:
+            self.url = url.removesuffix("/slack/events")
             yield
-        finally:
             self._end.set()
-            await runner.cleanup()
 
 
 @pytest.mark.slow
