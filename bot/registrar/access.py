@@ -20,7 +20,7 @@ from bot.domain.events import Event, RequestEvent, event
 from bot.domain.lifetimes import CHECK_PAUSE, DAY
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration
-from bot.registrar.kinds import KINDS, Case, needed
+from bot.registrar.kinds import KINDS, Case, profile_of
 from bot.services import Services
 from bot.storage import history, registrations
 
@@ -74,8 +74,7 @@ class Access:
 
     def profile(self, registration: Registration) -> Profile:
         """Return a registration's profile. Raises Refusal if the catalogue no longer has it."""
-        profile = self.services.catalogue.get(registration.form.profile)
-        return needed(profile, registration, self.services.policy.contact)
+        return profile_of(registration, self.services)
 
     def quorum(self, registration: Registration, kind: RequestKind = RequestKind.PLAN) -> Quorum:
         """Return what it takes now to approve a request of this kind: no less than the plan took,
@@ -100,10 +99,8 @@ class Access:
             request=asked,
             by=by,
             people={each.user_id: each for each in people},
-            policy=self.services.policy,
             quorum=self.quorum(registration),
-            profile=self.services.catalogue.get(registration.form.profile),
-            now=self.now(),
+            services=self.services,
         )
 
 

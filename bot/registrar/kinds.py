@@ -2,11 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.approval import Policy, Verb
+from bot.approval import Verb
 from bot.domain.approval_requests import ApprovalRequest, Quorum, RequestKind, RequestState
 from bot.domain.catalogue import Profile
 from bot.domain.events import Event, Subject
@@ -14,6 +13,7 @@ from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
+from bot.services import Services
 from bot.storage import approval_requests, history, messages, registrations, secrets
 from bot.storage.history import vault_of
 from bot.storage.messages import MessageKind
@@ -28,10 +28,8 @@ class Case:
     request: ApprovalRequest
     by: Person  # the user who asks or votes
     people: Mapping[str, Person]  # users who were looked up just now, by user id
-    policy: Policy
     quorum: Quorum  # of the plan
-    profile: Profile | None
-    now: datetime
+    services: Services
 
 
 def _check_others_decide(case: Case) -> None:
@@ -64,12 +62,13 @@ def check_idle(registration: Registration) -> None:
         raise Refusal(f"{registration.id} is being worked on. Try again in a moment.")
 
 
-def needed(profile: Profile | None, registration: Registration, contact: str) -> Profile:
+def profile_of(registration: Registration, services: Services) -> Profile:
     """Return a registration's profile. Raises Refusal if the catalogue has it no longer."""
+    profile = services.catalogue.get(registration.form.profile)
     if profile is None:
         raise Refusal(
             f"The connector {registration.form.profile} of {registration.id} is no longer in this"
-            f" bot's catalogue. Ask {contact} to put it back."
+            f" bot's catalogue. Ask {services.policy.contact} to put it back."
         )
     return profile
 
@@ -78,7 +77,7 @@ def _check_plan(case: Case) -> None:
     """Check that the profile, which says how many approvals it takes, is still the plan's."""
     check_idle(case.registration)  # stray secrets of a failed run may be removed just now
     registration = case.registration
-    profile = needed(case.profile, registration, case.policy.contact)
+    profile = profile_of(registration, case.services)
     if (registration.plan or {}).get("profile_digest") != profile.digest:
         raise Refusal(
             f"The profile {profile.title} has changed since the plan of {registration.id} was"
@@ -93,7 +92,7 @@ async def _approve_plan(tx: AsyncConnection, case: Case) -> None:
 def _check_rotation(case: Case) -> None:
     """Check that a new secret can be made now without losing another."""
     check_idle(case.registration)
-    registration, now = case.registration, case.now
+    registration, now = case.registration, case.services.clock.now()
     id, secret = registration.id, registration.secret
     if secret is None:
         raise Refusal(f"{id} has no secret yet.")
@@ -117,7 +116,7 @@ def _check_rotation(case: Case) -> None:
             f"{id} was rotated lately: the secret before works until"
             f" {previous.remove_at.date().isoformat()}. Ask again after that."
         )
-    needed(case.profile, registration, case.policy.contact)
+    profile_of(registration, case.services)
 
 
 def why_unseen(registration: Registration) -> str:
@@ -143,7 +142,7 @@ def _check_handover(case: Case) -> None:
     if new_requester.key == case.registration.requester.key:
         raise Refusal(f"{id} is <@{new_requester.user_id}>'s already.")
     try:
-        case.policy.check_may_ask(new_requester)
+        case.services.policy.check_may_ask(new_requester)
     except Refusal:
         raise Refusal(
             f"<@{new_requester.user_id}> can't request applications, so can't take {id} over."
@@ -158,7 +157,8 @@ def _check_handover_voter(case: Case) -> None:
     if new_requester is not None and new_requester.key == case.by.key:
         raise Refusal(f"You are to take {id} over. Another approver has to confirm it.")
     # Without its profile it is unknown how many it takes.
-    takes_several = case.profile is None or case.quorum.needed > 1
+    is_known = case.registration.form.profile in case.services.catalogue
+    takes_several = case.quorum.needed > 1 or not is_known
     if case.request.asked_by.key == case.by.key and takes_several:
         raise Refusal(
             f"You asked for this yourself, and {id} takes more than one approver. Another has to"
@@ -170,25 +170,23 @@ async def _hand_over(tx: AsyncConnection, case: Case) -> None:
     """Change the requester, and send the new one the requester's messages."""
     registration, named = case.registration, case.request.to
     assert named is not None
-    id, new_requester = registration.id, case.people[named.user_id]
-    await _change_requester(tx, registration, new_requester, case.policy.contact)
+    now, id, new_requester = case.services.clock.now(), registration.id, case.people[named.user_id]
+    await _change_requester(tx, case, new_requester)
     if (rotation := registration.waiting(RequestKind.ROTATION)) is not None:
         # Who may confirm it depends on the requester: the new one asks again.
         state = RequestState.SUPERSEDED
-        await approval_requests.end(tx, registration, rotation, state, now=case.now)
-    await history.write(
-        tx, id, Event.HANDED_OVER, by=case.by, now=case.now, to=new_requester.user_id
-    )
+        await approval_requests.end(tx, registration, rotation, state, now=now)
+    to = new_requester.user_id
+    await history.write(tx, id, Event.HANDED_OVER, by=case.by, now=now, to=to)
     await messages.add(tx, id, MessageKind.PROGRESS)
     if registration.status is Status.READY and registration.secret is not None:
         subject = Subject(secret=registration.secret.id)
         await messages.add(tx, id, MessageKind.VALUES, subject=subject)
 
 
-async def _change_requester(
-    tx: AsyncConnection, registration: Registration, new_requester: Person, contact: str
-) -> None:
+async def _change_requester(tx: AsyncConnection, case: Case, new_requester: Person) -> None:
     """Change the requester, and seal again what was sealed for the previous one."""
+    registration = case.registration
     kept, vault = await secrets.kept(tx, registration.id), vault_of(tx)
     clear = []
     for each in kept:
@@ -198,8 +196,8 @@ async def _change_requester(
         except SealBroken:
             raise Refusal(
                 f"The bot's keys do not open the secret of {registration.id}, so it cannot be"
-                f" handed over. Tell {contact}: `VAULT_KEYS` lacks a key, or the bot's database was"
-                " changed."
+                f" handed over. Tell {case.services.policy.contact}: `VAULT_KEYS` lacks a key, or"
+                " the bot's database was changed."
             ) from None
     await registrations.change_requester(tx, registration, new_requester)
     for (id, purpose), text in zip(kept, clear, strict=True):
@@ -219,16 +217,9 @@ def _check_purge(case: Case) -> None:
 
 KINDS: Mapping[RequestKind, Kind] = {
     RequestKind.PLAN: Kind(
-        verb=Verb.ASK_AGAIN,
-        check=_check_plan,
-        run=RunKind.REGISTER,
-        approved=_approve_plan,
+        verb=Verb.ASK_AGAIN, check=_check_plan, run=RunKind.REGISTER, approved=_approve_plan
     ),
-    RequestKind.ROTATION: Kind(
-        verb=Verb.ROTATE,
-        check=_check_rotation,
-        run=RunKind.ADD_SECRET,
-    ),
+    RequestKind.ROTATION: Kind(verb=Verb.ROTATE, check=_check_rotation, run=RunKind.ADD_SECRET),
     RequestKind.HANDOVER: Kind(
         verb=Verb.HAND_OVER,
         check=_check_handover,
@@ -237,9 +228,5 @@ KINDS: Mapping[RequestKind, Kind] = {
         needed=1,
         tells_requester=False,
     ),
-    RequestKind.PURGE: Kind(
-        verb=Verb.PURGE,
-        check=_check_purge,
-        run=RunKind.PURGE,
-    ),
+    RequestKind.PURGE: Kind(verb=Verb.PURGE, check=_check_purge, run=RunKind.PURGE),
 }
