@@ -5,7 +5,7 @@ Clients are made first, the engine is launched after them on the running loop, S
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from uuid import uuid4
@@ -31,6 +31,7 @@ from bot.runs import Runs
 from bot.server.consent_flow import ConsentFlow, consent_flow_of
 from bot.server.consent_pages import ConsentPages
 from bot.server.http_server import Health, SlackRoutes, bolt_app, transport_of
+from bot.server.http_server import opened as served
 from bot.services import Services
 from bot.settings.settings import Settings
 from bot.storage import installation, registrations
@@ -128,13 +129,13 @@ async def connected(
     vault = Vault(settings.vault_keys)
     slack_first, entra_first = AwaitedService("Slack", clock), AwaitedService("Entra", clock)
     routes, pages, url = SlackRoutes(settings), ConsentPages(settings), settings.database_url
+    paths, awaited = {**routes.routes, **pages.routes}, (slack_first, entra_first)
+    at, port = settings.bind_address, settings.port
     async with (
         opened(url, vault, settings.approval_channel) as database,
         replicas.taken(url) as slot,
         slack_session() as session,
-        routes.opened(
-            Health(database=database, awaited=(slack_first, entra_first)), others=pages.routes
-        ) as health,
+        served(at, port, health=Health(database=database, awaited=awaited), routes=paths) as health,
         connected_to_entra(settings, clock) as tenant,
     ):
         async with database.transaction() as tx:
@@ -158,7 +159,7 @@ async def connected(
             )
             slack = Slack.of(services, installed, client, session)
             reconciliation = Reconciliation(services, tell=partial(tell, client, slack.channel))
-            health.awaited = (slack_first, entra_first, reconciliation)
+            health.awaited = (*awaited, reconciliation)
             first = partial(first_sign_in, services)
             await reconciliation.done(signed_in=first, leads=slot.is_first)
             yield Connected(services, slack, session, slot, health, routes, pages, watermark)
@@ -184,7 +185,10 @@ async def running(
         consent_flow = consent_flow_of(services, registrar, slack.users)
         listening = _listener_services(outside, registrar, consent_flow, every=intervals.storage)
         transport = _transport(outside, listening, in_flight, intervals.socket)
-        async with _engine(settings.database_url, slot.executor, runs) as engine:
+        url, jobs = engines.url_of(settings.database_url), runs.jobs()
+        async with engines.running(
+            url, executor=slot.executor, jobs=jobs, died=runs.died
+        ) as engine:
             await _take_over(services, engine, slot.executor)
             quiet = partial(in_flight.drained, QUIET_SECONDS)
             scheduler = Scheduler(
@@ -219,13 +223,6 @@ async def running(
                     yield app
                 finally:  # before anything that takes longer than a stop may
                     await run_guarded("releasing runs", runs.attempts.release)
-
-
-def _engine(
-    database_url: str, executor: str, runs: Runs
-) -> AbstractAsyncContextManager[engines.Engine]:
-    url = engines.url_of(database_url)
-    return engines.running(url, executor=executor, jobs=runs.jobs(), died=runs.died)
 
 
 def _listener_services(

@@ -18,14 +18,7 @@ from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
 from bot.planning.plans import consenters
 from bot.registrar import Registrar
-from bot.registrar.sign_ins import (
-    AGAIN,
-    CODE_AGAIN,
-    Granter,
-    Offer,
-    check_browser,
-    cookie_of,
-)
+from bot.registrar.sign_ins import AGAIN, CODE_AGAIN, Granter, check_browser, cookie_of
 from bot.runs.consent import settled
 from bot.services import Services
 from graph.application import check_is_ours
@@ -82,10 +75,6 @@ class ConsentFlow:
     users: Users
     device_sign_in: DeviceSignIn
     grant_seconds: float = GRANT_SECONDS
-
-    async def offer(self, token: str) -> Offer:
-        """Return what the link with this token is for. Raises Refusal."""
-        return await self.registrar.sign_ins.offer(token)
 
     async def begin(self, token: str, cookies: Mapping[str, str]) -> Begun:
         """Bind the link to the browser that has these cookies. Raises Refusal."""
@@ -190,11 +179,7 @@ class ConsentFlow:
         return bool(before.ungranted)
 
     async def _grant_missing(
-        self,
-        context: GrantContext,
-        signed_in: SignedIn,
-        missing: AbstractSet[Permission],
-        way: Way,
+        self, context: GrantContext, signed_in: SignedIn, missing: AbstractSet[Permission], way: Way
     ) -> None:
         """Make these grants with the approver's token. Raises Refusal and GraphError."""
         plan, graph = context.plan, context.graph.with_token(signed_in.token)

@@ -62,15 +62,11 @@ class ConsentPages:
 
     def __init__(self, settings: Settings) -> None:
         self._contact = settings.contact
-        is_on = settings.approver_sign_ins is not None
-        self.routes: Routes = (
-            {
-                CALLBACK: self._guarded(self._callback, UNFINISHED, LOOK),
-                f"{PATH}{{token}}": self._guarded(self._link, "This link cannot be used"),
-            }
-            if is_on
-            else {}
-        )
+        self.routes: Routes = {}
+        if settings.approver_sign_ins is not None:
+            link = self._guarded(self._link, "This link cannot be used")
+            callback = self._guarded(self._callback, UNFINISHED, LOOK)
+            self.routes = {CALLBACK: callback, f"{PATH}{{token}}": link}
         self._flow: ConsentFlow | None = None
         self._in_flight = InFlight()
         self._bodies = Bodies(largest=LARGEST_BODY)
@@ -99,11 +95,8 @@ class ConsentPages:
 
         async def handled(request: web.Request) -> web.StreamResponse:
             if self._flow is None:
-                return _page(
-                    "Not ready",
-                    ["The bot is starting or stopping. Reload in a minute."],
-                    status=503,
-                )
+                said = "The bot is starting or stopping. Reload in a minute."
+                return _page("Not ready", [said], status=503)
             flow, answer = self._flow, _page("", [])
 
             async def answered() -> None:
@@ -127,7 +120,11 @@ class ConsentPages:
         if not TOKEN.fullmatch(token):
             raise Refusal(UNKNOWN)
         if request.method in ("GET", "HEAD"):
-            return _page("Sign in and grant", _offered(await flow.offer(token)), button="Sign in")
+            return _page(
+                "Sign in and grant",
+                _offered(await flow.registrar.sign_ins.offer(token)),
+                button="Sign in",
+            )
         if request.method != "POST":
             return _not_allowed("GET, HEAD, POST")
         begun = await flow.begin(token, request.cookies)

@@ -127,13 +127,13 @@ async def opened(
     health: Health,
     routes: Routes,
     idle_seconds: float = IDLE_SECONDS,
-) -> AsyncIterator[None]:
+) -> AsyncIterator[Health]:
     """Serve these paths, `/healthz` and `/readyz`, while inside; nothing if there is no port.
 
     Raises CannotStart.
     """
     if port is None:
-        yield
+        yield health
         return
     runner = web.AppRunner(
         _app(health, routes),
@@ -147,7 +147,7 @@ async def opened(
     await runner.setup()
     try:
         await web.SockSite(runner, _bound(address, port)).start()
-        yield
+        yield health
     finally:
         await runner.cleanup()
         await health.settle()
@@ -269,17 +269,9 @@ class SlackRoutes:
     """Serve the path of the HTTP transport at PORT: 503 until there is one."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        is_on = settings.slack_signing_secret is not None
+        self.routes: Routes = {http.PATH: self._handle} if is_on else {}
         self._http: Http | None = None
-
-    @asynccontextmanager
-    async def opened(self, health: Health, *, others: Routes) -> AsyncIterator[Health]:
-        """Answer at PORT while inside, at the other paths, too. Raises CannotStart."""
-        at, port = self._settings.bind_address, self._settings.port
-        slack = {http.PATH: self._handle} if self._settings.slack_signing_secret else {}
-        routes = {**slack, **others}
-        async with opened(at, port, health=health, routes=routes):
-            yield health
 
     @asynccontextmanager
     async def listening(self, transport: Transport) -> AsyncIterator[None]:

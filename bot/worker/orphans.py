@@ -106,38 +106,26 @@ def judged(
     `kept` are the key ids that should be there. `was_made` is whether the registration has ever
     known its application: then it was removed, and only a person can have restored it.
     """
+    orphan, is_our_own = partial(Orphan, application=application), is_ours(application, client_id)
     if registration is None:
-        why = "no registration here has this id"
-        yield Orphan(application=application, is_known=False, why=why)
+        yield orphan(is_known=False, why="no registration here has this id")
     elif application.key != registration.key:
-        yield Orphan(application=application, why="it does not carry the registration's key")
+        yield orphan(why="it does not carry the registration's key")
     elif registration.run is not None or registration.status is Status.REVOKING:
         return  # its run is active or will be retried, and cleans up after itself
     elif registration.status in TAKEN_BACK and was_made:
-        yield Orphan(application=application, why="it was removed, and somebody has restored it")
+        yield orphan(why="it was removed, and somebody has restored it")
     elif _is_over(registration, now):
-        undo = RunKind.UNDO if is_ours(application, client_id) else None
-        why = f"its registration is {registration.status}"
-        yield Orphan(application=application, why=why, removed_by=undo)
+        undo = RunKind.UNDO if is_our_own else None
+        yield orphan(why=f"its registration is {registration.status}", removed_by=undo)
     elif registration.status not in HOLDING and not registration.was_begun:
-        why = f"its registration is {registration.status} and never made one"
-        yield Orphan(application=application, why=why)
+        yield orphan(why=f"its registration is {registration.status} and never made one")
     else:
-        yield from _strays(application, registration, kept, client_id)
-
-
-def _strays(
-    application: TaggedApplication, registration: Registration, kept: frozenset[str], client_id: str
-) -> Iterator[Orphan]:
-    is_sweepable = is_ours(application, client_id) and made_by(registration) == application.id
-    for each in application.held:
-        if each.key_id not in kept:
-            yield Orphan(
-                application=application,
-                key_id=each.key_id,
-                why="it carries the registration's id, but is none that the bot keeps",
-                removed_by=RunKind.REMOVE_STRAY if is_sweepable else None,
-            )
+        is_sweepable = is_our_own and made_by(registration) == application.id
+        sweep = RunKind.REMOVE_STRAY if is_sweepable else None
+        why = "it carries the registration's id, but is none that the bot keeps"
+        strays = (each.key_id for each in application.held if each.key_id not in kept)
+        yield from (orphan(key_id=each, why=why, removed_by=sweep) for each in strays)
 
 
 def _is_over(registration: Registration, now: datetime) -> bool:
@@ -197,10 +185,10 @@ class OrphanScan:
             async with asyncio.timeout(LONGEST_SECONDS):
                 graph, marked = self._services.tenant.graph, self._services.installation
                 return (await find_tagged(graph, installation=marked)).ours
-        except GraphError as error:
-            log.warning("orphans are looked for later", code=error.code, request=error.request_id)
-        except TimeoutError:
-            log.warning("orphans are looked for later", code="TimeoutError")
+        except (GraphError, TimeoutError) as error:
+            ids = {"request": getattr(error, "request_id", None)}
+            code = getattr(error, "code", "TimeoutError")
+            log.warning("orphans are looked for later", code=code, **ids)
         return None
 
     async def _handle(self, application: TaggedApplication) -> None:

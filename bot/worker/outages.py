@@ -47,7 +47,15 @@ class AwaitedService:
                 found = await once()
             except Outage as outage:
                 tries += 1
-                await self._wait_out(outage, tries)
+                self.missing = f"{self._name} cannot be used: {outage.why}"
+                self.tried.set()
+                # No jitter: one process asks one service, and a stop must not depend on luck.
+                seconds = max(exponential(tries, LONGEST_WAIT_SECONDS), outage.retry_after or 0)
+                said = {"why": outage.why, "again_in": round(seconds, 1)}
+                if outage.advice:
+                    said["advice"] = outage.advice
+                log.warning("outage at the start", service=self._name, **said)
+                await self._clock.sleep(seconds)
             else:
                 self.missing = None
                 self.answered.set()
@@ -55,18 +63,3 @@ class AwaitedService:
                 if tries:
                     log.info("outage over", service=self._name, tries=tries)
                 return found
-
-    async def _wait_out(self, outage: Outage, tries: int) -> None:
-        self.missing = f"{self._name} cannot be used: {outage.why}"
-        self.tried.set()
-        # No jitter: one process asks one service, and a stop must not depend on luck.
-        seconds = max(exponential(tries, LONGEST_WAIT_SECONDS), outage.retry_after or 0)
-        said = {"advice": outage.advice} if outage.advice else {}
-        log.warning(
-            "outage at the start",
-            service=self._name,
-            why=outage.why,
-            again_in=round(seconds, 1),
-            **said,
-        )
-        await self._clock.sleep(seconds)

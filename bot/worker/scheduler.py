@@ -12,7 +12,7 @@ from uuid import uuid4
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.approval_requests import ApprovalRequest, RequestState
+from bot.domain.approval_requests import RequestState
 from bot.domain.events import Event
 from bot.domain.lifetimes import DAY, ENGINE_RETENTION
 from bot.domain.registration import Registration, Status
@@ -128,7 +128,9 @@ class Scheduler:
 
     async def _start_runs(self, pending: Sequence[Run]) -> None:
         if self._services.entra.missing is not None:
-            await self._report_outage(pending)
+            if pending and self._services.entra.tried.is_set():
+                async with self._database.transaction() as tx:
+                    await registrations.set_outage(tx, OUTAGE)
             return
         if {run.id for run in pending} - self._seen:
             await self._quiet()  # of many clicks at once, all are answered before the work begins
@@ -170,11 +172,6 @@ class Scheduler:
     async def _is_begun(self, run: Run) -> bool:
         """Whether a replica is at work on the run. While a call waits, it has no carrier."""
         return run.carried_by is not None or await self._engine.outcome(run.id) is Outcome.OPEN
-
-    async def _report_outage(self, pending: Sequence[Run]) -> None:
-        if pending and self._services.entra.tried.is_set():
-            async with self._database.transaction() as tx:
-                await registrations.set_outage(tx, OUTAGE)
 
     async def _fail_abandoned(self, run: Run) -> None:
         """Fail the run, unless it has just ended by itself."""
@@ -218,9 +215,7 @@ class Scheduler:
             return
         match timer.kind:
             case TimerKind.EXPIRE | TimerKind.REMIND:
-                request = registration.request(subject.request)
-                if request is not None and request in registration.waiting_requests:
-                    await self._expire_or_remind(tx, timer, registration, request)
+                await self._expire_or_remind(tx, timer, registration)
             case TimerKind.MASK:
                 await messages.add(tx, id, MessageKind.MASK, subject=subject)
             case TimerKind.UNKNOWN:
@@ -245,20 +240,19 @@ class Scheduler:
                 await self._add_run(tx, timer, registration)
 
     async def _expire_or_remind(
-        self,
-        tx: AsyncConnection,
-        timer: Timer,
-        registration: Registration,
-        request: ApprovalRequest,
+        self, tx: AsyncConnection, timer: Timer, registration: Registration
     ) -> None:
         """End an undecided request, or remind the approvers of it."""
         now, id = self._clock.now(), registration.id
+        request = registration.request(timer.subject.request)
+        if request is None or request not in registration.waiting_requests:
+            return
         if timer.kind is TimerKind.EXPIRE:
             await approval_requests.end(tx, registration, request, RequestState.EXPIRED, now=now)
-            return
-        await messages.add(tx, id, MessageKind.REMINDER, subject=timer.subject)
-        await history.write(tx, id, Event.REMINDED, now=now)
-        await timers.remind_of(tx, id, request.id, request.asked_at, now)
+        else:
+            await messages.add(tx, id, MessageKind.REMINDER, subject=timer.subject)
+            await history.write(tx, id, Event.REMINDED, now=now)
+            await timers.remind_of(tx, id, request.id, request.asked_at, now)
 
     async def _tell_expiry(
         self, tx: AsyncConnection, timer: Timer, registration: Registration
