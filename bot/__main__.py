@@ -21,8 +21,14 @@ def switch(name: str, help: str) -> Any:
     return typer.Option(name, metavar="", help=help)
 
 
-Port = Annotated[int, typer.Option(metavar="N", help="Where it listens; 0 takes a free port.")]
+def valued(metavar: str, help: str) -> Any:
+    return typer.Option(metavar=metavar, help=help)
+
+
+Port = Annotated[int, valued("N", "Where it listens; 0 takes a free port.")]
 AsLine = Annotated[bool, switch("--json", "Print one line of JSON when it is there.")]
+AsJson = Annotated[bool, switch("--json", "Print JSON.")]
+Open = Annotated[bool, switch("--open", "Open the page in a browser.")]
 
 main = typer.Typer(
     add_completion=False,
@@ -62,9 +68,7 @@ def serve() -> None:
 
 
 @main.command()
-def cards(
-    open_browser: Annotated[bool, switch("--open", "Open the page in a browser.")] = False,
-) -> None:
+def cards(open_browser: Open = False) -> None:
     """Show every card, message and modal in every state, in the demo's page."""
     from bot.cli import simulators
 
@@ -73,10 +77,9 @@ def cards(
 
 @main.command()
 def demo(
-    open_browser: Annotated[bool, switch("--open", "Open the page in a browser.")] = False,
+    open_browser: Open = False,
     keep: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Keep the bot's database and log in this folder."),
+        Path | None, valued("DIR", "Keep the bot's database and log in this folder.")
     ] = None,
     story: Annotated[
         bool, switch("--story", "No page: play one registration as text, and end.")
@@ -99,17 +102,12 @@ def demo(
 def tenant(
     port: Port = 9443,
     ca_file: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Where to write the certificate that callers trust."),
+        Path | None, valued("FILE", "Where to write the certificate that callers trust.")
     ] = None,
-    users: Annotated[int, typer.Option(metavar="N", help="How many users it has.")] = 2000,
-    groups: Annotated[int, typer.Option(metavar="N", help="How many groups it has.")] = 150,
-    seed: Annotated[
-        int, typer.Option(metavar="N", help="The same seed makes the same ids and names.")
-    ] = 7,
-    cloud: Annotated[
-        str, typer.Option(metavar="NAME", help="The cloud it is in: public, usgov, …")
-    ] = "public",
+    users: Annotated[int, valued("N", "How many users it has.")] = 2000,
+    groups: Annotated[int, valued("N", "How many groups it has.")] = 150,
+    seed: Annotated[int, valued("N", "The same seed makes the same ids and names.")] = 7,
+    cloud: Annotated[str, valued("NAME", "The cloud it is in: public, usgov, …")] = "public",
     real_host_names: Annotated[
         bool, switch("--real-host-names", "Answer as its cloud's own hosts, too, behind a proxy.")
     ] = False,
@@ -164,17 +162,12 @@ def plan(
     ] = "",
     name: Annotated[str, typer.Option(help="The application's name. Required.")] = "",
     reason: Annotated[str, typer.Option(help="What it is for.")] = "",
-    secret_days: Annotated[
-        str, typer.Option(metavar="N", help="How many days the secret works.")
-    ] = "",
-    redirect: Annotated[
-        str, typer.Option(metavar="URL", help="The redirect URL that the vendor gave.")
-    ] = "",
+    secret_days: Annotated[str, valued("N", "How many days the secret works.")] = "",
+    redirect: Annotated[str, valued("URL", "The redirect URL that the vendor gave.")] = "",
     option: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ID=VALUE", help="An option of the profile; may be repeated."),
+        list[str] | None, valued("ID=VALUE", "An option of the profile; may be repeated.")
     ] = None,
-    as_json: Annotated[bool, switch("--json", "Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print the plan that an approver would see. Reads the tenant, changes and stores nothing.
 
@@ -197,10 +190,9 @@ def plan(
 @main.command()
 def rights(
     mode: Annotated[
-        ConsentMode | None,
-        typer.Option(metavar="MODE", help=f"Only of one consent mode: {', '.join(ConsentMode)}."),
+        ConsentMode | None, valued("MODE", f"Only of one consent mode: {', '.join(ConsentMode)}.")
     ] = None,
-    as_json: Annotated[bool, switch("--json", "Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print the rights that the bot's own application needs in Entra, and what needs each."""
     from bot.cli import consent
@@ -245,9 +237,7 @@ def restore(
 
 @main.command()
 def manifest(
-    http: Annotated[
-        str, typer.Option(metavar="URL", help="The bot's public https address: HTTP mode.")
-    ] = "",
+    http: Annotated[str, valued("URL", "The bot's public https address: HTTP mode.")] = "",
 ) -> None:
     """Print the Slack app manifest: api.slack.com/apps, Create New App, From a manifest.
 

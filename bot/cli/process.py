@@ -26,7 +26,15 @@ STOPS = (signal.SIGTERM, signal.SIGINT)
 
 def environment() -> dict[str, str]:
     """Return the settings of the environment and, below them, of `.env`."""
-    return {**_dotenv(), **os.environ}
+    if Path(".env").is_dir():  # which dotenv passes over: a container makes one of a lost file
+        refuse([".env is a folder: put a file with the settings in its place."])
+    try:
+        found = dotenv_values(".env", interpolate=False)  # a password may hold ${
+    except UnicodeDecodeError:
+        refuse([".env is not UTF-8 text: save it as UTF-8."])
+    except OSError as error:
+        refuse([f".env cannot be read ({type(error).__name__}): let this user read it."])
+    return {name: it for name, it in found.items() if it is not None} | dict(os.environ)
 
 
 def refuse(problems: Iterable[str], *, status: int = UNUSABLE) -> NoReturn:
@@ -58,15 +66,3 @@ def stop_requested() -> asyncio.Event:
     for number in STOPS:
         loop.add_signal_handler(number, stop.set)
     return stop
-
-
-def _dotenv() -> dict[str, str]:
-    if Path(".env").is_dir():  # which dotenv passes over: a container makes one of a lost file
-        refuse([".env is a folder: put a file with the settings in its place."])
-    try:
-        found = dotenv_values(".env", interpolate=False)  # a password may hold ${
-    except UnicodeDecodeError:
-        refuse([".env is not UTF-8 text: save it as UTF-8."])
-    except OSError as error:
-        refuse([f".env cannot be read ({type(error).__name__}): let this user read it."])
-    return {name: value for name, value in found.items() if value is not None}

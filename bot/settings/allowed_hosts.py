@@ -50,10 +50,10 @@ def _hooks_origins(api_url: str) -> Collection[str]:
     return [f"https://hooks.{each}" for each in SLACK_HOSTS]
 
 
-def is_at(url: str, own: str | None) -> bool:
-    """Whether an address is at this host over https, or at this machine."""
+def is_at(url: str, own: str) -> bool:
+    """Whether an address is over https at the host of another one, or at this machine."""
     scheme, host = _address(url)
-    return scheme == "https" and (host == own or is_loopback(host))
+    return scheme == "https" and (host == urlsplit(own).hostname or is_loopback(host))
 
 
 def _address(url: str) -> tuple[str, str]:

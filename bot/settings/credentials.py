@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import TypeVar
 
 from bot.settings.env_reader import GUID, Reader
 from graph.credentials import (
@@ -16,8 +15,6 @@ from graph.credentials import (
 SECRET, CERTIFICATE = "ENTRA_CLIENT_SECRET", "ENTRA_CERTIFICATE"
 FEDERATED, MANAGED = "ENTRA_FEDERATED_TOKEN_FILE", "ENTRA_MANAGED_IDENTITY"
 PASSWORD = "ENTRA_CERTIFICATE_PASSWORD"
-
-File = TypeVar("File", Certificate, FederatedToken)
 
 
 def read_credential(reader: Reader, client_id: str, *, is_needed: bool = True) -> Credential:
@@ -52,7 +49,7 @@ def read_credential(reader: Reader, client_id: str, *, is_needed: bool = True) -
     return ""
 
 
-def _tried(reader: Reader, credential: File) -> File:
+def _tried(reader: Reader, credential: Certificate | FederatedToken) -> Credential:
     try:
         credential.read()
     except CredentialUnusable as error:

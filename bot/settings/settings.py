@@ -30,6 +30,7 @@ from bot.settings.credentials import read_credential
 from bot.settings.env_reader import GUID, Reader, readable_by, vault_keys
 from graph.clouds import CLOUDS, PUBLIC, Cloud
 from graph.connection import Access
+from graph.rights import ConsentMode
 
 EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - a platform's router and its probes come from outside
 
@@ -182,7 +183,7 @@ def _entra(reader: Reader, *, signs_in: bool = True) -> dict[str, Any]:
         )
         or None,
         "proxies": reader.proxies(),
-        "consent_mode": _consent_mode(reader),
+        "consent_mode": reader.one_of("CONSENT_MODE", tuple(ConsentMode), ConsentMode.PORTAL),
     }
 
 
@@ -191,7 +192,7 @@ def _cloud(reader: Reader) -> dict[str, Any]:
     cloud = CLOUDS.get(reader.one_of("ENTRA_CLOUD", tuple(CLOUDS), PUBLIC.name), PUBLIC)
     tenant = reader.text("ENTRA_TENANT_ID").lower()
     authority = _own(reader, "ENTRA_AUTHORITY", f"{cloud.login}/{tenant}", cloud).lower()
-    if _is_of(authority, cloud.login) and urlsplit(authority).path.strip("/") != tenant:
+    if is_at(authority, cloud.login) and urlsplit(authority).path.strip("/") != tenant:
         reader.problem(
             "ENTRA_AUTHORITY does not end with the id in ENTRA_TENANT_ID: it would sign in to"
             " another tenant. Correct one of the two, or leave ENTRA_AUTHORITY out."
@@ -203,17 +204,8 @@ def _cloud(reader: Reader) -> dict[str, Any]:
 def _own(reader: Reader, name: str, default: str, cloud: Cloud) -> str:
     """Return an address on the same host as the default, or on this machine."""
     sentence = f"must be an https address of the cloud {cloud.name} (ENTRA_CLOUD)"
-    fits = partial(_is_of, own=default)
+    fits = partial(is_at, own=default)
     return reader.value(name, fits, sentence, default=default).rstrip("/")
-
-
-def _is_of(url: str, own: str) -> bool:
-    return is_at(url, urlsplit(own).hostname)
-
-
-def _consent_mode(reader: Reader) -> str:
-    modes = ("portal", "signed-in", "limited", "autonomous")
-    return reader.one_of("CONSENT_MODE", modes, "portal")
 
 
 def _transport(reader: Reader) -> dict[str, Any]:
