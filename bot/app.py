@@ -82,7 +82,7 @@ class Intervals:
 INTERVALS = Intervals()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class App:
     """The running bot."""
 
@@ -94,11 +94,11 @@ class App:
     consent_watch: ConsentWatch
     dispatcher: Dispatcher
     signed_in: asyncio.Task[None]
-    periodic_checks: PeriodicChecks
 
     async def serve(self) -> None:
         """Never return. Raises CannotStart if Entra refuses the bot once an outage is over."""
-        checks = asyncio.create_task(self.periodic_checks.run(), name="periodic checks")
+        looking = PeriodicChecks(services=self.services, slack=self.slack)
+        checks = asyncio.create_task(looking.run(), name="periodic checks")
         try:
             await asyncio.shield(self.signed_in)
             await asyncio.Event().wait()
@@ -178,29 +178,26 @@ async def running(
     Raises CannotStart, AlreadyRunning, UnusableDatabase or NoSlot.
     """
     catalogue = catalogue_in(settings.cloud, catalogue or read_catalogue(reserved=RESERVED))
-    async with connected(settings, clock, catalogue, every=intervals.storage) as outside:
+    every = intervals.storage
+    async with connected(settings, clock, catalogue, every=every) as outside:
         services, slack, slot = outside.services, outside.slack, outside.slot
         registrar, runs, in_flight = Registrar(services), Runs(services), InFlight()
-        dispatcher = Dispatcher(services, slack, registrar, every=intervals.storage)
+        dispatcher = Dispatcher(services, slack, registrar, every=every)
         consent_flow = consent_flow_of(services, registrar, slack.users)
-        listening = _listener_services(outside, registrar, consent_flow, every=intervals.storage)
+        listening = _listener_services(outside, registrar, consent_flow, every=every)
         transport = _transport(outside, listening, in_flight, intervals.socket)
-        url, jobs = engines.url_of(settings.database_url), runs.jobs()
-        async with engines.running(
-            url, executor=slot.executor, jobs=jobs, died=runs.died
-        ) as engine:
+        url, jobs, died = engines.url_of(settings.database_url), runs.jobs(), runs.died
+        async with engines.running(url, executor=slot.executor, jobs=jobs, died=died) as engine:
             await _take_over(services, engine, slot.executor)
             quiet = partial(in_flight.drained, QUIET_SECONDS)
-            scheduler = Scheduler(
-                services, engine, died=runs.died, quiet=quiet, every=intervals.storage
-            )
+            scheduler = Scheduler(services, engine, died=died, quiet=quiet, every=every)
             orphan_scan = OrphanScan(services, every=intervals.orphans)
             sweep = partial(slot.take_over_dead, partial(_take_over, services, engine))
             takeover = Loop("slots", sweep, every=intervals.replicas)
             consent_watch = ConsentWatch(services, every=intervals.consent)
-            shown = (dispatcher.loop, listening.home_publisher.loop, slack.channel.loop)
-            worked = (scheduler.loop, consent_watch.loop, orphan_scan.loop)
-            loops = (*worked, *shown, takeover, outside.watermark)
+            workers = scheduler, orphan_scan, consent_watch, dispatcher
+            at_work = (*workers, listening.home_publisher, slack.channel)
+            loops = (*(each.loop for each in at_work), takeover, outside.watermark)
             outside.health.transport, outside.health.loops = transport, loops
             async with (
                 _at_work(loops, runs, dispatcher, listening),
@@ -208,19 +205,8 @@ async def running(
                 outside.consent_pages.serving(consent_flow),
                 _signing_in(services) as signed_in,
             ):
-                app = App(
-                    services=services,
-                    slack=slack,
-                    registrar=registrar,
-                    scheduler=scheduler,
-                    orphan_scan=orphan_scan,
-                    consent_watch=consent_watch,
-                    dispatcher=dispatcher,
-                    signed_in=signed_in,
-                    periodic_checks=PeriodicChecks(services=services, slack=slack),
-                )
                 try:
-                    yield app
+                    yield App(services, slack, registrar, *workers, signed_in)
                 finally:  # before anything that takes longer than a stop may
                     await run_guarded("releasing runs", runs.attempts.release)
 

@@ -30,7 +30,7 @@ from bot.settings.settings import Settings
 from bot.storage.database import Database
 from bot.worker.loops import Loop, report_bug
 from handlers.slack.users import Installed
-from handlers.transport import InFlight, Transport, http
+from handlers.transport import REST_SECONDS, InFlight, Transport, http
 from handlers.transport.http import Http, Signatures
 from handlers.transport.socket_mode import SocketApp, SocketMode
 
@@ -44,8 +44,6 @@ with the defaults 250 large bodies at once took 270 MB."""
 IDLE_SECONDS = 75.0
 """How long a connection may be idle, also in the middle of a header: longer than most proxies keep
 one open, which is a minute, because a proxy must not send a request into one that closes."""
-
-REST_SECONDS = 5.0
 
 CLIENT_ERRORS = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
 """Errors of malformed requests and of clients that disconnect."""
