@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bot.checks import exposures
 from bot.doctor.database import check_database
-from bot.doctor.findings import Finding, doubt, well, wrong
+from bot.doctor.findings import NO_START, Finding, doubt, well, wrong
 from bot.doctor.services import check_entra, check_slack
 from bot.domain.catalogue import Catalogue, CatalogueError, catalogue_in, read_catalogue
 from bot.settings.settings import Settings, SettingsError
@@ -22,9 +22,8 @@ def refused_profiles(cloud: Cloud, catalogue: Catalogue) -> Iterator[Finding]:
     """Report, once, the profiles that cannot be requested in this cloud."""
     seen = catalogue_in(cloud, catalogue).values()
     if names := ", ".join(each.id for each in seen if each.refusal):
-        yield well(
-            f"Catalogue: refused in ENTRA_CLOUD={cloud.name}, as their vendors say: {names}."
-        )
+        said = f"refused in ENTRA_CLOUD={cloud.name}, as their vendors say: {names}."
+        yield well(f"Catalogue: {said}")
 
 
 async def examine(environ: Mapping[str, str], clock: Clock) -> AsyncIterator[Finding]:
@@ -34,7 +33,7 @@ async def examine(environ: Mapping[str, str], clock: Clock) -> AsyncIterator[Fin
         catalogue = read_catalogue(reserved=RESERVED)
     except CatalogueError as error:
         for problem in error.problems:
-            yield wrong(f"Catalogue: {problem}", "The bot cannot start until this is fixed.")
+            yield wrong(f"Catalogue: {problem}", NO_START)
     try:
         settings = Settings.read(environ)
     except SettingsError as error:
@@ -47,9 +46,8 @@ async def examine(environ: Mapping[str, str], clock: Clock) -> AsyncIterator[Fin
         yield finding
     for exposure in exposures(settings, environ, Path()):
         yield doubt(f"Exposure: {exposure}")
-    async for finding in check_database(settings):
-        yield finding
-    async for finding in check_slack(settings):
-        yield finding
+    for look in (check_database(settings), check_slack(settings)):
+        async for finding in look:
+            yield finding
     for finding in await check_entra(settings, clock, catalogue):
         yield finding

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import sqlalchemy as sa
 
-from bot.doctor.findings import Finding, Unknown, doubt, reported, well, wrong
+from bot.doctor.findings import NO_START, Finding, Unknown, doubt, reported, well, wrong
 from bot.problems import Unusable
 from bot.settings.settings import Settings
 from bot.storage import audit, installation, secrets
@@ -51,7 +51,7 @@ AGES = {
 async def check_database(settings: Settings) -> AsyncIterator[Finding]:
     """Yield whether it opens and is of this version, whether keys fit, and which processes run."""
     if problem := too_old(settings.database_url):
-        yield wrong(f"Database: {problem}", "The bot cannot start until this is fixed.")
+        yield wrong(f"Database: {problem}", NO_START)
         return
     try:
         async with _opened(settings) as (database, found):
@@ -68,7 +68,7 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
     for finding in findings:
         yield finding
     for problem in await _missing_rights(settings.database_url):
-        yield wrong(f"Database: {problem}", "The bot cannot start until this is fixed.")
+        yield wrong(f"Database: {problem}", NO_START)
     if running:
         yield well(f"Running: yes ({running} at work on this database).")
     else:
@@ -108,9 +108,7 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Database | None, Ag
                 found = await age(tx)
             yield database, found
     except UnusableDatabase as error:
-        raise Unknown(
-            wrong(f"Database: {error}", "The bot cannot start until this is fixed.")
-        ) from None
+        raise Unknown(wrong(f"Database: {error}", NO_START)) from None
     except sa.exc.DBAPIError as error:
         raise Unknown(_closed(error.orig or error)) from None
 

@@ -39,6 +39,10 @@ doubt = partial(Finding, Mark.DOUBT)
 wrong = partial(Finding, Mark.WRONG)
 
 
+NO_START = "The bot cannot start until this is fixed."
+"""Advice on what the start checks, too."""
+
+
 class Unknown(Exception):
     """A check is not possible; the finding says why."""
 

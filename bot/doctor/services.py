@@ -21,7 +21,7 @@ from bot.checks import (
 )
 from bot.doctor.consent import check_limits, check_rights
 from bot.doctor.consent_client import check_consent_client
-from bot.doctor.findings import Finding, doubt, well, wrong
+from bot.doctor.findings import NO_START, Finding, doubt, well, wrong
 from bot.domain.catalogue import Catalogue, Profile
 from bot.own_credential import renewal
 from bot.settings.settings import Settings
@@ -124,9 +124,8 @@ def _secret_life(profile: Profile, longest: timedelta | None) -> Finding:
         return well(f"{name}: the tenant does not limit its secret.")
     days = longest.days - SLACK_DAYS
     if days < 1:
-        return wrong(
-            f"{name}: the tenant does not let a secret live for a day.", f"To continue, {MEND}."
-        )
+        said = f"{name}: the tenant does not let a secret live for a day."
+        return wrong(said, f"To continue, {MEND}.")
     if days < profile.secret_days:
         return doubt(f"{name}: its secret lives {days} days, not {profile.secret_days}.")
     return well(f"{name}: its secret may live for {profile.secret_days} days.")
@@ -146,29 +145,28 @@ async def _check(settings: Settings) -> AsyncIterator[Finding]:
         client = slack_client(settings, session, token=settings.slack_bot_token)
         auth, problem = await tried("SLACK_BOT_TOKEN", client.auth_test(), proxy=client.proxy)
         if auth is None:
-            yield wrong(f"Slack: {problem}", "The bot cannot start until this is fixed.")
+            yield wrong(f"Slack: {problem}", NO_START)
         else:
             yield well(f"Slack: SLACK_BOT_TOKEN is {auth['user']} in {auth['team']}.")
             for finding in _scopes(auth.headers):
                 yield finding
             _, problem = await app_of(client, auth)
             if problem:
-                yield wrong(f"Slack: {problem}", "The bot cannot start until this is fixed.")
+                yield wrong(f"Slack: {problem}", NO_START)
             try:
                 await check_channel(client, settings.approval_channel)
             except CannotStart as error:
                 yield wrong(f"Slack: {error}", "No card can be posted before that.")
             else:
                 yield well("Slack: the approval channel can be posted to.")
-            for finding in _approvers(
-                await check_approver_accounts(client, settings, auth["team_id"])
-            ):
+            accounts = await check_approver_accounts(client, settings, auth["team_id"])
+            for finding in _approvers(accounts):
                 yield finding
         if settings.slack_app_token is None:
             doing = f"Slack: HTTP mode, at port {settings.port}."
             yield well(f"{doing} Whether SLACK_SIGNING_SECRET is right, only a request shows.")
         elif problem := await app_problem(client, settings.slack_app_token):
-            yield wrong(f"Slack: {problem}", "The bot cannot start until this is fixed.")
+            yield wrong(f"Slack: {problem}", NO_START)
         else:
             yield well("Slack: SLACK_APP_TOKEN opens Socket Mode.")
 

@@ -18,7 +18,7 @@ from bot.domain.forms import check_reason
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration
 from bot.registrar.access import Access, check_limit, requests
-from bot.registrar.kinds import KINDS
+from bot.registrar.kinds import KINDS, Case
 from bot.storage import approval_requests, audit, history, registrations, runs
 from bot.storage.rows import plain
 
@@ -69,7 +69,7 @@ class Approval:
             rules.check(case)
             vote = self._vote(registration, by, self.access.quorum(registration, asked.kind))
             await approval_requests.cast(tx, asked, vote)
-            if await self._count(tx, registration, asked, vote, seen):
+            if await self._count(tx, case, vote):
                 state = RequestState.APPROVED if rules.run else RequestState.DONE
                 await approval_requests.close(tx, id, asked, state)
                 if rules.approved is not None:
@@ -138,25 +138,19 @@ class Approval:
             groups=self.access.services.policy.parties(by, quorum),
         )
 
-    async def _count(
-        self,
-        tx: AsyncConnection,
-        registration: Registration,
-        asked: ApprovalRequest,
-        vote: Vote,
-        seen: Collection[Person],
-    ) -> bool:
+    async def _count(self, tx: AsyncConnection, case: Case, vote: Vote) -> bool:
         """Write the vote to history, and return whether it was the last that is needed.
 
         If it seems to be, earlier votes are judged again: by history, which knows whether they were
         given, and by who their voters are now. Raises Refusal.
         """
         judged: Sequence[Vote] = ()
+        registration, asked = case.registration, case.request
         quorum, earlier = self.access.quorum(registration, asked.kind), registration.counting(asked)
         if seems_last := not quorum.missing([*earlier, vote]):
             voter = vote.person.user_id
             await audit.check_votes(tx, registration, asked, earlier, voter=voter)
-            judged = await self.still_counting(tx, registration, asked, earlier, seen)
+            judged = await self.still_counting(tx, case, earlier)
         await history.write(
             tx,
             registration.id,
@@ -171,19 +165,14 @@ class Approval:
         return seems_last and not quorum.missing([*judged, vote])
 
     async def still_counting(
-        self,
-        tx: AsyncConnection,
-        registration: Registration,
-        asked: ApprovalRequest,
-        earlier: Sequence[Vote],
-        seen: Collection[Person],
+        self, tx: AsyncConnection, case: Case, earlier: Sequence[Vote]
     ) -> Sequence[Vote]:
         """Return the votes that still count, and void the others. Raises Refusal."""
-        known = {person.user_id: person for person in seen}
-        quorum = self.access.quorum(registration, asked.kind)
+        id, asked, known = case.registration.id, case.request, case.people
+        quorum = self.access.quorum(case.registration, asked.kind)
         judged = [self._judged(vote, known.get(vote.person.user_id), quorum) for vote in earlier]
         for vote in judged:
-            await approval_requests.judge(tx, registration.id, asked, vote, now=self.access.now())
+            await approval_requests.judge(tx, id, asked, vote, now=self.access.now())
         return [vote for vote in judged if vote.void is None]
 
     def _judged(self, vote: Vote, person: Person | None, quorum: Quorum) -> Vote:

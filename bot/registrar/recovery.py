@@ -63,7 +63,8 @@ class Recovery:
             # The votes are judged again, as at the last approval.
             given = registration.approvals()
             await audit.check_votes(tx, registration, plan, given)
-            still = await Approval(self.access).still_counting(tx, registration, plan, given, seen)
+            case = self.access.case(registration, plan, by, seen)
+            still = await Approval(self.access).still_counting(tx, case, given)
             if not self.access.quorum(registration).missing(still):
                 return await self._continue(tx, id, Status.APPROVED, RunKind.REGISTER)
             return await self._ask_approvers(tx, registration, plan)

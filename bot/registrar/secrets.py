@@ -247,17 +247,13 @@ def _why_not(registration: Registration) -> str:
             f"The secret of {id} wasn't picked up within {UNREAD_SECRET.days} days, so it was"
             " deleted from Entra. Press *Make a new one*."
         )
-    match secret.state if secret else SecretState.ATTEMPTED:
-        case SecretState.SEEN:
-            return (
-                f"The secret of {id} has already been shown and can't be shown again. If you"
-                " didn't save it, press *Make a new one*."
-            )
-        case SecretState.CLAIMED:
-            return f"The secret of {id} is being shown right now."
-        case SecretState.UNKNOWN:
-            return f"It is unknown whether the secret of {id} was seen. Press *Make a new one*."
-        case SecretState.SEALED:
-            return f"The secret of {id} waits unseen: press *Get the values*."
-        case SecretState.ATTEMPTED:
-            return f"{id} has no secret yet."
+    said = {
+        SecretState.SEEN: f"The secret of {id} has already been shown and can't be shown again. If"
+        " you didn't save it, press *Make a new one*.",
+        SecretState.CLAIMED: f"The secret of {id} is being shown right now.",
+        SecretState.UNKNOWN: f"It is unknown whether the secret of {id} was seen. Press *Make a new"
+        " one*.",
+        SecretState.SEALED: f"The secret of {id} waits unseen: press *Get the values*.",
+        SecretState.ATTEMPTED: f"{id} has no secret yet.",
+    }
+    return said[secret.state if secret else SecretState.ATTEMPTED]

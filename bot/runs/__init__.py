@@ -43,8 +43,8 @@ class Runs:
             RunKind.PURGE: self._cleanup.purge,
             RunKind.CHECK: self._drift_check.check,
         }
-        carry = self._cleanup.carry
-        return {kind: self.attempts.counted(partial(carry, it)) for kind, it in walks.items()}
+        carry, counted = self._cleanup.carry, self.attempts.counted
+        return {kind: partial(counted, partial(carry, it)) for kind, it in walks.items()}
 
     async def died(self, id: str, bug: str) -> None:
         """End a run that broke, or that the engine gave up, and say so with the bug's id."""

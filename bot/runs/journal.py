@@ -21,7 +21,6 @@ from bot.services import Services
 from bot.storage import history, registrations, runs, secrets
 from bot.storage.runs import Run
 from bot.storage.secrets import Purpose
-from bot.worker.engine import Body
 from bot.worker.loops import run_guarded
 from graph.errors import SecretsLost
 from graph.http import collecting_requests
@@ -48,17 +47,13 @@ class Attempts:
         self._executor = services.executor
         self._is_stopping = False
 
-    def counted(self, walk: Walk) -> Body:
-        """Return a run's body, whose attempts count."""
-
-        async def attempt(id: str) -> None:
-            run = await self._set_carrier(id, self._executor, starts=True)
-            if run is not None:
-                while_waiting.set(partial(self._released, id))
-                with collecting_requests():
-                    await walk(run)
-
-        return attempt
+    async def counted(self, walk: Walk, id: str) -> None:
+        """Do a run's work, and count the attempt."""
+        run = await self._set_carrier(id, self._executor, starts=True)
+        if run is not None:
+            while_waiting.set(partial(self._released, id))
+            with collecting_requests():
+                await walk(run)
 
     async def release(self) -> None:
         """Note before a stop that what is at work has done nothing wrong. Nothing else begins, and

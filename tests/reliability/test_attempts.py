@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -45,7 +46,7 @@ class Life(IdleEngine):
         self._ends: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._tasks: dict[str, asyncio.Future[None]] = {}
         self._scheduler = env.scheduler(self, died=env.runs().died)
-        self.body = self._attempts.counted(self._work)
+        self.body = partial(self._attempts.counted, self._work)
 
     @property
     def at_work(self) -> set[str]:
