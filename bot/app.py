@@ -242,7 +242,7 @@ def _transport(
     client = slack_client(services.settings, outside.session, token=None)
     bolt = bolt_app(client, services.settings, installed)
     handlers.register(bolt, listening)
-    return transport_of(bolt, services, installed, in_flight, watch_every=watch_every)
+    return transport_of(bolt, services, installed, in_flight, watch_every)
 
 
 @asynccontextmanager

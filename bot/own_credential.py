@@ -43,9 +43,8 @@ class OwnCredential(NamedTuple):
 
 def own_credentials(settings: Settings, graph: Client) -> list[OwnCredential]:
     """Return the credentials that must be renewed in time."""
-    own = OwnCredential(
-        *renewal(settings.credential), partial(own_credential_ends, graph, settings)
-    )
+    ends = partial(own_credential_ends, graph, settings)
+    own = OwnCredential(*renewal(settings.credential), ends)
     if settings.approver_sign_ins is None:
         return [own]
     client = settings.approver_sign_ins.consent_client

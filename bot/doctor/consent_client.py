@@ -33,14 +33,11 @@ async def check_consent_client(
     if settings is None:
         return
     client = settings.consent_client
+    at = f"(appId='{client.client_id}')"
     try:
         token = await tenant.sign_in.token(client.client_id, client.client_secret)
-        application = await tenant.graph.get(
-            f"/applications(appId='{client.client_id}')", _APPLICATION
-        )
-        principal = await tenant.graph.get(
-            f"/servicePrincipals(appId='{client.client_id}')", _PRINCIPAL
-        )
+        application = await tenant.graph.get(f"/applications{at}", _APPLICATION)
+        principal = await tenant.graph.get(f"/servicePrincipals{at}", _PRINCIPAL)
     except (SignInFailed, NotFound) as error:
         yield wrong(f"{NAME}: {error.sentence}", error.advice)
         return

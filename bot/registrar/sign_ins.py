@@ -186,10 +186,8 @@ class SignIns:
         settings = self.access.services.settings.approver_sign_ins
         context = (settings.consent_client.auth_context if settings else None) or ""
         id, now, plan = registration.id, self.access.now(), _plan_of(registration)
-        found = Granted(
-            permissions=frozenset((*plan.roles, *plan.scopes)),
-            steps=frozenset(awaited_steps(registration)),
-        )
+        permissions, steps = (*plan.roles, *plan.scopes), awaited_steps(registration)
+        found = Granted(permissions=frozenset(permissions), steps=frozenset(steps))
         async with self.access.services.writing() as tx:
             current = await registrations.locked(tx, id)
             if current is not None and current.status is Status.WAITING_FOR_CONSENT:

@@ -151,16 +151,9 @@ class RunJournal:
         """Keep the secret of this attempt, sealed, and return its id."""
         async with self.services.database.transaction() as tx:
             id = await secrets.id_of(tx, nonce)
-            await secrets.seal(
-                tx,
-                id,
-                sealed=self.services.vault.seal(
-                    await secrets.owner(tx, id, Purpose.SECRET), secret
-                ),
-                key_id=key_id,
-                hint=hint,
-                expires_at=expires_at,
-            )
+            sealed = self.services.vault.seal(await secrets.owner(tx, id, Purpose.SECRET), secret)
+            told = {"key_id": key_id, "hint": hint}
+            await secrets.seal(tx, id, sealed=sealed, expires_at=expires_at, **told)
         return id
 
     async def unseal(self, id: str) -> str:

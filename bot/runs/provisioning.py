@@ -157,11 +157,9 @@ class Provisioning(RunBase):
     ) -> datetime | None:
         """Return the end that was approved, which history limits: rows can be written by others."""
         lifetime = timedelta(days=plan.secret_days)
-        ends = [
-            await secrets.approved_until(tx, registration.id),
-            await audit.approved_until(tx, registration, lifetime),
-        ]
-        return min((each for each in ends if each is not None), default=None)
+        by_rows = await secrets.approved_until(tx, registration.id)
+        by_history = await audit.approved_until(tx, registration, lifetime)
+        return min(filter(None, (by_rows, by_history)), default=None)
 
     async def _stage(self, run: Run, stage: list[Step], context: StepContext) -> FactsByStep:
         """Take the stage's steps together; return what they learnt, or raise the first failure."""

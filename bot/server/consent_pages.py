@@ -120,11 +120,8 @@ class ConsentPages:
         if not TOKEN.fullmatch(token):
             raise Refusal(UNKNOWN)
         if request.method in ("GET", "HEAD"):
-            return _page(
-                "Sign in and grant",
-                _offered(await flow.registrar.sign_ins.offer(token)),
-                button="Sign in",
-            )
+            offer = await flow.registrar.sign_ins.offer(token)
+            return _page("Sign in and grant", _offered(offer), button="Sign in")
         if request.method != "POST":
             return _not_allowed("GET, HEAD, POST")
         begun = await flow.begin(token, request.cookies)

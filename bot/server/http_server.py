@@ -249,7 +249,6 @@ def transport_of(
     services: Services,
     installed: Installed,
     in_flight: InFlight,
-    *,
     watch_every: float,
 ) -> Transport:
     """Return the configured transport. A socket is checked every `watch_every` seconds."""
