@@ -41,6 +41,8 @@ from msgraph_core.requests.batch_request_builder import BatchRequestBuilder
 from msgraph_core.requests.batch_request_content import BatchRequestContent
 from msgraph_core.requests.batch_request_item import BatchRequestItem
 
+from tests.judges.presence import sign_in_options
+
 __all__ = ["Client", "ClientAuthenticationError", "ODataError", "asynchronous", "blocking"]
 
 GRAPH = "00000003-0000-0000-c000-000000000000"
@@ -58,25 +60,14 @@ class Registered:
 
 def blocking(facts: Facts, client_id: str, client_secret: str) -> ClientSecretCredential:
     """azure-identity's credential on msal and requests."""
-    return ClientSecretCredential(
-        facts["tenant_id"], client_id, client_secret, **_sign_in_options(facts)
-    )
+    options = sign_in_options(facts["url"], facts["ca_file"])
+    return ClientSecretCredential(facts["tenant_id"], client_id, client_secret, **options)
 
 
 def asynchronous(facts: Facts, client_id: str, client_secret: str) -> AsyncClientSecretCredential:
     """azure-identity's other one, on a protocol of its own and aiohttp."""
-    return AsyncClientSecretCredential(
-        facts["tenant_id"], client_id, client_secret, **_sign_in_options(facts)
-    )
-
-
-def _sign_in_options(facts: Facts) -> dict[str, Any]:
-    return {
-        "authority": facts["url"],
-        "disable_instance_discovery": True,
-        "connection_verify": facts["ca_file"],
-        "use_env_settings": False,
-    }
+    options = sign_in_options(facts["url"], facts["ca_file"])
+    return AsyncClientSecretCredential(facts["tenant_id"], client_id, client_secret, **options)
 
 
 @asynccontextmanager

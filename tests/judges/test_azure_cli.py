@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from graph.consent_policy import INCLUDES, SET_UP_RIGHTS
-from tests.judges.presence import do_without
+from tests.judges.presence import need_program
 from tests.support.cli import ended
 from tests.support.credentials import certificate, pem, private, rsa_key
 from tests.support.outside_cli import OutsideCli
@@ -31,13 +31,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 @pytest.fixture
 def program() -> str:
-    path = Path(os.environ.get("AZURE_CLI", "nowhere")) / "bin" / "az"
-    if not path.is_file():
-        do_without(
-            "azure-cli is not there, so it has judged nothing: run `pip install azure-cli` in a"
-            " virtual environment of its own and name its folder in AZURE_CLI"
-        )
-    return str(path.resolve())
+    return str(need_program("AZURE_CLI", "bin/az", "pip install azure-cli", is_of_node=False))
 
 
 @pytest.fixture
@@ -68,18 +62,29 @@ async def az(program: str, tenant: SimulatorProcess, tmp_path: Path) -> OutsideC
     return az
 
 
-def login(tenant: SimulatorProcess, secret: str) -> tuple[str, ...]:
+def login(tenant: SimulatorProcess, id: str, *proof: str) -> tuple[str, ...]:
+    where = ("--tenant", tenant.facts["tenant_id"])
+    return ("login", "--service-principal", "--username", id, *proof, *where)
+
+
+async def signed_in(az: OutsideCli, tenant: SimulatorProcess, id: str, *proof: str) -> str:
+    """Sign in by this proof instead of as before; return as whom the account says it is."""
+    await az.run("logout")
+    [account] = await az.read(*login(tenant, id, *proof), "--allow-no-subscriptions")
+    assert account["tenantId"] == tenant.facts["tenant_id"]
+    return str(account["user"]["name"])
+
+
+async def as_the_bot(az: OutsideCli, tenant: SimulatorProcess) -> None:
     facts = tenant.facts
-    who = ("--username", facts["client_id"], "--password", secret, "--tenant", facts["tenant_id"])
-    return ("login", "--service-principal", *who)
+    await signed_in(az, tenant, facts["client_id"], "--password", facts["client_secret"])
 
 
 async def test_an_application_is_made_and_its_secret_signs_in(
     az: OutsideCli, tenant: SimulatorProcess
 ) -> None:
     facts = tenant.facts
-    [account] = await az.read(*login(tenant, facts["client_secret"]), "--allow-no-subscriptions")
-    assert account["tenantId"] == facts["tenant_id"]
+    await as_the_bot(az, tenant)
     made = await az.read("ad", "app", "create", "--display-name", "judged")
     id = made["appId"]
     secret = await az.read("ad", "app", "credential", "reset", "--id", id)
@@ -96,37 +101,32 @@ async def test_an_application_is_made_and_its_secret_signs_in(
     [wanted] = read["value"][0]["requiredResourceAccess"]
     assert {each["id"] for each in wanted["resourceAccess"]} == {READ_USERS, READ_ONESELF}
 
-    await az.read("logout")
-    who = ("--username", id, "--password", secret["password"], "--tenant", facts["tenant_id"])
-    [account] = await az.read("login", "--service-principal", *who, "--allow-no-subscriptions")
-    assert account["user"]["name"] == id
+    assert await signed_in(az, tenant, id, "--password", secret["password"]) == id
 
 
 async def test_a_certificate_that_it_uploads_signs_in(
     az: OutsideCli, tenant: SimulatorProcess
 ) -> None:
-    facts = tenant.facts
-    await az.read(*login(tenant, facts["client_secret"]), "--allow-no-subscriptions")
+    await as_the_bot(az, tenant)
     id = (await az.read("ad", "app", "create", "--display-name", "certified"))["appId"]
     await az.read("ad", "sp", "create", "--id", id)
     public = certificate(rsa_key()).public_bytes(Encoding.PEM).decode()
     await az.read("ad", "app", "credential", "reset", "--id", id, "--append", "--cert", public)
-    await az.read("logout")
     file = private(az.folder / "key.pem", pem(rsa_key()))
-    who = ("--username", id, "--certificate", str(file), "--tenant", facts["tenant_id"])
-    [account] = await az.read("login", "--service-principal", *who, "--allow-no-subscriptions")
-    assert account["user"]["name"] == id
+    assert await signed_in(az, tenant, id, "--certificate", str(file)) == id
 
 
 async def test_a_wrong_secret_and_a_tenant_without_subscriptions_are_refused(
     az: OutsideCli, tenant: SimulatorProcess
 ) -> None:
-    refused = await az.run(*login(tenant, "wrong"), "--allow-no-subscriptions")
-    assert refused.status == 1
-    assert "AADSTS7000215" in refused.err
-    refused = await az.run(*login(tenant, tenant.facts["client_secret"]))
-    assert refused.status == 1
-    assert "No subscriptions found" in refused.err
+    id, secret = tenant.facts["client_id"], tenant.facts["client_secret"]
+    for proof, more, why in (
+        ("wrong", ("--allow-no-subscriptions",), "AADSTS7000215"),
+        (secret, (), "No subscriptions found"),
+    ):
+        refused = await az.run(*login(tenant, id, "--password", proof), *more)
+        assert refused.status == 1
+        assert why in refused.err
 
 
 async def test_the_calls_of_consent_policy_are_carried_out(
@@ -140,9 +140,8 @@ async def test_the_calls_of_consent_policy_are_carried_out(
     async with httpx.AsyncClient(verify=trust) as http:
         wanted = {"rights": SET_UP_RIGHTS}
         answer = await http.post(f"{facts['url']}/sim/administrators", json=wanted)
-    who = ("--username", answer.json()["client_id"], "--password", answer.json()["client_secret"])
-    where = ("--tenant", facts["tenant_id"], "--allow-no-subscriptions")
-    await az.read("login", "--service-principal", *who, *where)
+    made = answer.json()
+    await signed_in(az, tenant, made["client_id"], "--password", made["client_secret"])
     for script in (once, f"# {again}"):
         shell = dataclasses.replace(az, program=("sh", "-euc"), environ=beside(az))
         done = await shell.run(script)

@@ -8,7 +8,7 @@ import jwt
 import pytest
 
 from bot.playground.stage import Stage
-from tests.judges.presence import need_package
+from tests.judges.presence import need_package, sign_in_options
 from tests.support.bot_credentials import SUBJECT, in_the_environment
 from tests.support.credentials import PASSWORD, certificate, issuer, pem, pfx, private, rsa_key
 
@@ -24,12 +24,13 @@ def identity() -> Any:
 
 
 def options(stage: Stage) -> dict[str, Any]:
-    return {
-        "authority": stage.tenant.url,
-        "disable_instance_discovery": True,
-        "connection_verify": str(stage.tenant.ca_file),
-        "use_env_settings": False,
-    }
+    return sign_in_options(stage.tenant.url, str(stage.tenant.ca_file))
+
+
+def certified(stage: Stage, identity: Any, content: bytes, **more: Any) -> Any:
+    """Return the credential of the bot that signs in with this certificate and its key."""
+    who, said = stage.tenant.administrator.client_id, {**options(stage), **more}
+    return identity.CertificateCredential(stage.tenant.id, who, certificate_data=content, **said)
 
 
 async def claims(stage: Stage, credential: Any) -> dict[str, Any]:
@@ -46,27 +47,16 @@ async def test_a_certificate(stage: Stage, identity: Any, password: str | None) 
     administrator = stage.tenant.administrator
     content = pfx(rsa_key(), password=password) if password else pem(rsa_key())
     stage.tenant.trust(administrator, certificate(rsa_key()))
-    credential = identity.CertificateCredential(
-        stage.tenant.id,
-        administrator.client_id,
-        certificate_data=content,
-        password=password,
-        **options(stage),
-    )
+    credential = certified(stage, identity, content, password=password)
     assert (await claims(stage, credential))["appid"] == administrator.client_id
 
 
 async def test_a_certificate_on_its_own_protocol(stage: Stage, identity: Any) -> None:
-    from azure.identity.aio import CertificateCredential
+    from azure.identity import aio
 
     administrator = stage.tenant.administrator
     stage.tenant.trust(administrator, certificate(rsa_key()))
-    async with CertificateCredential(
-        stage.tenant.id,
-        administrator.client_id,
-        certificate_data=pem(rsa_key()),
-        **options(stage),
-    ) as credential:
+    async with certified(stage, aio, pem(rsa_key())) as credential:
         token = await credential.get_token(f"{stage.tenant.cloud.graph}/.default")
     read = jwt.decode(token.token, options={"verify_signature": False})
     assert read["appid"] == administrator.client_id
@@ -99,14 +89,8 @@ async def test_a_managed_identity(stage: Stage, identity: Any, where: str, is_sy
 async def test_a_refusal_is_understood(stage: Stage, identity: Any) -> None:
     from azure.core.exceptions import ClientAuthenticationError
 
-    stranger = identity.CertificateCredential(
-        stage.tenant.id,
-        stage.tenant.administrator.client_id,
-        certificate_data=pem(rsa_key()),
-        **options(stage),
-    )
     with pytest.raises(ClientAuthenticationError, match="AADSTS700027"):
-        await claims(stage, stranger)
+        await claims(stage, certified(stage, identity, pem(rsa_key())))
     async with stage.tenant.machine() as machine:
         with in_the_environment(machine.virtual_machine):
             credential = identity.ManagedIdentityCredential(use_env_settings=False)

@@ -5,7 +5,6 @@
 
 import asyncio
 import os
-import shutil
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +14,7 @@ import pytest
 
 from bot.playground.clock import MovableClock
 from bot.playground.workspace import Workspace, running
-from tests.judges.presence import do_without
+from tests.judges.presence import need_program
 
 pytestmark = pytest.mark.slow
 
@@ -25,13 +24,8 @@ SECONDS = 30.0
 
 @pytest.fixture
 def modules() -> str:
-    folder = Path(os.environ.get("BOLT_JS", "nowhere")) / "node_modules"
-    if shutil.which("node") is None or not (folder / "@slack" / "bolt").is_dir():
-        do_without(
-            "Node or @slack/bolt is not there, so it has judged nothing: run"
-            " `npm install @slack/bolt` in a folder and name it in BOLT_JS"
-        )
-    return str(folder.resolve())
+    bolt = need_program("BOLT_JS", "node_modules/@slack/bolt", "npm install @slack/bolt")
+    return str(bolt.parents[1])
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ sends their connections there, and refuses all others. `M365_CLI` names a folder
 `npm install @pnp/cli-microsoft365` was run.
 """
 
-import os
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from graph.clouds import CLOUDS, Cloud
-from tests.judges.presence import do_without
+from tests.judges.presence import need_program
 from tests.support import http_proxy
 from tests.support.outside_cli import OutsideCli
 from tests.support.simulator_process import SimulatorProcess, simulator_process
@@ -27,14 +25,8 @@ NAMES = {"public": "Public", "usgov": "USGovHigh", "usgov-dod": "USGovDoD"}
 
 @pytest.fixture
 def program() -> str:
-    folder = Path(os.environ.get("M365_CLI", "nowhere")) / "node_modules"
-    path = folder / "@pnp" / "cli-microsoft365" / "dist" / "index.js"
-    if shutil.which("node") is None or not path.is_file():
-        do_without(
-            "Node or @pnp/cli-microsoft365 is not there, so it has judged nothing: run"
-            " `npm install @pnp/cli-microsoft365@11` in a folder and name it in M365_CLI"
-        )
-    return str(path.resolve())
+    path = "node_modules/@pnp/cli-microsoft365/dist/index.js"
+    return str(need_program("M365_CLI", path, "npm install @pnp/cli-microsoft365@11"))
 
 
 @pytest.fixture
