@@ -17,19 +17,14 @@ bot runs in this process because it shares that clock. Answers still take their 
 import argparse
 import asyncio
 import statistics
-import tempfile
 import time
-from pathlib import Path
 
-import trustme
-
-from bot import app, logs
-from bot.playground.clock import MovableClock
-from bot.playground.stage import Stage, standing
+from bot import logs
+from bot.playground.stage import Stage
 from bot.playground.tenant.calls import Call
-from bot.settings.settings import Settings
 from tests.bench.floor import Floor
-from tests.bench.readiness import seen_ready
+from tests.bench.growth import at_work
+from tests.bench.readiness import bench_stage, seen_ready
 from tests.support.bench_process import serving
 from tests.support.story import Story
 
@@ -46,35 +41,26 @@ async def bench(answers: list[int], rounds: int, crowd: int, lag: float) -> None
 
 
 async def without_lag(answers: list[int], rounds: int, crowd: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        clock = MovableClock()
-        async with (
-            standing(folder=Path(folder), clock=clock, ca=trustme.CA()) as stage,
-            serving(stage, log_level="ERROR"),
-        ):
-            story = Story(stage)
-            await story.ready("warm-up")
-            print(HEADINGS)
-            for milliseconds in answers:
-                await one_by_one(story, milliseconds, rounds)
-            await all_at_once(story, crowd)
+    async with bench_stage() as stage, serving(stage, log_level="ERROR"):
+        story = Story(stage)
+        await story.ready("warm-up")
+        print(HEADINGS)
+        for milliseconds in answers:
+            await one_by_one(story, milliseconds, rounds)
+        await all_at_once(story, crowd)
 
 
 async def under_lag(answers: list[int], rounds: int, lag: float) -> None:
     """Print the same while every write is seen `lag` seconds later, on a clock that jumps."""
-    with tempfile.TemporaryDirectory() as folder:
-        clock = MovableClock(eager=True)
-        async with standing(folder=Path(folder), clock=clock, ca=trustme.CA()) as stage:
-            logs.set_up("WARNING")
-            async with app.running(Settings.read(stage.environ(REQUESTERS="*")), clock):
-                story = Story(stage)
-                await story.ready("warm-up")
-                faults = story.tenant.faults
-                faults.lag = faults.secret_lag = faults.role_lag = lag
-                print(f"\nunder {lag:g} s of lag (waits simulated, bot and tenant in one process):")
-                print(HEADINGS)
-                for milliseconds in answers:
-                    await one_by_one(story, milliseconds, rounds, waiting=WAITS * lag)
+    logs.set_up("WARNING")
+    async with bench_stage(eager=True) as stage, at_work(stage) as (story, _):
+        await story.ready("warm-up")
+        faults = story.tenant.faults
+        faults.lag = faults.secret_lag = faults.role_lag = lag
+        print(f"\nunder {lag:g} s of lag (waits simulated, bot and tenant in one process):")
+        print(HEADINGS)
+        for milliseconds in answers:
+            await one_by_one(story, milliseconds, rounds, waiting=WAITS * lag)
 
 
 async def one_by_one(story: Story, milliseconds: int, rounds: int, *, waiting: float = 0.0) -> None:

@@ -12,24 +12,21 @@ import argparse
 import asyncio
 import sqlite3
 import statistics
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, closing
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import trustme
 
 from bot import app, logs
 from bot.domain.people import Person
 from bot.domain.secrets import RemovalReason
-from bot.playground.clock import MovableClock
-from bot.playground.stage import Stage, standing
+from bot.playground.stage import Stage
 from bot.settings.settings import Settings
 from bot.storage.queries import ListKind
-from tests.bench.readiness import path_of, seen_ready
+from tests.bench.readiness import bench_stage, path_of, seen_ready
 from tests.support.story import Story
 
 Row = dict[str, Any]
@@ -50,16 +47,14 @@ PAST = {"created_at", "asked_at", "made_at", "ended_at", "intended_at", "shown_a
 
 
 async def growth(registrations: int, rounds: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        clock = MovableClock()
-        async with standing(folder=Path(folder), clock=clock, ca=trustme.CA()) as stage:
-            logs.set_up("ERROR")
-            async with at_work(stage) as (story, bot):
-                await finished(story)
-                before = await measured(story, bot, rounds, "small")
-            await asyncio.to_thread(multiply, path_of(stage), registrations)
-            async with at_work(stage) as (story, bot):
-                after = await measured(story, bot, rounds, "large")
+    logs.set_up("ERROR")
+    async with bench_stage() as stage:
+        async with at_work(stage) as (story, bot):
+            await finished(story)
+            before = await measured(story, bot, rounds, "small")
+        await asyncio.to_thread(multiply, path_of(stage), registrations)
+        async with at_work(stage) as (story, bot):
+            after = await measured(story, bot, rounds, "large")
     print(f"{'':<28} {'1':>9} {registrations:>9}  ratio")
     for name, value in before.items():
         ratio = after[name] / value
@@ -82,29 +77,22 @@ async def finished(story: Story) -> None:
 
 async def measured(story: Story, bot: app.App, rounds: int, name: str) -> Times:
     """Return the median of each in milliseconds."""
-    people = story.workspace.people
-    ada = Person(team_id=people["ada"].team_id, user_id=people["ada"].id, name="ada")
-    rosa = Person(team_id=people["rosa"].team_id, user_id=people["rosa"].id, name="rosa")
-    id = story.card().split()[0]
-    env = bot.registrar
-    times = {
-        "status": await median(rounds, lambda: env.queries.status(id, by=rosa)),
-        "list": await median(
-            rounds, lambda: env.queries.listed(ListKind.OPEN, by=ada, for_all=True)
-        ),
-        "list mine": await median(
-            rounds, lambda: env.queries.listed(ListKind.MINE, by=rosa, for_all=False)
-        ),
-        "list expiring": await median(
-            rounds, lambda: env.queries.listed(ListKind.EXPIRING, by=ada, for_all=True)
-        ),
-        "history of one": await median(rounds, lambda: env.queries.history(id, by=ada)),
-        "Home of an approver": await median(rounds, lambda: env.queries.home({}, by=ada)),
-        "Home of a requester": await median(rounds, lambda: env.queries.home({}, by=rosa)),
-        "mark of the Homes": await median(rounds, env.queries.mark),
-        "look of the scheduler": await median(rounds, bot.scheduler.look),
-        "look of the messages": await median(rounds, bot.dispatcher.look),
+    people = [story.workspace.people[name] for name in ("ada", "rosa")]
+    ada, rosa = (Person(team_id=it.team_id, user_id=it.id, name=it.name) for it in people)
+    id, queries = story.card().split()[0], bot.registrar.queries
+    acts: dict[str, Callable[[], Awaitable[object]]] = {
+        "status": partial(queries.status, id, by=rosa),
+        "list": partial(queries.listed, ListKind.OPEN, by=ada, for_all=True),
+        "list mine": partial(queries.listed, ListKind.MINE, by=rosa, for_all=False),
+        "list expiring": partial(queries.listed, ListKind.EXPIRING, by=ada, for_all=True),
+        "history of one": partial(queries.history, id, by=ada),
+        "Home of an approver": partial(queries.home, {}, by=ada),
+        "Home of a requester": partial(queries.home, {}, by=rosa),
+        "mark of the Homes": queries.mark,
+        "look of the scheduler": bot.scheduler.look,
+        "look of the messages": bot.dispatcher.look,
     }
+    times = {what: await median(rounds, act) for what, act in acts.items()}
     acknowledged, ready = [], []
     askers = [story.workspace.add_person(f"asker-{name}-{n}", "An Asker") for n in range(ASKERS)]
     for number in range(rounds):

@@ -12,13 +12,12 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bot.playground.clock import MovableClock
-from bot.playground.stage import Stage, standing
+from bot.playground.stage import Stage
+from tests.bench.readiness import bench_stage
 
 HERE = Path(__file__).parents[2]
 
@@ -59,10 +58,9 @@ async def bench(other: Path | None, rounds: int) -> None:
     imports = ("-c", "import typer, rich")
     pairs = [(run("-m", "bot", "--help"), run(*imports)) for _ in range(rounds + 1)]
     report("help to import typer, rich", *zip(*pairs[1:], strict=True))
-    with tempfile.TemporaryDirectory() as folder:
-        async with standing(folder=Path(folder), clock=MovableClock()) as stage:
-            each = [HERE, other or HERE]
-            times = [[await serve(stage, it) for it in each] for _ in range(rounds + 1)]
+    async with bench_stage() as stage:
+        each = [HERE, other or HERE]
+        times = [[await serve(stage, it) for it in each] for _ in range(rounds + 1)]
     report(f"serve to {each[1]}", *zip(*times[1:], strict=True))
 
 

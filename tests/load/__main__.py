@@ -14,15 +14,10 @@ are updates on the way that were sent while some message waited for its final st
 
 import argparse
 import asyncio
-import tempfile
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
-import trustme
-
-from bot.playground.clock import MovableClock
-from bot.playground.stage import standing
+from tests.bench.readiness import bench_stage
 from tests.load import report
 from tests.load.crowd import Crowd
 from tests.load.report import UPDATE
@@ -33,23 +28,19 @@ METHODS = (UPDATE, "chat.postMessage", "users.info", "views.open")
 
 
 async def load(registrations: int, people: int, a_minute: float, answer: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        async with (
-            standing(folder=Path(folder), clock=MovableClock(), ca=trustme.CA()) as stage,
-            serving(stage, log_level="ERROR"),
-        ):
-            crowd = Crowd(stage, people=people, every=60 / a_minute, patience=PATIENCE)
-            stage.tenant.faults.latency = answer / 1000
-            stage.workspace.rates.clear()
-            stage.workspace.rates.enforced = True
-            begun = stage.clock.now()
-            ids = await crowd.ask(registrations)
-            clicked = stage.clock.now()
-            print(f"{registrations} asked and posted after {_minutes(clicked - begun)}")
-            await crowd.approve(ids)
-            approved = stage.clock.now()
-            await crowd.see_all_ready(ids)
-            tell(crowd, ids, clicked=clicked, approved=approved)
+    async with bench_stage() as stage, serving(stage, log_level="ERROR"):
+        crowd = Crowd(stage, people=people, every=60 / a_minute, patience=PATIENCE)
+        stage.tenant.faults.latency = answer / 1000
+        stage.workspace.rates.clear()
+        stage.workspace.rates.enforced = True
+        begun = stage.clock.now()
+        ids = await crowd.ask(registrations)
+        clicked = stage.clock.now()
+        print(f"{registrations} asked and posted after {_minutes(clicked - begun)}")
+        await crowd.approve(ids)
+        approved = stage.clock.now()
+        await crowd.see_all_ready(ids)
+        tell(crowd, ids, clicked=clicked, approved=approved)
 
 
 def tell(crowd: Crowd, ids: Sequence[str], *, clicked: datetime, approved: datetime) -> None:

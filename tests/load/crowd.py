@@ -3,14 +3,15 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
 from bot.playground.stage import Stage
 from tests.load import report
 from tests.support.story import Story
 
+T = TypeVar("T")
 REFUSED = "Slack did not say who you are"
 
 
@@ -67,39 +68,30 @@ class Crowd:
     async def _ask(self, name: str, number: int) -> None:
         form = {"Application name": f"load {number}", "Reason": "To sync"}
         async with self._hands[name]:
-            while (await self._command(name)).startswith(REFUSED):
+            command = partial(self.workspace.command, name, "")
+            while (await self._timed("command", command)).text.startswith(REFUSED):
                 await self._again()
-            while errors := await self._submit(name, form):
+            submit = partial(self.workspace.submit, name, form)
+            while errors := (await self._timed("submission", submit)).errors:
                 assert all(REFUSED in each for each in errors.values()), errors
                 await self._again()
 
     async def _approve(self, card: dict[str, object]) -> None:
         async with self._hands["ada"]:
             seen = len(self.workspace.ephemerals("ada"))
-            await self._click(card)
+            click = partial(self.workspace.click, "ada", "Approve", on=card)
+            await self._timed("click", click)
             while len(whispers := self.workspace.ephemerals("ada")) > seen:
                 assert str(whispers[-1]["text"]).startswith(REFUSED), whispers[-1]
                 await self._again()
                 seen = len(whispers)
-                await self._click(card)
+                await self._timed("click", click)
 
-    async def _command(self, name: str) -> str:
-        with self._timed("command"):
-            return (await self.workspace.command(name, "")).text
-
-    async def _submit(self, name: str, form: dict[str, str]) -> dict[str, str]:
-        with self._timed("submission"):
-            return (await self.workspace.submit(name, form)).errors
-
-    async def _click(self, card: dict[str, object]) -> None:
-        with self._timed("click"):
-            await self.workspace.click("ada", "Approve", on=card)
-
-    @contextmanager
-    def _timed(self, kind: str) -> Iterator[None]:
+    async def _timed(self, kind: str, act: Callable[[], Awaitable[T]]) -> T:
         began = time.perf_counter()
-        yield
+        found = await act()
         self.took[kind].append(time.perf_counter() - began)
+        return found
 
     async def _again(self) -> None:
         """Wait a moment, as the sentence says."""
