@@ -102,15 +102,3 @@ async def test_a_command_works_where_the_app_is_not(workspace: Workspace, bot: R
     )
     assert await error_of(whisper) == "not_in_channel"
     assert command["channel_name"] == "random"
-
-
-async def test_the_app_opens_direct_messages_with_one_person(
-    workspace: Workspace, client: Client
-) -> None:
-    rosa, ada = (workspace.people[name].id for name in ("rosa", "ada"))
-    first = await client.conversations_open(users=rosa)
-    again = await client.conversations_open(users=rosa)
-    assert again["channel"]["id"] == first["channel"]["id"]
-    assert ("no_op" in first, again["no_op"]) == (False, True)
-    workspace.installation.scopes.add("mpim:write")
-    assert await error_of(client.conversations_open(users=[rosa, ada])) == "user_not_found"

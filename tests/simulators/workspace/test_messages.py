@@ -1,7 +1,6 @@
 """What stays, what does not, who gets to see it, and what pops up on somebody's phone."""
 
 import pytest
-from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient as Client
 
@@ -31,16 +30,16 @@ async def test_blocks_left_out_of_an_update_are_kept(workspace: Workspace, clien
     assert workspace.text_of(workspace.messages("approvals")[0]) == "c"
 
 
-async def test_an_ephemeral_message_is_on_one_screen_until_it_is_reloaded(
+async def test_an_ephemeral_message_is_on_one_screen_until_it_is_reloaded_and_may_show_on_a_phone(
     workspace: Workspace, client: Client
 ) -> None:
     channel, rosa = workspace.channels["general"].id, workspace.people["rosa"].id
     whisper = await client.chat_postEphemeral(channel=channel, user=rosa, text="psst")
-    ts = whisper["message_ts"]
-    assert (
-        await error_of(client.chat_update(channel=channel, ts=ts, text="x")) == "message_not_found"
-    )
-    assert await error_of(client.chat_delete(channel=channel, ts=ts)) == "message_not_found"
+    [notice] = workspace.notifications("rosa")
+    assert (notice.text, notice.is_ephemeral, notice.channel) == ("psst", True, channel)
+    where = {"channel": channel, "ts": whisper["message_ts"]}
+    for change in (client.chat_update(**where, text="x"), client.chat_delete(**where)):
+        assert await error_of(change) == "message_not_found"
     assert [it["text"] for it in workspace.ephemerals("rosa")] == ["psst"]
     assert workspace.ephemerals("ada") == workspace.messages("general") == []
     workspace.reload("rosa")
@@ -59,12 +58,17 @@ async def test_nothing_to_say_is_refused(workspace: Workspace, client: Client) -
         await long
 
 
-async def test_a_person_is_written_to_in_direct_messages(
+async def test_one_person_is_written_to_in_direct_messages(
     workspace: Workspace, client: Client
 ) -> None:
-    rosa = workspace.people["rosa"].id
+    rosa, ada = (workspace.people[name].id for name in ("rosa", "ada"))
     opened = await client.conversations_open(users=[rosa])
     im = opened["channel"]["id"]
+    again = await client.conversations_open(users=rosa)
+    assert again["channel"]["id"] == im
+    assert ("no_op" in opened, again["no_op"]) == (False, True)
+    workspace.installation.scopes.add("mpim:write")
+    assert await error_of(client.conversations_open(users=[rosa, ada])) == "user_not_found"
     await client.chat_postMessage(channel=im, text="one")
     posted = await client.chat_postMessage(channel=rosa, text="two")
     assert posted["channel"] == im
@@ -78,13 +82,6 @@ async def test_what_others_wrote_is_theirs(workspace: Workspace, client: Client)
     where = {"channel": theirs["channel"], "ts": theirs["ts"]}
     assert await error_of(client.chat_update(**where, text="x")) == "cant_update_message"
     assert await error_of(client.chat_delete(**where)) == "cant_delete_message"
-
-
-async def test_threads_hang_on_messages_that_exist(workspace: Workspace, client: Client) -> None:
-    channel = workspace.channels["general"].id
-    asked = await workspace.mention("ada", "status")
-    await client.chat_postMessage(channel=channel, text="fine", thread_ts=asked["ts"])
-    assert [it["text"] for it in workspace.replies(asked)] == ["fine"]
 
 
 async def test_a_long_update_is_refused(workspace: Workspace, client: Client) -> None:
@@ -142,19 +139,12 @@ async def test_channels_notify_those_who_are_named(workspace: Workspace, client:
     assert texts(workspace, "rosa") == []
 
 
-async def test_ephemeral_messages_may_show_on_a_phone(workspace: Workspace, client: Client) -> None:
-    channel, rosa = workspace.channels["general"].id, workspace.people["rosa"].id
-    await client.chat_postEphemeral(channel=channel, user=rosa, text="psst")
-    [notice] = workspace.notifications("rosa")
-    assert (notice.text, notice.is_ephemeral, notice.channel) == ("psst", True, channel)
-
-
-async def test_answers_notify_those_in_the_thread(
-    workspace: Workspace, client: Client, app: AsyncApp
+async def test_answers_hang_on_a_message_and_notify_those_in_the_thread(
+    workspace: Workspace, client: Client
 ) -> None:
     asked = await workspace.mention("ben", "status")
-    await client.chat_postMessage(
-        channel=asked["channel"], text="it stands well", thread_ts=asked["ts"]
-    )
+    where = {"channel": asked["channel"], "thread_ts": asked["ts"]}
+    await client.chat_postMessage(**where, text="it stands well")
+    assert [it["text"] for it in workspace.replies(asked)] == ["it stands well"]
     assert texts(workspace, "ben") == ["it stands well"]
     assert texts(workspace, "rosa") == []

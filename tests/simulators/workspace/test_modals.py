@@ -294,10 +294,6 @@ async def test_what_a_view_carries_has_its_limits(workspace: Workspace, bot: Bot
     too_much = modal(section("x"), private_metadata="x" * 3001)
     with pytest.raises(SlackApiError, match="private_metadata"):
         await bot.client.views_update(view_id=view["id"], view=too_much)
-    bare = {**modal(text_input("Name"))}
-    del bare["submit"]
-    with pytest.raises(SlackApiError, match="submit"):
-        await bot.client.views_update(view_id=view["id"], view=bare)
 
 
 async def test_a_view_without_a_submit_button_cannot_be_submitted(

@@ -80,7 +80,7 @@ async def test_each_channel_takes_a_message_a_second(
     again = caller.chat_postMessage(channel="#general", text="x")
     assert await error_of(again) == "ratelimited"
     im = (await caller.chat_postMessage(channel=rosa, text="x"))["channel"]
-    for _ in range(POST_BURST - 1):
+    for _ in range(POST_BURST):
         await caller.chat_postMessage(channel=rosa, text="x")
     # One conversation has one limit under all its names.
     assert await error_of(caller.chat_postMessage(channel=im, text="x")) == "ratelimited"
@@ -142,19 +142,18 @@ async def test_a_method_fails_as_often_as_it_is_told(
     assert len(workspace.messages("general")) == 1
 
 
-async def test_a_throttle_says_how_long(workspace: Workspace, client: Client, general: str) -> None:
-    workspace.faults.throttle("chat.postMessage", retry_after=30)
-    with pytest.raises(SlackApiError) as caught:
-        await client.chat_postMessage(channel=general, text="x")
-    assert caught.value.response.status_code == 429
-    assert caught.value.response.headers["Retry-After"] == "30"
-
-
-async def test_slack_breaks(workspace: Workspace, client: Client) -> None:
-    workspace.faults.breaks("auth.test", status=503)
+@pytest.mark.parametrize(("status", "wait"), [(429, "30"), (503, None)])
+async def test_slack_breaks_or_says_how_long_to_wait(
+    workspace: Workspace, client: Client, status: int, wait: str | None
+) -> None:
+    if wait:
+        workspace.faults.throttle("auth.test", retry_after=int(wait))
+    else:
+        workspace.faults.breaks("auth.test", status=status)
     with pytest.raises(SlackApiError) as caught:
         await client.auth_test()
-    assert caught.value.response.status_code == 503
+    answer = caught.value.response
+    assert (answer.status_code, answer.headers.get("Retry-After")) == (status, wait)
 
 
 async def test_a_lost_answer_has_taken_effect(

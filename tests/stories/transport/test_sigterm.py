@@ -139,7 +139,11 @@ async def test_no_line_of_the_log_quotes_slack(stage: Stage, door: HttpEndpoint,
         if mode == "socket mode":
             stage.workspace.faults.breaks("link", status=503, times=1)
             await stage.workspace.drop_connections()
-            await door.until("/readyz", 503)
+            told = await door.until("/readyz", 503)
+            assert told.body == {"ready": False, "because": ["nothing comes in from Slack"]}
+            assert (await door.ask("/healthz")).status == 200
+            await door.until("/readyz", 200)
+            assert (await stage.workspace.command("rosa", "help")).acked
         bot.terminate()
         assert await bot.ended() == 0
     log = (stage.folder / "serve.log").read_text("utf-8")

@@ -57,22 +57,6 @@ async def test_a_captured_approval_does_not_count_again_after_a_restart(
 
 
 @pytest.mark.slow
-async def test_a_dead_socket_is_replaced_and_until_then_nothing_is_ready(
-    stage: Stage, serving: Serving, door: HttpEndpoint
-) -> None:
-    async with serving(**door.watched()):
-        assert (await door.ask("/readyz")).status == 200
-        stage.workspace.faults.fail("apps.connections.open", "internal_error", times=3)
-        await stage.workspace.drop_connections()
-        told = await door.until("/readyz", 503)
-        assert told.body == {"ready": False, "because": ["nothing comes in from Slack"]}
-        assert (await door.ask("/healthz")).status == 200
-        await door.until("/readyz", 200)
-        answer = await stage.workspace.command("rosa", "help")
-        assert "/aad-setup status AAD-7K3F shows one" in answer.text
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_stop_finishes_what_is_listened_to_and_takes_nothing_more(
     stage: Stage, serving: Serving, door: HttpEndpoint, mode: str
