@@ -218,7 +218,6 @@ def _listener_services(
     client, settings, clock = slack.client, services.settings, services.clock
     read = partial(look, tenant=services.tenant, consent_mode=settings.consent_mode, clock=clock)
     return ListenerServices(
-        services=services,
         slack=slack,
         registrar=registrar,
         home_publisher=HomePublisher(

@@ -32,7 +32,7 @@ def handler(listening: ListenerServices) -> Callable[..., Awaitable[BoltResponse
         if isinstance(error, FormProblems):
             view = body["view"]
             return _errors({block_of(field, view): it for field, it in error.problems.items()})
-        slack, sentence = listening.slack, _sentence(error, listening.services.settings.contact)
+        slack, sentence = listening.slack, _sentence(error, listening.registrar.policy.contact)
         if body.get("type") == "view_submission":
             if (field := _first_field(body["view"])) is None:
                 view = sentence_modal(sentence)

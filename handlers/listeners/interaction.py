@@ -13,7 +13,6 @@ from slack_bolt.response import BoltResponse
 
 from bot.domain.people import Person, Refusal
 from bot.registrar import Registrar
-from bot.services import Services
 from handlers.listeners.code_sign_ins import CodeSignIns
 from handlers.listeners.preview import PreviewMaker
 from handlers.outbox.home_publisher import HomePublisher, is_home
@@ -28,7 +27,6 @@ from handlers.views.ui import Blocks, Json, said
 class ListenerServices:
     """The services of listeners."""
 
-    services: Services
     slack: Slack
     registrar: Registrar
     home_publisher: HomePublisher

@@ -179,22 +179,22 @@ class Http:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request to PATH. Its body is read only if its headers are in order."""
         if request.query.get("ssl_check") == "1":
-            return _nothing(HTTPStatus.OK)
+            return web.Response(status=HTTPStatus.OK)
         if request.method != "POST":
             return web.Response(status=HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": "POST"})
         try:
             self.bodies.check_length(request)
             if _may_be_ssl_check(request) and _is_ssl_check(await self.bodies.read(request)):
-                return _nothing(HTTPStatus.OK)
+                return web.Response(status=HTTPStatus.OK)
             claimed = self.signatures.read(
                 timestamp=request.headers.get("X-Slack-Request-Timestamp", ""),
                 signature=request.headers.get("X-Slack-Signature", ""),
             )
             body = self.signatures.verify(await self.bodies.read(request), claimed)
         except TooLarge:
-            return _nothing(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            return web.Response(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         except TimeoutError:
-            return _nothing(HTTPStatus.REQUEST_TIMEOUT)
+            return web.Response(status=HTTPStatus.REQUEST_TIMEOUT)
         except Unsigned as error:
             return _refused(error)
         return await self._taken(claimed, request.headers, request.query_string, body)
@@ -203,11 +203,11 @@ class Http:
         self, signed: Signed, headers: Mapping[str, str], query: str, body: str
     ) -> web.Response:
         if not self.in_flight.is_open:
-            return _nothing(HTTPStatus.SERVICE_UNAVAILABLE)
+            return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
         request = _read(headers, query, body)
         if request is None:
-            return _nothing(HTTPStatus.BAD_REQUEST)
-        answer = _nothing(HTTPStatus.INTERNAL_SERVER_ERROR)
+            return web.Response(status=HTTPStatus.BAD_REQUEST)
+        answer = web.Response(status=HTTPStatus.INTERNAL_SERVER_ERROR)
 
         async def take() -> None:
             nonlocal answer
@@ -231,13 +231,9 @@ class Http:
         return await to_aiohttp_response(await self.bolt.async_dispatch(request))
 
 
-def _nothing(status: HTTPStatus) -> web.Response:
-    return web.Response(status=status)
-
-
 def _refused(error: Unsigned) -> web.Response:
     log.info("request refused", why=str(error))
-    return _nothing(HTTPStatus.UNAUTHORIZED)
+    return web.Response(status=HTTPStatus.UNAUTHORIZED)
 
 
 def _may_be_ssl_check(request: web.Request) -> bool:

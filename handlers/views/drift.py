@@ -34,19 +34,16 @@ def alarm(registration: Registration) -> ui.Notice:
     if not check.alarming:  # a later check found no difference
         return ui.over(said, f"*{id}* {check_outcome(check)}")
     name, owner = ui.escaped(registration.form.name), ui.person(registration.requester)
+    remedy = "Undo" if registration.status is Status.FAILED else "Revoke"
     return said, ui.drawn(
         [
             ui.header(said),
             ui.section(f"*{name}*, requested by {owner}:\n{listed(check.alarming)}"),
-            ui.section(f"{AUDIT_LOG} {_remedy(registration)} removes the application from Entra."),
+            ui.section(f"{AUDIT_LOG} *{remedy}* removes the application from Entra."),
             *ui.actions([*repair_buttons(registration), *revoke_buttons(registration)]),
             _foot(registration, check),
         ]
     )
-
-
-def _remedy(registration: Registration) -> str:
-    return "*Undo*" if registration.status is Status.FAILED else "*Revoke*"
 
 
 def kept_back(registration: Registration) -> ui.Notice:

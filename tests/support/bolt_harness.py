@@ -95,7 +95,6 @@ async def connected(
         handlers.register(
             bolt,
             ListenerServices(
-                services=services,
                 slack=slack,
                 registrar=env.registrar,
                 home_publisher=HomePublisher(
