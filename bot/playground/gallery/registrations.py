@@ -24,7 +24,7 @@ from graph.plan import Plan
 from graph.rights import ConsentMode
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
-TEAM = "T0GALLERY"
+TEAM = "T0HOME"
 ROSA = Person(team_id=TEAM, user_id="U0ROSA", name="Rosa Marin")
 ADA = Person(team_id=TEAM, user_id="U0ADA", name="Ada Lovelace")
 GRACE = Person(team_id=TEAM, user_id="U0GRACE", name="Grace Hopper")
