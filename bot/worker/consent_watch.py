@@ -33,6 +33,10 @@ SHARE = 10
 """The pause before the next look is this part of the time since it began to wait."""
 LOOK_SECONDS = 20.0
 """Real seconds for reading: the next look comes anyway, and a stop waits for this one."""
+BETWEEN_SECONDS = 0.25
+"""Real seconds before each call of Graph: when 1,000 are due at once, clicks and runs come in
+between, and all are still looked at within a minute.
+"""
 UNREADABLE = CONSENT_LONGEST_PAUSE
 """How long a row that cannot be read is left alone."""
 STEP = "Admin consent"
@@ -79,7 +83,8 @@ class ConsentWatch:
         self._services = services
         self._database = services.database
         self._clock = services.clock
-        self.loop = Loop("consent", self.look, every=every)
+        calm = min(every, BETWEEN_SECONDS)
+        self.loop = Loop("consent", self.look, every=every, calm=calm)
 
     async def look(self) -> None:
         """Look at the registrations that are due, as many as one call of Graph covers."""
@@ -90,13 +95,20 @@ class ConsentWatch:
         for timer in due:
             if not await self._guarded(timer, partial(self._load, timer, waiting)):
                 await self._guarded(timer, partial(self._give_up, timer.registration))
-        if not waiting:
-            return
-        found = await self._read([awaited for _, _, awaited in waiting.values()])
-        for id, (timer, registration, _) in waiting.items():
-            await self._guarded(timer, partial(self._judge, timer, registration, found.get(id)))
+        if waiting:
+            await self._read_and_judge(waiting)
         if len(due) == MOST_AT_ONCE:
-            self.loop.look_now()
+            self.loop.wakeup.set()
+
+    async def _read_and_judge(self, waiting: Mapping[str, Waiting]) -> None:
+        found = await self._read([awaited for _, _, awaited in waiting.values()])
+        unchanged: list[Waiting] = []
+        for id, it in waiting.items():
+            await self._guarded(it[0], partial(self._judge, it, found.get(id), unchanged))
+        if unchanged:
+            async with self._database.transaction() as tx:
+                for timer, registration, _ in unchanged:
+                    await self._plan_next(tx, timer, registration)
 
     async def _guarded(self, timer: Timer, act: Callable[[], Awaitable[None]]) -> bool:
         """Do it for one registration, and return whether it was done. What fails is put off, and
@@ -152,16 +164,17 @@ class ConsentWatch:
             return {}
 
     async def _judge(
-        self, timer: Timer, registration: Registration, found: Granted | GraphError | None
+        self, waiting: Waiting, found: Granted | GraphError | None, unchanged: list[Waiting]
     ) -> None:
-        """Bring a registration to what was found, and plan the next look."""
-        now = self._clock.now()
+        """Bring a registration to what was found, and plan the next look, or leave both to the
+        caller.
+        """
+        (timer, registration, _), now = waiting, self._clock.now()
         before = registration.consent or Consent(at=now)
         after, ending = seen(before, found, now), _ending(registration, before, found, now)
         goes_on = isinstance(found, Granted) and is_whole(registration, found)
         if ending is None and not goes_on and replace(after, at=before.at) == before:
-            async with self._database.transaction() as tx:
-                await self._plan_next(tx, timer, registration)
+            unchanged.append(waiting)
             return
         async with self._services.writing() as tx:
             current = await registrations.locked(tx, registration.id)

@@ -2,67 +2,102 @@
 
     python -m tests.bench.waiting [--registrations 1000] [--rounds 15]
 
-One registration is brought to where it waits. What is measured runs beside it, and then beside so
-many copies of it, all of which are to be looked at in the same moment, on the same machine in the
-same run. Times are medians in milliseconds.
+One registration is brought to where it waits. What is measured runs beside it, and then in turns
+beside so many copies of it at which nobody is to look yet, and which are all to be looked at at
+once. The bot runs in a process of its own, on the same machine in the same run.
 """
 
 import asyncio
+import sqlite3
 import statistics
+import sys
 import tempfile
 import time
-from datetime import timedelta
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
+from uuid import uuid4
 
 import trustme
 
-from bot import app, logs
+from bot.playground.bot import RUNNING
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
-from bot.settings.settings import Settings
-from graph.rights import ConsentMode, rights
+from bot.storage.timers import TimerKind
 from tests.bench.growth import beside, multiply
 from tests.bench.readiness import path_of
 from tests.support.story import Story
 
-Times = dict[str, float]
+ONE, NONE_DUE, ALL_DUE = "one", "many, none due", "many, all due"
+PHASES = 5
+"""The machine's speed changes meanwhile, so the two kinds of many take turns."""
+QUIET_SECONDS = 5.0
+
+
+class Times(NamedTuple):
+    """What one registration took, in seconds."""
+
+    approve_acknowledged: float
+    form_to_waiting_for_consent: float
 
 
 async def waiting(registrations: int, rounds: int) -> None:
+    found: dict[str, list[Times]] = {ONE: [], NONE_DUE: [], ALL_DUE: []}
     with tempfile.TemporaryDirectory() as folder:
-        clock = MovableClock()
-        async with standing(folder=Path(folder), clock=clock, ca=trustme.CA()) as stage:
-            logs.set_up("ERROR")
-            settings = Settings.read(environ(stage))
-            async with app.running(settings, clock):
-                story = Story(stage)
-                await asked(story, "template")
-                before = await measured(story, rounds, "small")
+        async with standing(folder=Path(folder), clock=MovableClock(), ca=trustme.CA()) as stage:
+            environ, story = stage.portal_environ(), Story(stage)
+            async with bot_process(environ):
+                await measured(story)
+                found[ONE] = [await measured(story) for _ in range(rounds)]
             await asyncio.to_thread(multiply, path_of(stage), registrations, as_ended=False)
-            async with app.running(settings, clock):
-                after = await measured(story, rounds, "large")
-                calls = await minute(story)
-    print(f"{'':<28} {1:>9} {registrations:>9}  ratio")
-    for name, value in before.items():
-        ratio = after[name] / value
-        print(f"{name:<28} {value:>6.1f} ms {after[name]:>6.1f} ms {ratio:>6.2f}")
-    print(f"calls of Graph when all of them are due: {calls}")
+            for _ in range(PHASES):
+                for name, hours in ((NONE_DUE, 1), (ALL_DUE, -1)):
+                    due(stage, timedelta(hours=hours))
+                    async with bot_process(environ):
+                        found[name] += [await measured(story) for _ in range(rounds // PHASES)]
+            due(stage, timedelta(hours=-1))
+            async with bot_process(environ):
+                calls, seconds = await looked_at(stage)
+    print_table(found)
+    print(f"calls of Graph when all of them are due: {calls} in {seconds:.0f} s")
 
 
-def environ(stage: Stage) -> dict[str, str]:
-    bot = stage.tenant.add_administrator(rights(ConsentMode.PORTAL))
-    own = {"ENTRA_CLIENT_ID": bot.client_id, "ENTRA_CLIENT_SECRET": bot.client_secret}
-    return stage.environ(CONSENT_MODE=ConsentMode.PORTAL, **own)
+@asynccontextmanager
+async def bot_process(environ: Mapping[str, str]) -> AsyncIterator[None]:
+    """Run the bot while inside: it ends with its input."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "bot.playground.bot"), stdin=PIPE, stdout=PIPE, env=environ
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"0\n")
+    assert await process.stdout.readline() == RUNNING
+    try:
+        yield
+    finally:
+        process.stdin.close()
+        await process.wait()
 
 
-async def asked(story: Story, name: str) -> float:
-    """Ask, approve, and wait until consent is called for; return how long the click took."""
-    id = await story.ask(name)
+def due(stage: Stage, later: timedelta) -> None:
+    """Let all that wait be looked at then."""
+    at = (datetime.now(UTC) + later).replace(tzinfo=None).isoformat(sep=" ")
+    with closing(sqlite3.connect(path_of(stage))) as database, database:
+        database.execute("UPDATE dues SET at = ? WHERE kind = ?", (at, TimerKind.CONSENT))
+
+
+async def measured(story: Story) -> Times:
+    """Ask, approve, and wait until consent is called for."""
     start = time.perf_counter()
+    id = await story.ask(f"beside {uuid4().hex[:8]}")
+    clicked = time.perf_counter()
     await story.workspace.click("ada", "Approve", on=story.card_of(id))
-    took = time.perf_counter() - start
+    took = time.perf_counter() - clicked
     await story.until(lambda: f"{id} needs admin consent" in posted(story))
-    return took
+    return Times(took, time.perf_counter() - start)
 
 
 def posted(story: Story) -> str:
@@ -70,26 +105,27 @@ def posted(story: Story) -> str:
     return "\n".join(map(story.workspace.text_of, story.workspace.messages("approvals")[-3:]))
 
 
-async def measured(story: Story, rounds: int, name: str) -> Times:
-    """Return medians, each round in a minute in which everything that waits is due."""
-    acknowledged, waits = [], []
-    for number in range(rounds):
-        story.clock.move(timedelta(minutes=1))
-        start = time.perf_counter()
-        acknowledged.append(await asked(story, f"{name}-{number}"))
-        waits.append(time.perf_counter() - start)
-    return {
-        "Approve acknowledged": statistics.median(acknowledged) * 1000,
-        "form to waiting for consent": statistics.median(waits) * 1000,
-    }
+async def looked_at(stage: Stage) -> tuple[int, float]:
+    """Return the calls of Graph until no more of them follow, and their seconds."""
+    start = last = time.perf_counter()
+    calls = before = len(stage.tenant.calls("POST", "$batch"))
+    while time.perf_counter() - last < QUIET_SECONDS:
+        await asyncio.sleep(0.1)
+        if (now := len(stage.tenant.calls("POST", "$batch"))) > calls:
+            calls, last = now, time.perf_counter()
+    return calls - before, last - start
 
 
-async def minute(story: Story) -> int:
-    """Let all be due once more, and count the calls of the next twenty seconds."""
-    before = len(story.tenant.calls("POST", "$batch"))
-    story.clock.move(timedelta(minutes=15))
-    await asyncio.sleep(20)
-    return len(story.tenant.calls("POST", "$batch")) - before
+def print_table(found: Mapping[str, Sequence[Times]]) -> None:
+    """Print the median and nine of ten, and what the median is to that beside one."""
+    print(f"{'ms: median, nine of ten, ratio':<32}", *(f"{name:>24}" for name in found))
+    for field in Times._fields:
+        cells, of_one = [], 0.0
+        for them in found.values():
+            tenths = statistics.quantiles([getattr(each, field) * 1000 for each in them], n=10)
+            of_one = of_one or tenths[4]
+            cells.append(f"{tenths[4]:>8.1f} {tenths[8]:>8.1f} x{tenths[4] / of_one:.2f}")
+        print(f"{field.replace('_', ' '):<32}", *(f"{cell:>24}" for cell in cells))
 
 
 if __name__ == "__main__":
