@@ -210,7 +210,8 @@ def steps(registration: Registration, drawing: Drawing) -> Iterator[Block]:
     states = [(step, _state(step, stage)) for step in registration.steps]
     done = [step.ended_at for step in registration.steps if step.ended_at and not step.failed]
     words = f"{len(done)} of {len(registration.steps)} steps done"
-    if done and registration.began_at is not None:
+    if done and registration.began_at is not None and registration.consent is None:
+        # An administrator may take days, which says nothing of the steps.
         word = "in" if len(done) == len(registration.steps) else "after"
         words += f" {word} {ui.lasting(max(done) - registration.began_at)}"
     if drawing.expected is not None and registration.run is RunKind.REGISTER:

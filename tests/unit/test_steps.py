@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.approval_requests import Quorum
 from bot.domain.catalogue import read_catalogue
-from bot.domain.registration import Registration, Status
+from bot.domain.registration import Consent, Registration, Status
 from bot.domain.runs import RunKind, StepState
 from bot.registrar.deliveries import Drawing
 from handlers.views.card import steps
@@ -51,6 +51,11 @@ def test_the_time_said_is_true_whenever_it_is_read(
     ended: tuple[float | None, ...], expected: str
 ) -> None:
     assert title(at_work(*ended), expected=USUALLY) == expected
+
+
+def test_the_time_that_an_administrator_took_is_not_that_of_the_steps() -> None:
+    found = replace(at_work(12, 4000, None), consent=Consent(at=NOON))
+    assert title(found) == "2 of 3 steps done"
 
 
 def test_nothing_is_expected_before_there_were_enough() -> None:
