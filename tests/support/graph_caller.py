@@ -109,6 +109,11 @@ async def sign_in(
     return await http.post(f"{tenant.authority}/oauth2/v2.0/token", data=wanted)
 
 
+def one_by_one(**values: list[Any]) -> list[dict[str, Any]]:
+    """Return an object of one property for each of these values."""
+    return [{name: value} for name, them in values.items() for value in them]
+
+
 def code_of(answer: httpx.Response) -> str:
     return str(answer.json()["error"]["code"])
 

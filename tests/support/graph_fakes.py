@@ -16,7 +16,8 @@ from graph.client import Client, Token
 from graph.errors import SecretsLost
 from graph.permissions import Kind, lookup
 from graph.plan import Plan, PlanRequest
-from graph.step_context import SECRET_ATTEMPTS, Sealed
+from graph.signin import SignIn
+from graph.step_context import SECRET_ATTEMPTS, Sealed, StepContext
 from tests.support.still_clock import StillClock
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -164,6 +165,40 @@ class MemoryLedger:
         assert self.found is not None
         assert self.found.id == id
         return self.secret
+
+
+class NoSignIn(SignIn):
+    """For steps that have a token."""
+
+    def __init__(self) -> None:
+        self._held = {}
+
+    async def token(self, client_id: str, credential: Any) -> Token:
+        raise AssertionError("a token is held")
+
+
+@asynccontextmanager
+async def site(
+    handler: Handler,
+    *,
+    plan: Plan,
+    facts: dict[str, dict[str, Any]],
+    tokens: Tokens | None = None,
+    approved_by: str = "",
+) -> AsyncIterator[StepContext]:
+    """Yield the context of steps on a clock that jumps."""
+    clock = StillClock(eager=True)
+    async with client(handler, tokens=tokens, clock=clock) as caller:
+        yield StepContext(
+            graph=caller,
+            plan=plan,
+            facts=facts,
+            clock=clock,
+            journal=MemoryLedger(),
+            sign_in=NoSignIn(),
+            bot_client_id="bot",
+            approved_by=approved_by,
+        )
 
 
 COMMON: dict[str, Any] = {

@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant
 from graph.calls import Json
-from tests.support.graph_caller import Asking, code_of, connector
+from tests.support.graph_caller import Asking, code_of, connector, one_by_one
 
 RUNNER = {
     "name": "ci-runner",
@@ -41,24 +41,15 @@ async def test_one_is_made_and_found(graph: Asking, path: str) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [
-        {"name": None},
-        {"name": "ab"},
-        {"name": "x" * 121},
-        {"name": "not friendly"},
-        {"name": "-first"},
-        {"issuer": "http://token.actions.example"},
-        {"issuer": "https://"},
-        {"issuer": "https://" + "x" * 600},
-        {"subject": ""},
-        {"subject": "x" * 601},
-        {"audiences": []},
-        {"audiences": ["one", "two"]},
-        {"audiences": "api://AzureADTokenExchange"},
-        {"description": "x" * 601},
-        {"id": "0f0f0f0f-0000-4000-8000-000000000000"},
-        {"colour": "red"},
-    ],
+    one_by_one(
+        name=[None, "ab", "x" * 121, "not friendly", "-first"],
+        issuer=["http://token.actions.example", "https://", "https://" + "x" * 600],
+        subject=["", "x" * 601],
+        audiences=[[], ["one", "two"], "api://AzureADTokenExchange"],
+        description=["x" * 601],
+        id=["0f0f0f0f-0000-4000-8000-000000000000"],
+        colour=["red"],
+    ),
 )
 async def test_a_wrong_one_is_refused(graph: Asking, path: str, change: Json) -> None:
     assert (await graph.post(path, {**RUNNER, **change})).status_code == 400
@@ -166,17 +157,14 @@ async def test_an_expired_entry_refuses_the_whole_list(clock: MovableClock, grap
 
 @pytest.mark.parametrize(
     "change",
-    [
-        {"key": None},
-        {"key": "AAAA"},
-        {"key": "é"},
-        {"type": None},
-        {"usage": "Sign"},
-        {"endDateTime": "2999-01-01T00:00:00Z"},
-        {"endDateTime": "2001-01-01T00:00:00Z"},
-        {"startDateTime": "2001-01-01T00:00:00Z"},
-        {"keyId": "nonsense"},
-    ],
+    one_by_one(
+        key=[None, "AAAA", "é"],
+        type=[None],
+        usage=["Sign"],
+        endDateTime=["2999-01-01T00:00:00Z", "2001-01-01T00:00:00Z"],
+        startDateTime=["2001-01-01T00:00:00Z"],
+        keyId=["nonsense"],
+    ),
 )
 async def test_a_wrong_entry_is_refused(clock: MovableClock, graph: Asking, change: Json) -> None:
     application = await graph.application()

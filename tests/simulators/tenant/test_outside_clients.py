@@ -6,18 +6,17 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import httpx
-import jwt
 import pytest
 import trustme
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant, running
-from graph.calls import Json
 from graph.clouds import CLOUDS, PUBLIC
 from tests.support import http_proxy
 from tests.support.credentials import certificate, rsa_key
-from tests.support.graph_caller import Asking, client, sign_in
+from tests.support.graph_caller import Asking, client, code_of, sign_in
+from tests.support.person import claims_of
 
 VERSION = {"api-version": "2022-09-01"}
 MICROSOFT_GRAPH = "servicePrincipals(appId='00000003-0000-0000-c000-000000000000')"
@@ -40,7 +39,7 @@ async def test_a_cloud_tells_its_endpoints_to_everybody(tenant: Tenant) -> None:
     assert told["authentication"]["loginEndpoint"] == tenant.url
     assert told["authentication"]["audiences"] == [told["resourceManager"]]
     assert told["microsoftGraphResourceId"] == tenant.graph_url
-    assert (unversioned.status_code, code(unversioned)) == (400, "MissingApiVersionParameter")
+    assert (unversioned.status_code, code_of(unversioned)) == (400, "MissingApiVersionParameter")
 
 
 async def test_subscriptions_take_a_token_for_resource_manager_and_graph_takes_none(
@@ -56,7 +55,7 @@ async def test_subscriptions_take_a_token_for_resource_manager_and_graph_takes_n
         at_graph = await http.get(f"{tenant.graph_url}/v1.0/users", headers=bearer(manager))
     assert (listed.status_code, listed.json()["value"]) == (200, [])
     assert "roles" not in claims_of(manager)
-    assert (refused.status_code, code(refused)) == (401, "InvalidAuthenticationToken")
+    assert (refused.status_code, code_of(refused)) == (401, "InvalidAuthenticationToken")
     assert posted.status_code == 405
     assert at_graph.status_code == 401
 
@@ -144,14 +143,6 @@ async def test_no_other_host_is_certified(named: Tenant, tenant: Tenant) -> None
     for asked, url in ((named, other), (tenant, PUBLIC.graph)):
         with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
             await ask(asked, f"{url}/v1.0/users")
-
-
-def code(answer: httpx.Response) -> str:
-    return str(answer.json()["error"]["code"])
-
-
-def claims_of(token: str) -> Json:
-    return dict(jwt.decode(token, options={"verify_signature": False}))
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -6,44 +6,36 @@ import pytest
 
 from bot.playground.tenant import Tenant
 from graph.calls import Json
-from tests.support.graph_caller import CREATE, GRAPH, Asking, code_of, message_of
+from tests.support.graph_caller import CREATE, GRAPH, Asking, code_of, message_of, one_by_one
 
 ACCESS = {"id": "df021288-bdef-4463-88db-98f22de89214", "type": "Role"}
 
 
 @pytest.mark.parametrize(
     "body",
-    [
-        {"colour": "red"},
-        {"web": {"redirectUrl": "https://vendor.example"}},
-        {"displayName": 7},
-        {"displayName": " "},
-        {"displayName": None},
-        {"displayName": "x" * 257},
-        {"notes": "x" * 1025},
-        {"signInAudience": "Everybody"},
-        {"signInAudience": None},
-        {"appId": "df021288-bdef-4463-88db-98f22de89214"},
-        {"createdDateTime": "2026-01-01T00:00:00Z"},
-        {"tags": "aad-setup"},
-        {"tags": ["twice", "twice"]},
-        {"uniqueName": "another"},
-        {"web": None},
-        {"isFallbackPublicClient": "yes"},
-        {"api": {"requestedAccessTokenVersion": True}},
-        {"keyCredentials": [{"key": "not base64"}]},
-        {"keyCredentials": [{"key": True}]},
-        {"keyCredentials": [{"startDateTime": "2026-01-01"}]},
-        {"passwordCredentials": [{"displayName": "key"}]},
-        {"requiredResourceAccess": [{"resourceAppId": GRAPH}, {"resourceAppId": GRAPH}]},
-        {"requiredResourceAccess": [{"resourceAppId": "Microsoft Graph"}]},
-        {"requiredResourceAccess": [{"resourceAppId": GRAPH, "resourceAccess": [{"id": "x"}]}]},
-        {
-            "requiredResourceAccess": [
-                {"resourceAppId": GRAPH, "resourceAccess": [{**ACCESS, "type": "role"}]}
-            ]
-        },
-    ],
+    one_by_one(
+        colour=["red"],
+        web=[{"redirectUrl": "https://vendor.example"}, None],
+        displayName=[7, " ", None, "x" * 257],
+        notes=["x" * 1025],
+        signInAudience=["Everybody", None],
+        appId=["df021288-bdef-4463-88db-98f22de89214"],
+        createdDateTime=["2026-01-01T00:00:00Z"],
+        tags=["aad-setup", ["twice", "twice"]],
+        uniqueName=["another"],
+        isFallbackPublicClient=["yes"],
+        api=[{"requestedAccessTokenVersion": True}],
+        keyCredentials=[
+            *([{"key": "not base64"}], [{"key": True}], [{"startDateTime": "2026-01-01"}]),
+        ],
+        passwordCredentials=[[{"displayName": "key"}]],
+        requiredResourceAccess=[
+            [{"resourceAppId": GRAPH}, {"resourceAppId": GRAPH}],
+            [{"resourceAppId": "Microsoft Graph"}],
+            [{"resourceAppId": GRAPH, "resourceAccess": [{"id": "x"}]}],
+            [{"resourceAppId": GRAPH, "resourceAccess": [{**ACCESS, "type": "role"}]}],
+        ],
+    ),
 )
 async def test_a_wrong_body_is_refused(tenant: Tenant, graph: Asking, body: Json) -> None:
     answer = await graph.upsert("key-1", **body)

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from bot.playground.tenant import Tenant
+from bot.playground.tenant.permissions import role_id
 from graph.calls import Json
 from tests.support.graph_caller import Asking, asking, code_of
 from tests.support.limited_consent import set_up_for
@@ -29,18 +30,14 @@ async def made(tenant: Tenant) -> AsyncIterator[Json]:
 
 
 async def grants(graph: Asking, made: Json) -> list[httpx.Response]:
-    """Grant an application permission and a delegated one."""
-    role = await graph.grant(made, "User.Read.All")
-    return [role, await graph.post("/oauth2PermissionGrants", await delegated(graph, made))]
-
-
-async def delegated(graph: Asking, made: Json) -> Json:
-    return {
-        "clientId": made["id"],
-        "consentType": "AllPrincipals",
-        "resourceId": (await graph.resource())["id"],
-        "scope": "User.Read.All",
-    }
+    """Grant an application permission and a delegated one, without a look at Microsoft Graph."""
+    id = graph.tenant.assignments[0]["resourceId"]
+    role = {"principalId": made["id"], "resourceId": id, "appRoleId": role_id("User.Read.All")}
+    scope = {"clientId": made["id"], "consentType": "AllPrincipals", "resourceId": id}
+    return [
+        await graph.post(f"/servicePrincipals/{id}/appRoleAssignedTo", role),
+        await graph.post("/oauth2PermissionGrants", {**scope, "scope": "User.Read.All"}),
+    ]
 
 
 @pytest.mark.parametrize("role", [PRIVILEGED, "Global Administrator"])
@@ -94,23 +91,8 @@ async def test_a_role_does_not_make_up_for_a_scope(
     statuses: list[int],
 ) -> None:
     tenant.assign_role(ada, "Global Administrator")
-    graph_id = tenant.assignments[0]["resourceId"]
-    bodies = [
-        {
-            "principalId": made["id"],
-            "resourceId": graph_id,
-            "appRoleId": tenant.assignments[0]["appRoleId"],
-        },
-        {
-            "clientId": made["id"],
-            "consentType": "AllPrincipals",
-            "resourceId": graph_id,
-            "scope": "User.Read.All",
-        },
-    ]
-    paths = [f"/servicePrincipals/{graph_id}/appRoleAssignedTo", "/oauth2PermissionGrants"]
     async with signed_in(tenant, ada, scopes=scopes) as graph:
-        answers = [await graph.post(*call) for call in zip(paths, bodies, strict=True)]
+        answers = await grants(graph, made)
     assert [answer.status_code for answer in answers] == statuses
 
 

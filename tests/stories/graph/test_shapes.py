@@ -18,7 +18,6 @@ import pytest
 
 import graph
 from graph.calls import Json, filled, identifier, misfit, moment
-from graph.client import Token, read_token
 from graph.clouds import PUBLIC
 from graph.drift import look
 from graph.errors import GraphError, UnexpectedAnswer
@@ -32,10 +31,10 @@ from graph.signin import SignIn
 from graph.step_context import StepContext
 from graph.steps import DIRECTORY, SECRET, remove_strays, stages
 from graph.tenant_cache import TenantCache
+from tests.support import graph_fakes
 from tests.support.graph_bot import Bot
-from tests.support.graph_fakes import MemoryLedger, Tokens, client, jwt, plan, wish
+from tests.support.graph_fakes import Tokens, jwt, plan, wish
 from tests.support.marks import slow
-from tests.support.still_clock import StillClock
 
 pytestmark = pytest.mark.slow
 
@@ -214,30 +213,12 @@ class Odd:
         return {"id": asked["id"], "status": 200, "headers": {"request-id": "r1"}, "body": body}
 
 
-class NoSignIn(SignIn):
-    def __init__(self) -> None:
-        self._held = {}
-
-    async def token(self, client_id: str, credential: Any) -> Token:
-        raise AssertionError("a token is held")
-
-
 @asynccontextmanager
 async def site_of(handler: Odd) -> AsyncIterator[StepContext]:
-    clock = StillClock(eager=True)
     tokens = Tokens(*rights(ConsentMode.AUTONOMOUS), tenant_id=TENANT)
-    async with client(handler, tokens=tokens, clock=clock) as caller:
-        sign_in = NoSignIn()
-        sign_in.hold("a1", await tokens.token())
-        yield StepContext(
-            graph=caller,
-            plan=PLAN,
-            facts=FACTS,
-            clock=clock,
-            journal=MemoryLedger(),
-            sign_in=sign_in,
-            bot_client_id="bot",
-        )
+    async with graph_fakes.site(handler, plan=PLAN, facts=FACTS, tokens=tokens) as site:
+        site.sign_in.hold("a1", await tokens.token())
+        yield site
 
 
 async def plan_it(site: StepContext) -> None:
@@ -486,22 +467,6 @@ async def test_no_credential_goes_to_a_token_endpoint_on_another_host(
     error = await signed_in(bot, DISCOVERY, document)
     assert isinstance(error, UnexpectedAnswer)
     assert [call for call in bot.tenant.log if call.kind == "token"] == []
-
-
-@pytest.mark.parametrize(
-    "claims",
-    [
-        {},
-        {"exp": "soon"},
-        {"exp": 10**30},
-        {"exp": True},
-        {"exp": 1_900_000_000, "roles": "all"},
-        {"exp": 1_900_000_000, "roles": [7]},
-        {"exp": 1_900_000_000, "tid": 7},
-    ],
-)
-def test_a_token_whose_claims_have_another_shape_is_no_token(claims: Json) -> None:
-    assert read_token(jwt(claims)) is None
 
 
 def test_each_answer_is_read_by_its_shape() -> None:

@@ -29,83 +29,62 @@ FOUR = {
 SEES_SCOPES = "DelegatedPermissionGrant.Read.All"
 
 _REMOVALS = (
-    ("DELETE", "servicePrincipals/{}"),
-    ("DELETE", "applications/{}"),
-    ("GET", "servicePrincipals/{}"),
-    ("GET", "directory/deletedItems/{}"),
+    *("DELETE servicePrincipals/{}", "DELETE applications/{}"),
+    *("GET servicePrincipals/{}", "GET directory/deletedItems/{}"),
 )
 _TAKES_BACK = (
-    ("DELETE", "servicePrincipals/{}/appRoleAssignedTo/{}"),
-    ("DELETE", "oauth2PermissionGrants/{}"),
+    "DELETE servicePrincipals/{}/appRoleAssignedTo/{}",
+    "DELETE oauth2PermissionGrants/{}",
 )
 _SECRETS = (
-    ("POST", "applications/{}/addPassword"),
-    ("POST", "applications/{}/removePassword"),
-    ("GET", "servicePrincipals/{}"),
+    *("POST applications/{}/addPassword", "POST applications/{}/removePassword"),
+    "GET servicePrincipals/{}",
 )
-_SEES = (("GET", "servicePrincipals/{}/appRoleAssignments"), ("GET", "oauth2PermissionGrants"))
+_SEES = ("GET servicePrincipals/{}/appRoleAssignments", "GET oauth2PermissionGrants")
 _MAKES = (
-    ("POST", "servicePrincipals/{}/appRoleAssignedTo"),
-    ("POST", "oauth2PermissionGrants"),
-    ("PATCH", "oauth2PermissionGrants/{}"),
+    *("POST servicePrincipals/{}/appRoleAssignedTo", "POST oauth2PermissionGrants"),
+    "PATCH oauth2PermissionGrants/{}",
 )
 CALLS = {
     Verb.PLAN: (
-        ("GET", "applications"),
-        ("GET", "organization"),
-        ("GET", "servicePrincipals/{}"),
-        ("GET", "policies/defaultAppManagementPolicy"),
+        *("GET applications", "GET organization", "GET servicePrincipals/{}"),
+        "GET policies/defaultAppManagementPolicy",
     ),
     Verb.REGISTER: (
-        ("PATCH", "applications/{}"),
-        ("PATCH", "servicePrincipals/{}"),
-        ("GET", "applications/{}"),
+        *("PATCH applications/{}", "PATCH servicePrincipals/{}", "GET applications/{}"),
         *_SECRETS,
     ),
     Verb.CONSENT: _SEES,
     Verb.ROTATE: _SECRETS,
     Verb.CHECK: (
-        ("GET", "applications/{}"),
-        ("GET", "applications/{}/owners"),
-        ("GET", "servicePrincipals/{}/owners"),
-        ("GET", "applications/{}/federatedIdentityCredentials"),
-        *_SEES,
+        *("GET applications/{}", "GET applications/{}/owners", "GET servicePrincipals/{}/owners"),
+        *("GET applications/{}/federatedIdentityCredentials", *_SEES),
     ),
     Verb.UNDO: _REMOVALS,
     Verb.REVOKE: _REMOVALS,
-    Verb.PURGE: (("GET", "directory/deletedItems/{}"), ("DELETE", "directory/deletedItems/{}")),
+    Verb.PURGE: ("GET directory/deletedItems/{}", "DELETE directory/deletedItems/{}"),
     Verb.DOCTOR: (),
 }
 """What each verb asks of the tenant in every mode."""
-MORE_CALLS: dict[ConsentMode, dict[Verb, tuple[tuple[str, str], ...]]] = {
+MORE_CALLS: dict[tuple[ConsentMode, Verb], tuple[str, ...]] = {
     # Where the bot holds the rights to grant.
-    ConsentMode.AUTONOMOUS: {
-        Verb.CONSENT: _MAKES,
-        Verb.UNDO: _TAKES_BACK,
-        Verb.REVOKE: _TAKES_BACK,
-    },
-    ConsentMode.LIMITED: {
-        Verb.DOCTOR: (
-            ("GET", "policies/permissionGrantPolicies/{}/includes"),
-            ("GET", "roleManagement/directory/roleAssignments"),
-            ("GET", "roleManagement/directory/roleDefinitions/{}"),
-        ),
-    },
+    (ConsentMode.AUTONOMOUS, Verb.CONSENT): _MAKES,
+    (ConsentMode.AUTONOMOUS, Verb.UNDO): _TAKES_BACK,
+    (ConsentMode.AUTONOMOUS, Verb.REVOKE): _TAKES_BACK,
+    (ConsentMode.LIMITED, Verb.DOCTOR): (
+        "GET policies/permissionGrantPolicies/{}/includes",
+        "GET roleManagement/directory/roleAssignments",
+        "GET roleManagement/directory/roleDefinitions/{}",
+    ),
 }
 """And besides in some."""
 
 
-def calls(mode: ConsentMode, verb: Verb) -> list[tuple[str, str]]:
-    return [*CALLS[verb], *MORE_CALLS.get(mode, {}).get(verb, ())]
-
-
-def refused(mode: ConsentMode, verb: Verb, held: frozenset[str]) -> list[tuple[str, str]]:
+def refused(mode: ConsentMode, verb: Verb, held: frozenset[str]) -> list[str]:
     """Return the calls of a verb that the simulated tenant refuses to a bot with these rights."""
-    return [
-        call
-        for call in calls(mode, verb)
-        if not all(held & sufficient for sufficient in OPERATIONS[call].rule)
-    ]
+    calls = (*CALLS[verb], *MORE_CALLS.get((mode, verb), ()))
+    rules = {f"{method} {path}": it.rule for (method, path), it in OPERATIONS.items()}
+    return [each for each in calls if not all(held & enough for enough in rules[each])]
 
 
 @pytest.mark.parametrize("mode", ConsentMode)

@@ -1,31 +1,28 @@
 """The stages as data, and what steps do where Entra gives a rare answer."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from functools import partial
 
 import httpx
 import pytest
 
 from graph.calls import Json
-from graph.clouds import PUBLIC
 from graph.errors import Forbidden, GraphError, NotFound, NotOurs
 from graph.permissions import Kind, lookup
 from graph.plan import Plan
 from graph.retry import REPLICATION_TIME
-from graph.signin import SignIn
 from graph.step_context import Step, StepContext
 from graph.steps import reads, stages
-from tests.support.graph_fakes import MemoryLedger, Script, answer, client, plan, refusal, token
-from tests.support.still_clock import StillClock
+from tests.support import graph_fakes
+from tests.support.graph_fakes import Script, answer, plan, refusal, token
 
-BOT = "b0b0b0b0-0000-4000-8000-000000000000"
-OURS = {"id": "o1", "appId": "a1", "tags": list(plan().tags), "createdByAppId": BOT}
+OURS = {"id": "o1", "appId": "a1", "tags": list(plan().tags), "createdByAppId": "bot"}
 TAKEN, MISSING = "Request_MultipleObjectsWithSameKeyValue", "Request_ResourceNotFound"
 FACTS: dict[str, Json] = {
     "application": {"object_id": "o1", "app_id": "a1", "created_at": "2026-01-01T00:00:00+00:00"},
     "service_principal": {"object_id": "sp1", "created_at": "2026-01-01T00:00:00+00:00"},
 }
 WITH_SCOPE = plan(scopes=(lookup("User.Read", Kind.SCOPE),))
+site = partial(graph_fakes.site, plan=WITH_SCOPE, facts=FACTS)
 
 
 def test_the_stages_are_in_the_order_that_was_promised() -> None:
@@ -189,26 +186,6 @@ async def test_a_read_that_is_refused_long_after_the_grant_fails() -> None:
         here.sign_in.hold("a1", token("User.Read.All"))
         with pytest.raises(Forbidden):
             await step("directory").do(here)
-
-
-@asynccontextmanager
-async def site(
-    graph: Script, *, facts: dict[str, Json] = FACTS, approved_by: str = ""
-) -> AsyncIterator[StepContext]:
-    clock = StillClock(eager=True)
-    sign_in = SignIn(authority="https://login.test/t1", cloud=PUBLIC)
-    async with client(graph, clock=clock) as caller:
-        yield StepContext(
-            graph=caller,
-            plan=WITH_SCOPE,
-            facts=facts,
-            clock=clock,
-            journal=MemoryLedger(),
-            sign_in=sign_in,
-            bot_client_id=BOT,
-            approved_by=approved_by,
-        )
-    sign_in.close()
 
 
 async def done(name: str, *answers: httpx.Response | type[Exception], facts: Json = FACTS) -> Json:
