@@ -1,13 +1,16 @@
-"""What the tenant's policy forbids besides secrets: refused when certain, said when in doubt."""
+"""What the tenant's policy forbids: refused when certain, said when in doubt. Of a secret's life the
+shortest word wins, and it is known whose word that is.
+"""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from graph.app_policy import MEND, PERHAPS_EXEMPT, Policy, Restrictions, judge
+from graph.app_policy import MEND, PERHAPS_EXEMPT, Policy, Restrictions, judge, parse_duration
 from graph.calls import Json
-from graph.plan import redirect_problem
+from graph.plan import limit, redirect_problem
+from tests.support.graph_fakes import wish
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 REDIRECT = "https://Login.Vendor.example/back"
@@ -22,8 +25,78 @@ def on_redirects(name: str, **entry: Any) -> Json:
     return policy(redirectUris={name: {"state": "enabled", **entry}})
 
 
+def on_secrets(*entries: Json) -> Json:
+    return policy(passwordCredentials=entries, redirectUris={})
+
+
 def judged(policy: Json, redirect: str | None = REDIRECT) -> Restrictions:
     return judge(Policy(told=policy), redirect=redirect, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("asked", "profile", "tenant", "expected"),
+    [
+        (90, 180, None, (90, "requester")),
+        (365, 180, None, (180, "profile")),
+        (365, 180, 90, (89, "tenant")),
+        (30, 180, 90, (30, "requester")),
+        (89, 180, 90, (89, "requester")),
+        (180, 180, 365, (180, "requester")),
+    ],
+)
+def test_the_shortest_wins(
+    asked: int, profile: int, tenant: int | None, expected: tuple[int, str]
+) -> None:
+    longest = None if tenant is None else timedelta(days=tenant)
+    asking = wish(secret_days=asked, profile_days=profile)
+    assert limit(asking, longest) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [("P90D", 90), ("P365DT0H0M0S", 365), ("P1Y", 365), ("P6M", 180), ("P2W", 14), ("PT36H", 1)],
+)
+def test_durations_are_read(text: str, days: int) -> None:
+    assert parse_duration(text).days == days
+
+
+def test_a_duration_that_is_none_is_not_guessed() -> None:
+    with pytest.raises(ValueError, match="ISO 8601"):
+        parse_duration("90 days")
+
+
+BAN: Json = {"restrictionType": "passwordAddition", "state": "enabled"}
+LIFE: Json = {**BAN, "restrictionType": "passwordLifetime"}
+BANNED = (
+    f"The tenant's policy does not allow client secrets for new applications. To continue, {MEND}."
+)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (on_secrets(BAN), Restrictions(refusals=(BANNED,))),
+        ({**on_secrets(BAN), "isEnabled": False}, NOTHING),
+        (on_secrets({**BAN, "state": "disabled"}), NOTHING),
+        (
+            on_secrets({**BAN, "restrictForAppsCreatedAfterDateTime": "2026-12-01T00:00:00Z"}),
+            NOTHING,
+        ),
+        (on_secrets({**BAN, "restrictionType": "customPasswordAddition"}), NOTHING),  # of chosen
+        (
+            on_secrets({**LIFE, "maxLifetime": "P180D"}, {**LIFE, "maxLifetime": "P90D"}),
+            Restrictions(longest_secret=timedelta(days=90)),
+        ),
+    ],
+)
+def test_what_a_policy_says_of_our_secrets(told: Json, expected: Restrictions) -> None:
+    assert judged(told) == expected
+
+
+def test_a_policy_that_is_not_known_is_not_taken_for_none() -> None:
+    told = judge(Policy(why_unread="Not told."), redirect=REDIRECT, now=NOW)
+    unread = "The bot cannot read the tenant's policy on applications, which may refuse a plan or"
+    assert told == Restrictions(doubts=(f"{unread} its secret. Not told.",))
 
 
 FORBIDDEN: dict[str, tuple[Json, str]] = {
@@ -82,14 +155,9 @@ def test_what_is_off_or_still_to_come_forbids_nothing(entry: Json) -> None:
     assert judged(on_redirects(name, allowedDomains=[], **entry)) == NOTHING
 
 
-def test_a_policy_that_is_off_or_unread_forbids_nothing() -> None:
+def test_a_policy_that_is_off_and_one_on_redirect_urls_without_one_forbid_nothing() -> None:
     banned = on_redirects("uriWithoutAllowedDomain", allowedDomains=[])
     assert judged({**banned, "isEnabled": False}) == NOTHING
-    assert judge(Policy(), redirect=REDIRECT, now=NOW).refusals == ()
-
-
-def test_without_a_redirect_url_restrictions_on_them_do_not_matter() -> None:
-    banned = on_redirects("uriWithoutAllowedDomain", allowedDomains=[])
     assert judged(banned, redirect=None) == NOTHING
 
 

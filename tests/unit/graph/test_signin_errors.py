@@ -4,44 +4,19 @@ from datetime import timedelta
 
 import pytest
 
+from graph import signin_errors as refusals
 from graph.clouds import CLOUDS, PUBLIC, Cloud
 from graph.errors import GraphError, SignInFailed, Throttled, Unavailable
 from graph.retry import REPLICATION_TIME as SETTLING_TIME
 from graph.retry import through_outage, until_replicated
-from graph.signin_errors import (
-    SETTLING,
-    ApplicationDisabled,
-    ApplicationNotThereYet,
-    AskedTooOften,
-    AssertionNotThereYet,
-    AssertionRefused,
-    CodeDeclined,
-    CodeExpired,
-    CodePending,
-    ConsentNotThereYet,
-    CredentialMissing,
-    PersonNeeded,
-    PublicClient,
-    ResourceDisabled,
-    ResourceUnknown,
-    SecretExpired,
-    SecretNotThereYet,
-    SignInBlocked,
-    SignInMalformed,
-    SignInThrottled,
-    TenantRestricted,
-    TenantUnknown,
-    WrongCloud,
-    from_token_answer,
-)
 from tests.support.still_clock import StillClock
 
 CODES: list[tuple[type[GraphError], str, int]] = [
-    (CodePending, "authorization_pending", 70016),
-    (AskedTooOften, "slow_down", 70016),
-    (CodeExpired, "expired_token", 70020),
-    (CodeDeclined, "authorization_declined", 70018),
-    (CodeDeclined, "authorization_declined", 1),
+    (refusals.CodePending, "authorization_pending", 70016),
+    (refusals.AskedTooOften, "slow_down", 70016),
+    (refusals.CodeExpired, "expired_token", 70020),
+    (refusals.CodeDeclined, "authorization_declined", 70018),
+    (refusals.CodeDeclined, "authorization_declined", 1),
 ]
 
 
@@ -50,35 +25,35 @@ def test_of_a_code_for_a_device_the_word_says_what_became(
     error: type[GraphError], word: str, number: int
 ) -> None:
     answer = {"error": word, "error_codes": [number]}
-    assert type(from_token_answer(400, answer, None, PUBLIC)) is error
+    assert type(refusals.from_token_answer(400, answer, None, PUBLIC)) is error
 
 
 NUMBERS: list[tuple[type[GraphError], int, str, tuple[int, ...]]] = [
-    (ApplicationDisabled, 400, "invalid_grant", (1000031,)),
-    (ApplicationDisabled, 400, "unauthorized_client", (7000112,)),
-    (ApplicationDisabled, 401, "invalid_client", (70001,)),
-    (ApplicationNotThereYet, 400, "unauthorized_client", (700016, 700011)),
-    (ApplicationNotThereYet, 401, "invalid_client", (7000229,)),
-    (AssertionNotThereYet, 401, "invalid_client", (700027,)),
-    (AssertionRefused, 400, "invalid_request", (700213,)),
-    (AssertionRefused, 401, "invalid_client", (700024,)),
-    (ConsentNotThereYet, 400, "invalid_client", (650056,)),
-    (ConsentNotThereYet, 400, "invalid_grant", (65001,)),
-    (CredentialMissing, 401, "invalid_client", (7000218,)),
-    (PersonNeeded, 400, "interaction_required", (50079, 50058)),
-    (PersonNeeded, 400, "invalid_grant", (50076, 700082, 70043)),
-    (PublicClient, 401, "invalid_client", (700025,)),
-    (ResourceDisabled, 400, "invalid_resource", (650052,)),
-    (ResourceDisabled, 400, "unauthorized_client", (500014,)),
-    (ResourceUnknown, 400, "invalid_resource", (650057, 500011, 50001)),
-    (SecretExpired, 401, "invalid_client", (7000222,)),
-    (SecretNotThereYet, 401, "invalid_client", (7000215, 70002)),
-    (SignInBlocked, 400, "invalid_grant", (53003, 530035, 530032, 53011)),
-    (SignInMalformed, 400, "invalid_request", (900144,)),
-    (SignInMalformed, 400, "invalid_scope", (1002012,)),
-    (TenantRestricted, 400, "access_denied", (500021,)),
-    (TenantUnknown, 400, "invalid_request", (90002, 900023)),
-    (WrongCloud, 400, "invalid_request", (90038,)),
+    (refusals.ApplicationDisabled, 400, "invalid_grant", (1000031,)),
+    (refusals.ApplicationDisabled, 400, "unauthorized_client", (7000112,)),
+    (refusals.ApplicationDisabled, 401, "invalid_client", (70001,)),
+    (refusals.ApplicationNotThereYet, 400, "unauthorized_client", (700016, 700011)),
+    (refusals.ApplicationNotThereYet, 401, "invalid_client", (7000229,)),
+    (refusals.AssertionNotThereYet, 401, "invalid_client", (700027,)),
+    (refusals.AssertionRefused, 400, "invalid_request", (700213,)),
+    (refusals.AssertionRefused, 401, "invalid_client", (700024,)),
+    (refusals.ConsentNotThereYet, 400, "invalid_client", (650056,)),
+    (refusals.ConsentNotThereYet, 400, "invalid_grant", (65001,)),
+    (refusals.CredentialMissing, 401, "invalid_client", (7000218,)),
+    (refusals.PersonNeeded, 400, "interaction_required", (50079, 50058)),
+    (refusals.PersonNeeded, 400, "invalid_grant", (50076, 700082, 70043)),
+    (refusals.PublicClient, 401, "invalid_client", (700025,)),
+    (refusals.ResourceDisabled, 400, "invalid_resource", (650052,)),
+    (refusals.ResourceDisabled, 400, "unauthorized_client", (500014,)),
+    (refusals.ResourceUnknown, 400, "invalid_resource", (650057, 500011, 50001)),
+    (refusals.SecretExpired, 401, "invalid_client", (7000222,)),
+    (refusals.SecretNotThereYet, 401, "invalid_client", (7000215, 70002)),
+    (refusals.SignInBlocked, 400, "invalid_grant", (53003, 530035, 530032, 53011)),
+    (refusals.SignInMalformed, 400, "invalid_request", (900144,)),
+    (refusals.SignInMalformed, 400, "invalid_scope", (1002012,)),
+    (refusals.TenantRestricted, 400, "access_denied", (500021,)),
+    (refusals.TenantUnknown, 400, "invalid_request", (90002, 900023)),
+    (refusals.WrongCloud, 400, "invalid_request", (90038,)),
 ]
 """What each error is told by: a status, a word, and numbers of AADSTS."""
 DOCUMENTED = [
@@ -88,8 +63,8 @@ DOCUMENTED = [
 ]
 
 TRANSIENT = [
-    (400, "invalid_grant", 50196, SignInThrottled),
-    (400, "invalid_request", 90055, SignInThrottled),
+    (400, "invalid_grant", 50196, refusals.SignInThrottled),
+    (400, "invalid_request", 90055, refusals.SignInThrottled),
     (400, "invalid_request", 90033, Unavailable),
     (400, "temporarily_unavailable", 999, Unavailable),
 ]
@@ -107,7 +82,7 @@ def test_what_ends_by_itself_is_waited_out(
 def test_after_too_many_equal_sign_ins_the_next_one_waits_for_a_minute() -> None:
     assert read(400, "invalid_grant", 50196).retry_after == 60.0
     answer = {"error": "invalid_grant", "error_codes": [50196]}
-    assert from_token_answer(400, answer, 90.0, PUBLIC).retry_after == 90.0
+    assert refusals.from_token_answer(400, answer, 90.0, PUBLIC).retry_after == 90.0
 
 
 @pytest.mark.parametrize(
@@ -143,8 +118,8 @@ def test_a_sentence_says_no_more_than_the_number_does(
 def test_a_waiting_sign_in_is_tried_rarely(random: float) -> None:
     clock, tries = StillClock(), 0
     start, times = clock.now(), []
-    wait = until_replicated(clock, lambda: random, written=start, settling=SETTLING)
-    while (seconds := wait(SecretNotThereYet(), tries := tries + 1)) is not None:
+    wait = until_replicated(clock, lambda: random, written=start, settling=refusals.SETTLING)
+    while (seconds := wait(refusals.SecretNotThereYet(), tries := tries + 1)) is not None:
         times.append((clock.now() - start).total_seconds())
         clock.move(timedelta(seconds=seconds))
     assert sum(each <= 60 for each in times) <= 7
@@ -168,8 +143,8 @@ def test_each_documented_number_has_its_class_a_sentence_and_advice(
 @pytest.mark.parametrize(
     ("word", "expected"),
     [
-        ("unauthorized_client", ApplicationNotThereYet),
-        ("invalid_client", SecretNotThereYet),
+        ("unauthorized_client", refusals.ApplicationNotThereYet),
+        ("invalid_client", refusals.SecretNotThereYet),
         ("temporarily_unavailable", Unavailable),
         ("something_new", SignInFailed),
     ],
@@ -180,18 +155,20 @@ def test_an_unknown_number_falls_back_to_the_word(word: str, expected: type[Grap
 
 @pytest.mark.parametrize(("status", "expected"), [(429, Throttled), (503, Unavailable)])
 def test_throttling_and_outages_are_told_by_status(status: int, expected: type[GraphError]) -> None:
-    error = from_token_answer(status, {}, 9.0, PUBLIC)
+    error = refusals.from_token_answer(status, {}, 9.0, PUBLIC)
     assert type(error) is expected
     assert error.retry_after == 9.0
 
 
 def test_only_what_replication_explains_is_waited_for() -> None:
-    waited_for = {expected for *_, expected in DOCUMENTED if issubclass(expected, SETTLING)}
+    waited_for = {
+        expected for *_, expected in DOCUMENTED if issubclass(expected, refusals.SETTLING)
+    }
     assert waited_for == {
-        SecretNotThereYet,
-        AssertionNotThereYet,
-        ApplicationNotThereYet,
-        ConsentNotThereYet,
+        refusals.SecretNotThereYet,
+        refusals.AssertionNotThereYet,
+        refusals.ApplicationNotThereYet,
+        refusals.ConsentNotThereYet,
     }
 
 
@@ -202,16 +179,18 @@ def test_the_description_is_never_kept() -> None:
         "error_description": "AADSTS7000215: Invalid client secret hunter2",
         "trace_id": "t1",
     }
-    error = from_token_answer(401, answer, None, PUBLIC)
+    error = refusals.from_token_answer(401, answer, None, PUBLIC)
     assert "hunter2" not in f"{error} {error!r} {vars(error)}"
     assert error.request_id == "t1"
 
 
 def read(status: int, word: str, number: int) -> GraphError:
-    return from_token_answer(status, {"error": word, "error_codes": [number]}, None, PUBLIC)
+    return refusals.from_token_answer(
+        status, {"error": word, "error_codes": [number]}, None, PUBLIC
+    )
 
 
 @pytest.mark.parametrize("cloud", CLOUDS.values(), ids=CLOUDS)
 def test_an_unknown_number_is_looked_up_in_its_own_cloud(cloud: Cloud) -> None:
-    error = from_token_answer(400, {"error": "new", "error_codes": [999]}, None, cloud)
+    error = refusals.from_token_answer(400, {"error": "new", "error_codes": [999]}, None, cloud)
     assert f"{cloud.login}/error?code=999" in error.advice
