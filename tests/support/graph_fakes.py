@@ -14,7 +14,7 @@ from bot.playground.clock import MovableClock
 from graph.calls import Answer
 from graph.client import Client, Token
 from graph.errors import SecretsLost
-from graph.permissions import Kind, lookup
+from graph.permissions import MICROSOFT_GRAPH, Kind, lookup
 from graph.plan import Plan, PlanRequest
 from graph.signin import SignIn
 from graph.step_context import SECRET_ATTEMPTS, Sealed, StepContext
@@ -240,3 +240,38 @@ def plan(**changes: Any) -> Plan:
         "warnings": (),
     }
     return Plan(**{**COMMON, **usual, **changes})
+
+
+_OFF: dict[str, Any] = {"isDisabled": None, "disabledByMicrosoftStatus": None}
+
+
+def application_of(plan: Plan, **changes: Any) -> dict[str, Any]:
+    """Return what Graph shows of a plan's application, as the bot has made it."""
+    implicit = {"enableAccessTokenIssuance": False, "enableIdTokenIssuance": False}
+    redirects = [plan.redirect] if plan.redirect else []
+    access = [{"id": each.id, "type": each.kind.value} for each in (*plan.roles, *plan.scopes)]
+    return {
+        **_OFF,
+        "displayName": plan.name,
+        "signInAudience": "AzureADMyOrg",
+        "isFallbackPublicClient": None,
+        "web": {"redirectUris": redirects, "implicitGrantSettings": implicit},
+        "spa": {"redirectUris": []},
+        "publicClient": {"redirectUris": []},
+        "identifierUris": [],
+        "appRoles": [],
+        "api": {"oauth2PermissionScopes": [], "preAuthorizedApplications": []},
+        "requiredResourceAccess": [{"resourceAppId": MICROSOFT_GRAPH, "resourceAccess": access}],
+        "passwordCredentials": [],
+        "keyCredentials": [],
+        "tags": [*plan.tags],
+        "notes": plan.notes,
+        "serviceManagementReference": plan.registration,
+        **changes,
+    }
+
+
+def principal_of(**changes: Any) -> dict[str, Any]:
+    """Return what Graph shows of its service principal."""
+    held: dict[str, Any] = {"passwordCredentials": [], "keyCredentials": []}
+    return {**_OFF, **held, "accountEnabled": True, **changes}

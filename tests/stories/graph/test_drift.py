@@ -12,8 +12,8 @@ from graph.calls import Json
 from graph.drift import PORTAL_EXTRAS, Drift, Expected, compare
 from graph.drift import snapshot as parts
 from graph.drift.snapshot import Snapshot
-from graph.permissions import MICROSOFT_GRAPH, Kind, lookup
-from tests.support.graph_fakes import plan
+from graph.permissions import Kind, lookup
+from tests.support.graph_fakes import application_of, plan, principal_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ROLE = lookup("User.Read.All", Kind.ROLE)
@@ -31,48 +31,14 @@ Change = Callable[[Parts], object]
 def untouched() -> Parts:
     """Return the tenant as the bot has left it."""
     return {
-        APP: {
-            "displayName": PLAN.name,
-            "signInAudience": "AzureADMyOrg",
-            "isDisabled": None,
-            "disabledByMicrosoftStatus": None,
-            "isFallbackPublicClient": None,
-            "web": {
-                "redirectUris": [PLAN.redirect],
-                "implicitGrantSettings": {
-                    "enableAccessTokenIssuance": False,
-                    "enableIdTokenIssuance": False,
-                },
-            },
-            "identifierUris": [],
-            "appRoles": [],
-            "api": {"oauth2PermissionScopes": [], "preAuthorizedApplications": []},
-            "spa": {"redirectUris": []},
-            "publicClient": {"redirectUris": []},
-            "requiredResourceAccess": [
-                {
-                    "resourceAppId": MICROSOFT_GRAPH,
-                    "resourceAccess": [
-                        {"id": ROLE.id, "type": "Role"},
-                        {"id": SCOPE.id, "type": "Scope"},
-                    ],
-                }
-            ],
-            "passwordCredentials": [credential("key-1", "Mimecast Key · AAD-7K3F · 0123")],
-            "keyCredentials": [],
-            "tags": [*PLAN.tags],
-            "notes": f"Approved by Ada Lovelace (U2 in T1). {PLAN.notes}",
-            "serviceManagementReference": PLAN.registration,
-        },
+        APP: application_of(
+            PLAN,
+            passwordCredentials=[credential("key-1", "Mimecast Key · AAD-7K3F · 0123")],
+            notes=f"Approved by Ada Lovelace (U2 in T1). {PLAN.notes}",
+        ),
         parts.FEDERATED: {"value": []},
         parts.STANDING: {"id": "sp"},
-        parts.PRINCIPAL: {
-            "accountEnabled": True,
-            "isDisabled": None,
-            "disabledByMicrosoftStatus": None,
-            "passwordCredentials": [],
-            "keyCredentials": [],
-        },
+        parts.PRINCIPAL: principal_of(),
         parts.OWNERS: {"value": [{"id": "bot", "displayName": "aad-setup"}]},
         parts.PRINCIPAL_OWNERS: {"value": [{"id": "bot", "displayName": "aad-setup"}]},
         parts.ROLES: {"value": [role(ROLE.id)]},

@@ -1,5 +1,6 @@
-"""What the tenant's policy forbids: refused when certain, said when in doubt. Of a secret's life the
-shortest word wins, and it is known whose word that is.
+"""What the tenant's policy forbids: refused when certain, said when in doubt.
+
+The shortest word on a secret's life wins, and it is known whose word that is.
 """
 
 from datetime import UTC, datetime, timedelta
