@@ -34,7 +34,7 @@ from graph.steps import DIRECTORY, SECRET, remove_strays, stages
 from graph.tenant_cache import TenantCache
 from tests.support import graph_fakes
 from tests.support.graph_bot import Bot
-from tests.support.graph_fakes import Tokens, application_of, jwt, plan, principal_of, wish
+from tests.support.graph_fakes import Tokens, jwt, plan, wish
 from tests.support.marks import slow
 
 pytestmark = pytest.mark.slow
@@ -65,7 +65,7 @@ ORGANIZATION = {
     "verifiedDomains": [{"name": "contoso.example", "isDefault": True}],
 }
 _BOTH = {"appId": "a1", "displayName": PLAN.name, "tags": [*PLAN.tags], "deletedDateTime": NOW}
-APPLICATION = application_of(
+APPLICATION = graph_fakes.application_of(
     PLAN,
     id="o1",
     uniqueName=PLAN.key,
@@ -83,7 +83,7 @@ APPLICATION = application_of(
     keyCredentials=[{"keyId": "c1", "displayName": None, "endDateTime": NOW}],
     **_BOTH,
 )
-PRINCIPAL = principal_of(id="p1", **_BOTH)
+PRINCIPAL = graph_fakes.principal_of(id="p1", **_BOTH)
 ROLE = {"id": "g1", "appRoleId": PLAN.roles[0].id, "resourceId": PLAN.resource_id}
 GRANT = {
     "id": "g2",
