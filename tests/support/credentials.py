@@ -34,14 +34,14 @@ def rsa_key(number: int = 0) -> rsa.RSAPrivateKey:
 
 
 @cache
-def certificate(key: Key, *, days: float = 365) -> x509.Certificate:
-    """Return a self-signed certificate that ends so many days from now."""
+def certificate(key: Key, *, days: float = 365, since: float = 3650) -> x509.Certificate:
+    """Return a self-signed certificate that ends so many days from now, and began some ago."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "aad-setup")])
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=key.public_key())
         .serial_number(1)
-        .not_valid_before(now - 3650 * DAY)
+        .not_valid_before(now - since * DAY)
         .not_valid_after(now + days * DAY)
         .sign(key, SHA256())
     )

@@ -1,19 +1,17 @@
 """Federated identity credentials: rules of name, issuer and subject; found or made by name."""
 
 import base64
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant
 from graph.calls import Json
+from tests.support.credentials import certificate
 from tests.support.graph_caller import Asking, code_of, connector, one_by_one
 
 RUNNER = {
@@ -93,27 +91,10 @@ async def test_those_of_others_are_not_ours(tenant: Tenant, graph: Asking, path:
     assert [answer.status_code for answer in answers] == [403, 403]
 
 
-DAY = timedelta(days=1)
-
-
-def der(start: datetime, end: datetime) -> str:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail gateway")])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(7)
-        .not_valid_before(start)
-        .not_valid_after(end)
-        .sign(key, hashes.SHA256())
-    )
-    return base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
-
-
-def entry(clock: MovableClock, days: int = 90, **more: Any) -> Json:
-    key = der(clock.now() - DAY, clock.now() + days * DAY)
+def entry(days: float = 90, **more: Any) -> Json:
+    """Return a key credential with a certificate that began yesterday."""
+    signed = certificate(ec.generate_private_key(ec.SECP256R1()), days=days, since=1)
+    key = base64.b64encode(signed.public_bytes(Encoding.DER)).decode()
     return {"type": "AsymmetricX509Cert", "usage": "Verify", "key": key, **more}
 
 
@@ -127,29 +108,28 @@ async def held(graph: Asking, application: Json) -> list[Json]:
     return list(found.json()["keyCredentials"])
 
 
-async def test_a_list_replaces_the_list(tenant: Tenant, clock: MovableClock, graph: Asking) -> None:
+async def test_a_list_replaces_the_list(tenant: Tenant, graph: Asking) -> None:
     application = await graph.application()
-    assert await put(graph, application, entry(clock, displayName="first")) == 204
+    assert await put(graph, application, entry(displayName="first")) == 204
     [first] = await held(graph, application)
     assert (first["displayName"], first["key"]) == ("first", None)
     assert len(first["customKeyIdentifier"]) == 40
     kept = {"keyId": first["keyId"], "type": first["type"], "usage": first["usage"]}
-    assert await put(graph, application, kept, entry(clock, displayName="second")) == 204
+    assert await put(graph, application, kept, entry(displayName="second")) == 204
     assert [key["displayName"] for key in await held(graph, application)] == ["first", "second"]
-    assert await put(graph, application, entry(clock, displayName="third")) == 204
+    assert await put(graph, application, entry(displayName="third")) == 204
     assert [key["displayName"] for key in await held(graph, application)] == ["third"]
     assert "Certificates and secrets" in tenant.audits[0]["activityDisplayName"]
 
 
 async def test_an_expired_entry_refuses_the_whole_list(clock: MovableClock, graph: Asking) -> None:
     application = await graph.application()
-    key = der(clock.now() - DAY, clock.now() + timedelta(minutes=5))
-    await put(graph, application, {**entry(clock), "key": key})
+    await put(graph, application, entry(days=5 / (24 * 60)))
     [old] = await held(graph, application)
     clock.move(timedelta(minutes=6))
     answer = await graph.patch(
         f"/applications/{application['id']}",
-        {"keyCredentials": [{"keyId": old["keyId"]}, entry(clock)]},
+        {"keyCredentials": [{"keyId": old["keyId"]}, entry()]},
     )
     assert (answer.status_code, code_of(answer)) == (400, "KeyCredentialsInvalidEndDate")
     assert len(await held(graph, application)) == 1
@@ -166,22 +146,22 @@ async def test_an_expired_entry_refuses_the_whole_list(clock: MovableClock, grap
         keyId=["nonsense"],
     ),
 )
-async def test_a_wrong_entry_is_refused(clock: MovableClock, graph: Asking, change: Json) -> None:
+async def test_a_wrong_entry_is_refused(graph: Asking, change: Json) -> None:
     application = await graph.application()
-    assert await put(graph, application, {**entry(clock), **change}) == 400
+    assert await put(graph, application, {**entry(), **change}) == 400
     assert await held(graph, application) == []
 
 
-async def test_a_known_entry_keeps_what_it_is(clock: MovableClock, graph: Asking) -> None:
+async def test_a_known_entry_keeps_what_it_is(graph: Asking) -> None:
     application = await graph.application()
-    await put(graph, application, entry(clock))
+    await put(graph, application, entry())
     [key] = await held(graph, application)
     assert await put(graph, application, {**key, "displayName": "renamed"}) == 204
     assert await put(graph, application, {**key, "endDateTime": "2027-01-01T00:00:00Z"}) == 400
     assert await put(graph, application, key, {**key, "displayName": "twice"}) == 400
 
 
-async def test_a_policy_limits_the_life_of_certificates(clock: MovableClock, wide: Asking) -> None:
+async def test_a_policy_limits_the_life_of_certificates(wide: Asking) -> None:
     application = await wide.application()
     limit = {"restrictionType": "asymmetricKeyLifetime", "maxLifetime": "P30D"}
     words = {"displayName": "x", "description": "x", "isEnabled": True}
@@ -190,5 +170,5 @@ async def test_a_policy_limits_the_life_of_certificates(clock: MovableClock, wid
     reference = f"https://graph.microsoft.com/v1.0/policies/appManagementPolicies/{made['id']}"
     path = f"/applications/{application['id']}/appManagementPolicies/$ref"
     assert (await wide.post(path, {"@odata.id": reference})).status_code == 204
-    assert await put(wide, application, entry(clock, days=90)) == 400
-    assert await put(wide, application, entry(clock, days=20)) == 204
+    assert await put(wide, application, entry(days=90)) == 400
+    assert await put(wide, application, entry(days=20)) == 204

@@ -12,6 +12,7 @@ from graph.errors import GraphError, NotOurs
 from graph.orphans import MARK, find_deleted, find_lone_principals, find_tagged
 from graph.plan import Plan, tags
 from graph.removal import purge
+from graph.step_context import StepContext
 from graph.steps import remove_secret, remove_strays, stages
 from tests.support.graph_bot import Bot, secret
 
@@ -94,49 +95,43 @@ async def test_undo_says_what_entra_keeps_of_it(bot: Bot, made: Plan) -> None:
     assert not any(each["was_there"] for each in again.values())
 
 
+async def purged(site: StepContext, step: str, buried: Json, **changes: Any) -> bool:
+    wanted = {name: buried[name] for name in ("object_id", "app_id")} | changes
+    return await purge(site, step=step, deleted_at=site.clock.now(), **wanted)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "changes", [{"key": "another"}, {"tags": ("aad-setup", "of another")}, {}], ids=str
 )
-async def test_only_what_carries_all_marks_is_deleted_for_good(bot: Bot, changes: Json) -> None:
-    plan = await bot.plan()
-    await bot.carry_out(plan)
-    buried = (await taken_back(bot, plan))["application"]
-    site = replace(bot.site(replace(plan, **changes)), facts={})
-    wanted: Any = {
-        "step": "application",
-        "object_id": buried["object_id"],
-        "deleted_at": bot.clock.now(),
-    }
+async def test_only_what_carries_all_marks_is_deleted_for_good(
+    bot: Bot, changes: Json, made: Plan
+) -> None:
+    buried = (await taken_back(bot, made))["application"]
+    site = replace(bot.site(replace(made, **changes)), facts={})
     if changes:
         with pytest.raises(NotOurs):
-            await purge(site, app_id=buried["app_id"], **wanted)
-    for wrong in ({"app_id": "another"}, {"app_id": buried["app_id"], "bot": "another"}):
-        whose = replace(site, bot_client_id=wrong.pop("bot", site.bot_client_id))
-        with pytest.raises(NotOurs):
-            await purge(whose, **wanted, **wrong)
+            await purged(site, "application", buried)
+    with pytest.raises(NotOurs):
+        await purged(site, "application", buried, app_id="another")
+    with pytest.raises(NotOurs):
+        await purged(replace(site, bot_client_id="another"), "application", buried)
     assert len(bot.tenant.deleted) == 2
     if not changes:
-        assert await purge(site, app_id=buried["app_id"], **wanted)
-        assert not await purge(site, app_id=buried["app_id"], **wanted)
+        assert await purged(site, "application", buried)
+        assert not await purged(site, "application", buried)
         assert len(bot.tenant.deleted) == 1
 
 
-async def test_a_service_principal_of_another_registration_stays_in_the_bin(bot: Bot) -> None:
-    plan = await bot.plan()
-    await bot.carry_out(plan)
-    buried = (await taken_back(bot, plan))["service_principal"]
-    others = replace(plan, key="another", tags=("aad-setup", "of another"))
-    wanted: Any = {
-        "step": "service_principal",
-        "object_id": buried["object_id"],
-        "app_id": buried["app_id"],
-        "deleted_at": bot.clock.now(),
-    }
+async def test_a_service_principal_of_another_registration_stays_in_the_bin(
+    bot: Bot, made: Plan
+) -> None:
+    buried = (await taken_back(bot, made))["service_principal"]
+    others = replace(made, key="another", tags=("aad-setup", "of another"))
     with pytest.raises(NotOurs):
-        await purge(replace(bot.site(others), facts={}), **wanted)
+        await purged(replace(bot.site(others), facts={}), "service_principal", buried)
     assert len(bot.tenant.deleted) == 2
-    assert await purge(replace(bot.site(plan), facts={}), **wanted)
+    assert await purged(replace(bot.site(made), facts={}), "service_principal", buried)
 
 
 async def taken_back(bot: Bot, plan: Plan) -> Json:
