@@ -96,6 +96,12 @@ def client(tenant: Tenant) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=f"{tenant.graph_url}/v1.0", verify=context)
 
 
+async def post_form(tenant: Tenant, endpoint: str, form: dict[str, str]) -> httpx.Response:
+    """Post to a part of the sign-in service, such as “token”."""
+    async with client(tenant) as http:
+        return await http.post(f"{tenant.authority}/oauth2/v2.0/{endpoint}", data=form)
+
+
 async def sign_in(
     http: httpx.AsyncClient, tenant: Tenant, client_id: str, secret: str, **form: str
 ) -> httpx.Response:

@@ -70,6 +70,11 @@ class Script:
         return answer
 
     @property
+    def bearers(self) -> list[str]:
+        """The tokens that came with the requests."""
+        return [each.headers["authorization"].split()[-1] for each in self.requests]
+
+    @property
     def bodies(self) -> list[Any]:
         return [json.loads(request.content) for request in self.requests if request.content]
 

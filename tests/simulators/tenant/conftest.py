@@ -39,6 +39,11 @@ async def application(graph: Asking) -> Json:
 
 
 @pytest.fixture
+def path(application: Json) -> str:
+    return f"/applications/{application['id']}"
+
+
+@pytest.fixture
 async def principal(graph: Asking, application: Json) -> Json:
     return await graph.principal(application["appId"])
 

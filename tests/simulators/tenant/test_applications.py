@@ -94,9 +94,8 @@ async def test_a_change_keeps_what_it_does_not_name_however_deep(graph: Asking) 
 
 
 async def test_what_an_application_offers_is_disabled_before_it_is_taken_back(
-    graph: Asking, application: Json
+    graph: Asking, path: str
 ) -> None:
-    path = f"/applications/{application['id']}"
     role = {**ROLE, "isEnabled": True}
     assert (await graph.patch(path, {"appRoles": [role]})).status_code == 204
     for roles in ([], [{**role, "description": "Other"}]):

@@ -4,13 +4,12 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant
 from graph.calls import Json
-from tests.support.graph_caller import client
+from tests.support.graph_caller import post_form
 from tests.support.person import REDIRECT, SCOPES, ConsentClient, changed, claims_of
 
 
@@ -42,52 +41,52 @@ async def test_a_redemption_must_be_that_of_the_request(
     number: int,
     form: dict[str, str],
 ) -> None:
-    answer = await _post(tenant, {**form, **change})
+    answer = await post_form(tenant, "token", {**form, **change})
     told = answer.json()
     assert (answer.status_code, told["error"], told["error_codes"]) == (status, error, [number])
 
 
 async def test_a_code_is_of_use_once(tenant: Tenant, form: dict[str, str]) -> None:
-    assert (await _post(tenant, form)).status_code == 200
-    assert (await _post(tenant, form)).json()["error_codes"] == [54005]
+    assert (await post_form(tenant, "token", form)).status_code == 200
+    assert (await post_form(tenant, "token", form)).json()["error_codes"] == [54005]
 
 
 async def test_a_code_is_of_use_for_ten_minutes(
     tenant: Tenant, clock: MovableClock, form: dict[str, str]
 ) -> None:
     clock.move(timedelta(minutes=10))
-    assert (await _post(tenant, form)).json()["error_codes"] == [70008]
+    assert (await post_form(tenant, "token", form)).json()["error_codes"] == [70008]
 
 
 async def test_a_code_is_of_use_to_its_own_client(tenant: Tenant, form: dict[str, str]) -> None:
     other = tenant.add_consent_client(REDIRECT)
     secret = {"client_id": other.client_id, "client_secret": other.client_secret}
-    assert (await _post(tenant, {**form, **secret})).json()["error_codes"] == [70000]
-    assert (await _post(tenant, form)).status_code == 200
+    assert (await post_form(tenant, "token", {**form, **secret})).json()["error_codes"] == [70000]
+    assert (await post_form(tenant, "token", form)).status_code == 200
 
 
 async def test_who_is_disabled_or_blocked_meanwhile_gets_no_token(
     tenant: Tenant, people: ConsentClient, ada: Json, form: dict[str, str]
 ) -> None:
     refused = await _form(people, ada, blocked="redemption")
-    told = (await _post(tenant, refused)).json()
+    told = (await post_form(tenant, "token", refused)).json()
     assert (told["error"], told["error_codes"]) == ("interaction_required", [53003])
     ada["accountEnabled"] = False
-    assert (await _post(tenant, form)).json()["error_codes"] == [50057]
+    assert (await post_form(tenant, "token", form)).json()["error_codes"] == [50057]
 
 
 async def test_a_wrong_verifier_spends_the_code(tenant: Tenant, form: dict[str, str]) -> None:
-    await _post(tenant, {**form, "code_verifier": "a" * 43})
-    assert (await _post(tenant, form)).json()["error_codes"] == [54005]
+    await post_form(tenant, "token", {**form, "code_verifier": "a" * 43})
+    assert (await post_form(tenant, "token", form)).json()["error_codes"] == [54005]
 
 
 async def test_msal_gets_what_it_tells_accounts_apart_by(
     tenant: Tenant, people: ConsentClient, ada: Json
 ) -> None:
     form = await _form(people, ada)
-    assert "client_info" not in (await _post(tenant, form)).json()
+    assert "client_info" not in (await post_form(tenant, "token", form)).json()
     form = await _form(people, ada)
-    assert "client_info" in (await _post(tenant, {**form, "client_info": "1"})).json()
+    assert "client_info" in (await post_form(tenant, "token", {**form, "client_info": "1"})).json()
 
 
 async def test_only_who_asks_for_offline_access_gets_a_refresh_token(
@@ -132,8 +131,3 @@ async def _form(people: ConsentClient, user: Json, **options: Any) -> dict[str, 
         "redirect_uri": REDIRECT,
         "code_verifier": flow["code_verifier"],
     }
-
-
-async def _post(tenant: Tenant, form: dict[str, str]) -> httpx.Response:
-    async with client(tenant) as http:
-        return await http.post(f"{tenant.authority}/oauth2/v2.0/token", data=form)

@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +13,7 @@ from bot.playground.clock import MovableClock
 from bot.playground.tenant import Credential, Tenant
 from graph.calls import Json
 from graph.clouds import CLOUDS, Cloud
-from tests.support.graph_caller import client
+from tests.support.graph_caller import post_form
 from tests.support.person import CONTEXT, REDIRECT, SCOPES, claims_of
 
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
@@ -28,12 +27,6 @@ def device(tenant: Tenant, ada: Json) -> Credential:
 @pytest.fixture
 async def flow(tenant: Tenant, device: Credential) -> Json:
     return await _flow(tenant, device)
-
-
-@pytest.fixture
-async def http(tenant: Tenant) -> AsyncIterator[httpx.AsyncClient]:
-    async with client(tenant) as http:
-        yield http
 
 
 async def test_msal_waits_for_a_person_and_gets_what_a_browser_gets(
@@ -147,10 +140,10 @@ async def test_refusals_of_a_person_are_told_on_the_page_and_the_device_waits(
     ],
 )
 async def test_a_request_for_a_code_is_checked(
-    tenant: Tenant, device: Credential, http: httpx.AsyncClient, change: Json, number: int
+    tenant: Tenant, device: Credential, change: Json, number: int
 ) -> None:
     form = {"client_id": device.client_id, "scope": "openid User.Read", **change}
-    answer = await http.post(f"{tenant.authority}/oauth2/v2.0/devicecode", data=form)
+    answer = await post_form(tenant, "devicecode", form)
     assert (answer.status_code, answer.json()["error_codes"]) == (400, [number])
 
 
@@ -165,9 +158,7 @@ async def test_in_each_cloud(
 
 async def _flow(tenant: Tenant, device: Credential) -> Json:
     form = {"client_id": device.client_id, "scope": " ".join(["openid", "profile", *SCOPES])}
-    async with client(tenant) as http:
-        answer = await http.post(f"{tenant.authority}/oauth2/v2.0/devicecode", data=form)
-    told: Json = answer.json()
+    told: Json = (await post_form(tenant, "devicecode", form)).json()
     return told
 
 
@@ -178,11 +169,7 @@ async def _entered(tenant: Tenant, user: Json, flow: Json, **how: Any) -> Any:
 
 async def _ask(tenant: Tenant, device: Credential, flow: Json, **more: str) -> httpx.Response:
     form = {"grant_type": GRANT, "client_id": device.client_id, **more}
-    async with client(tenant) as http:
-        return await http.post(
-            f"{tenant.authority}/oauth2/v2.0/token",
-            data={**form, "device_code": flow["device_code"]},
-        )
+    return await post_form(tenant, "token", {**form, "device_code": flow["device_code"]})
 
 
 async def _refusal(

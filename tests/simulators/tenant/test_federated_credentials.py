@@ -108,8 +108,7 @@ async def held(graph: Asking, application: Json) -> list[Json]:
     return list(found.json()["keyCredentials"])
 
 
-async def test_a_list_replaces_the_list(tenant: Tenant, graph: Asking) -> None:
-    application = await graph.application()
+async def test_a_list_replaces_the_list(tenant: Tenant, graph: Asking, application: Json) -> None:
     assert await put(graph, application, entry(displayName="first")) == 204
     [first] = await held(graph, application)
     assert (first["displayName"], first["key"]) == ("first", None)
@@ -146,14 +145,12 @@ async def test_an_expired_entry_refuses_the_whole_list(clock: MovableClock, grap
         keyId=["nonsense"],
     ),
 )
-async def test_a_wrong_entry_is_refused(graph: Asking, change: Json) -> None:
-    application = await graph.application()
+async def test_a_wrong_entry_is_refused(graph: Asking, change: Json, application: Json) -> None:
     assert await put(graph, application, {**entry(), **change}) == 400
     assert await held(graph, application) == []
 
 
-async def test_a_known_entry_keeps_what_it_is(graph: Asking) -> None:
-    application = await graph.application()
+async def test_a_known_entry_keeps_what_it_is(graph: Asking, application: Json) -> None:
     await put(graph, application, entry())
     [key] = await held(graph, application)
     assert await put(graph, application, {**key, "displayName": "renamed"}) == 204

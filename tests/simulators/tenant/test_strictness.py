@@ -133,8 +133,7 @@ async def test_permissions_are_counted(graph: Asking) -> None:
     assert (await graph.upsert("key-1", requiredResourceAccess=required)).status_code == 201
 
 
-async def test_a_key_is_set_once(graph: Asking, application: Json) -> None:
-    path = f"/applications/{application['id']}"
+async def test_a_key_is_set_once(graph: Asking, path: str) -> None:
     assert (await graph.patch(path, {"uniqueName": "key-2"})).status_code == 400
     assert (await graph.post("/applications", {"notes": "no name"})).status_code == 400
     assert (await graph.http.post("/applications")).status_code == 400

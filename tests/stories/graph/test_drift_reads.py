@@ -26,6 +26,12 @@ async def looked(bot: Bot, plan: Plan) -> Drift:
     return await look(bot.site(plan), tenant_cache=knowledge, secrets=known)
 
 
+async def granted_by_hand(bot: Bot, plan: Plan, principal_id: str, role_id: str) -> None:
+    id = plan.resource_id
+    body = {"principalId": principal_id, "resourceId": id, "appRoleId": role_id}
+    await bot.graph.send("POST", f"/servicePrincipals/{id}/appRoleAssignedTo", body=body)
+
+
 def graph_calls(bot: Bot) -> list[str]:
     return [
         f"{each.method} {each.path.removeprefix('/v1.0')}"
@@ -78,9 +84,7 @@ async def test_an_application_opened_to_others_costs_no_call(bot: Bot, made: Pla
 async def test_a_permission_never_granted_by_the_bot_costs_one_call(bot: Bot, made: Plan) -> None:
     [principal] = bot.tenant.service_principals
     sensitive = "9492366f-7969-46a4-8d15-ed1a20078fff"  # Sites.ReadWrite.All
-    body = {"principalId": principal["id"], "resourceId": made.resource_id, "appRoleId": sensitive}
-    path = f"/servicePrincipals/{made.resource_id}/appRoleAssignedTo"
-    await bot.graph.send("POST", path, body=body)
+    await granted_by_hand(bot, made, principal["id"], sensitive)
     told = await looked(bot, made)
     assert told.differences == ("Granted and not in the plan: Sites.ReadWrite.All (application).",)
     assert len(graph_calls(bot)) == 2
@@ -117,13 +121,7 @@ async def test_a_service_principal_made_anew_is_looked_at_instead(bot: Bot, made
     await bot.graph.send("DELETE", f"/servicePrincipals/{principal['id']}")
     body = {"appId": principal["appId"]}
     new = (await bot.graph.send("POST", "/servicePrincipals", body=body)).body
-    granted = {
-        "principalId": new["id"],
-        "resourceId": made.resource_id,
-        "appRoleId": lookup("Group.Read.All", Kind.ROLE).id,
-    }
-    path = f"/servicePrincipals/{made.resource_id}/appRoleAssignedTo"
-    await bot.graph.send("POST", path, body=granted)
+    await granted_by_hand(bot, made, new["id"], lookup("Group.Read.All", Kind.ROLE).id)
     bot.clock.move(timedelta(hours=1))
     told = (await looked(bot, made)).differences
     assert told == (

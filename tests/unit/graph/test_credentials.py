@@ -64,42 +64,25 @@ def test_a_key_and_its_certificate_are_found_in_any_order_and_form(
 CUT_KEY, CUT_CERTIFICATE = (
     f"\n-----END {name}-----\n".encode() for name in ("PRIVATE KEY", "CERTIFICATE")
 )
+LOCKED, SHUT = "set ENTRA_CERTIFICATE_PASSWORD", "ENTRA_CERTIFICATE_PASSWORD does not open"
+STRANGE = "no certificate that belongs to its private key"
+CUT = "cannot be read"
 UNUSABLE: dict[str, tuple[Callable[[], bytes], str | None, str]] = {
     "empty": (lambda: b"", None, "neither PEM nor PFX"),
     "a password": (lambda: b"hunter2", None, "neither PEM nor PFX"),
     "no key": (lambda: signed(own()), None, "no private key"),
     "no certificate": (lambda: key_pem(own()), None, "no certificate:"),
-    "another's certificate": (
-        lambda: key_pem(rsa_key(1)) + signed(own()),
-        None,
-        "no certificate that belongs to its private key",
-    ),
+    "another's certificate": (lambda: key_pem(rsa_key(1)) + signed(own()), None, STRANGE),
     "elliptic PEM": (lambda: pem(elliptic()), None, "not RSA"),
     "elliptic PFX": (lambda: pfx(elliptic()), None, "not RSA"),
-    "locked PEM": (lambda: pem(own(), password=PASSWORD), None, "set ENTRA_CERTIFICATE_PASSWORD"),
-    "locked PFX": (lambda: pfx(own(), password=PASSWORD), None, "set ENTRA_CERTIFICATE_PASSWORD"),
-    "wrong password of a PEM": (
-        lambda: pem(own(), password=PASSWORD),
-        "hunter2",
-        "ENTRA_CERTIFICATE_PASSWORD does not open",
-    ),
-    "wrong password of a PFX": (
-        lambda: pfx(own(), password=PASSWORD),
-        "hunter2",
-        "ENTRA_CERTIFICATE_PASSWORD does not open",
-    ),
+    "locked PEM": (lambda: pem(own(), password=PASSWORD), None, LOCKED),
+    "locked PFX": (lambda: pfx(own(), password=PASSWORD), None, LOCKED),
+    "wrong password of a PEM": (lambda: pem(own(), password=PASSWORD), "hunter2", SHUT),
+    "wrong password of a PFX": (lambda: pfx(own(), password=PASSWORD), "hunter2", SHUT),
     "needless password": (lambda: pem(own()), PASSWORD, "ENTRA_CERTIFICATE_PASSWORD is set, but"),
     "cut PFX": (lambda: pfx(own())[:100], "hunter2", "does not open"),
-    "cut key": (
-        lambda: key_pem(own())[:200] + CUT_KEY + signed(own()),
-        None,
-        "cannot be read",
-    ),
-    "cut certificate": (
-        lambda: key_pem(own()) + signed(own())[:200] + CUT_CERTIFICATE,
-        None,
-        "cannot be read",
-    ),
+    "cut key": (lambda: key_pem(own())[:200] + CUT_KEY + signed(own()), None, CUT),
+    "cut certificate": (lambda: key_pem(own()) + signed(own())[:200] + CUT_CERTIFICATE, None, CUT),
     "too large": (lambda: b"0" * (MOST_BYTES + 1), None, "too large"),
 }
 

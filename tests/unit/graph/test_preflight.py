@@ -317,12 +317,7 @@ def test_the_digest_is_the_same_tomorrow() -> None:
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Plan)])
 def test_the_digest_changes_with_every_field(name: str) -> None:
-    other: Any = {
-        "roles": (),
-        "scopes": (),
-        "tags": (),
-        "warnings": (),
-        "secret_days": 1,
-        "secret_limited_by": "tenant",
-    }.get(name, "other")
+    others: Json = dict.fromkeys(("roles", "scopes", "tags", "warnings"), ())
+    others |= {"secret_days": 1, "secret_limited_by": "tenant"}
+    other: Any = others.get(name, "other")
     assert replace(FULL, **{name: other}).digest != FULL.digest
