@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from graph.calls import Json, moment, parts_of
+from graph.calls import Json, moment, parts_of, written_as
 
 _SECRETS = frozenset(
     {
@@ -84,20 +84,14 @@ def judge(policy: Policy, *, redirect: str | None, now: datetime) -> Restriction
     found = _told(policy.told.get("applicationRestrictions"))
     secrets = [each for each in found.get("passwordCredentials") or () if applies(each, now=now)]
     problems = list(_bans(secrets))
-    doubts = [_unknown(name) for name in sorted(_strange(found, now))]
+    doubts = [_unknown(name) for name in sorted(_strange(found, now, redirect))]
     if redirect is not None and found.get("redirectUris") is None:
         doubts.append(
             "The bot cannot see whether the tenant's policy on applications restricts redirect"
             " URLs: Entra may refuse this one."
         )
     elif redirect is not None:
-        restrictions = _told(found["redirectUris"])
-        problems += _redirect_problems(restrictions, redirect, now)
-        doubts += [
-            _unknown(f"redirectUris.{name}")
-            for name, entry in sorted(restrictions.items())
-            if name not in _REDIRECTS and _is_active(entry, now)
-        ]
+        problems += _redirect_problems(_told(found["redirectUris"]), redirect, now)
     return Restrictions(
         refusals=tuple(f"{it.sentence} {it.remedy}" for it in problems if not it.may_exempt),
         doubts=(
@@ -193,15 +187,19 @@ def _lists(entry: Json, name: str) -> set[str]:
     return {str(each).casefold() for each in (*(entry.get(name) or ()), *(web.get(name) or ()))}
 
 
-def _strange(found: Json, now: datetime) -> Iterator[str]:
+def _strange(found: Json, now: datetime, redirect: str | None) -> Iterator[str]:
     """Yield the active restrictions that this module does not know."""
+    known_names = {"audiences": _AUDIENCES}
+    if redirect is not None:
+        known_names["redirectUris"] = frozenset(_REDIRECTS)
     for entry in found.get("passwordCredentials") or ():
         kind = str(entry.get("restrictionType"))
         if kind not in _SECRETS and applies(entry, now=now):
             yield f"passwordCredentials.{kind}"
-    for name, entry in _told(found.get("audiences")).items():
-        if name not in _AUDIENCES and _is_active(entry, now):
-            yield f"audiences.{name}"
+    for part, names in known_names.items():
+        for name, entry in _told(found.get(part)).items():
+            if name not in names and _is_active(entry, now):
+                yield f"{part}.{name}"
     for name, entry in found.items():
         known = name in _HARMLESS | {"passwordCredentials", "audiences", "redirectUris"}
         if not known and _is_active(entry, now):
@@ -250,17 +248,13 @@ NEVER = "Entra no longer makes secrets that never expire."
 SLACK_DAYS = 1
 """Left below the tenant's limit, because its clock and ours differ."""
 
-_NUMBER = "[0-9]{1,6}"  # more would be longer than a timedelta can be
+# ISO 8601, as far as it can be reckoned with: more digits would be longer than a timedelta can be.
+_NUMBER = "[0-9]{1,6}"
 _DURATION = re.compile(
     rf"P(?=[0-9T])(?:(?P<years>{_NUMBER})Y)?(?:(?P<months>{_NUMBER})M)?(?:(?P<weeks>{_NUMBER})W)?"
     rf"(?:(?P<days>{_NUMBER})D)?(?:T(?=[0-9])(?:(?P<hours>{_NUMBER})H)?"
     rf"(?:(?P<minutes>{_NUMBER})M)?(?:(?P<seconds>{_NUMBER})(?:\.[0-9]+)?S)?)?"
 )
-
-
-def duration(value: object) -> bool:
-    """Fit an ISO 8601 duration that can be reckoned with."""
-    return isinstance(value, str) and bool(_DURATION.fullmatch(value))
 
 
 POLICY = {
@@ -271,7 +265,7 @@ POLICY = {
                 "restrictionType?": str,
                 "state?": str,
                 "restrictForAppsCreatedAfterDateTime?": moment,
-                "maxLifetime?": duration,
+                "maxLifetime?": written_as(_DURATION),
             }
         ],
         "redirectUris?": {str: REDIRECT_RESTRICTION},

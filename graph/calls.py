@@ -12,7 +12,7 @@ Code that reads a property of an answer names it in a shape first, and need not 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import UnionType
@@ -92,6 +92,11 @@ def parts_of(url: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts
+
+
+def written_as(pattern: re.Pattern[str]) -> Callable[[object], bool]:
+    """Return a shape that a text fits which matches as a whole."""
+    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._~=-]{1,256}")

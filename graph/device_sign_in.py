@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from graph.approver_sign_in import ANSWER, ApproverSignIn, SignedIn, told_to_approver
-from graph.calls import Json, filled
+from graph.calls import Json, filled, written_as
 from graph.errors import SignInFailed, Throttled, Unavailable
 from graph.signin import seconds
 from graph.signin_errors import AskedTooOften, CodeExpired, CodePending, CredentialMissing
@@ -121,18 +121,10 @@ class DeviceSignIn:
         return answer
 
 
-def _page(value: object) -> bool:
-    return isinstance(value, str) and PAGE.fullmatch(value) is not None
-
-
-def _typed(value: object) -> bool:
-    return isinstance(value, str) and TYPED.fullmatch(value) is not None
-
-
 _CODE = {
     "device_code": filled,
-    "user_code": _typed,
-    "verification_uri": _page,
+    "user_code": written_as(TYPED),
+    "verification_uri": written_as(PAGE),
     "expires_in": seconds,
     "interval": seconds,
 }

@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from graph.calls import Json
-from graph.errors import Forbidden, NotFound, NotOurs, NotThereYet, Restored
+from graph.errors import Forbidden, GraphError, NotFound, NotOurs, NotThereYet, Restored
 from graph.retry import REPLICATION_TIME
 from graph.step_context import StepContext
 
@@ -57,7 +57,9 @@ async def is_gone(context: StepContext, object_id: str, *, created_at: datetime 
 
     `created_at` is None for an object that is not young.
     """
-    return not is_young(context, created_at) or await _is_deleted(context, object_id)
+    # Without the right to look into the bin there is no proof either way.
+    buried = f"{BIN}/{object_id}"
+    return not is_young(context, created_at) or await _is_there(context, buried, Forbidden)
 
 
 def is_young(context: StepContext, created_at: datetime | None) -> bool:
@@ -65,12 +67,11 @@ def is_young(context: StepContext, created_at: datetime | None) -> bool:
     return created_at is not None and context.clock.now() < created_at + REPLICATION_TIME
 
 
-async def _is_deleted(context: StepContext, object_id: str) -> bool:
-    try:
-        await context.graph.send("GET", f"{BIN}/{object_id}", query={"$select": "id"})
-    except (NotThereYet, Forbidden):  # without the right to look there is no proof either way
-        return False
-    return True
+async def _is_there(context: StepContext, path: str, *unseen: type[GraphError]) -> bool:
+    with suppress(NotThereYet, *unseen):
+        await context.graph.send("GET", path, query={"$select": "id"})
+        return True
+    return False
 
 
 async def purge(
@@ -82,6 +83,7 @@ async def purge(
     application is not in the bin because it is in use again.
     """
     path = f"{BIN}/{object_id}"
+    used = f"/{'applications' if step == 'application' else 'servicePrincipals'}/{object_id}"
     looks = 0
 
     async def once() -> bool:
@@ -92,7 +94,7 @@ async def purge(
             await context.graph.send("DELETE", path)
         except NotThereYet:
             # Deleted a moment ago it may not be in the bin yet, but then it is still seen in use.
-            looks = 0 if await _is_in_use(context, step, object_id) else looks + 1
+            looks = 0 if await _is_there(context, used) else looks + 1
             if is_young(context, deleted_at) and looks < SURE_LOOKS:
                 raise
             if looks == 0 and step == "application":
@@ -101,15 +103,6 @@ async def purge(
         return True
 
     return await context.retry_while_young(once, created_at=deleted_at)
-
-
-async def _is_in_use(context: StepContext, step: str, object_id: str) -> bool:
-    collection = "applications" if step == "application" else "servicePrincipals"
-    path = f"/{collection}/{object_id}"
-    with suppress(NotThereYet):
-        await context.graph.send("GET", path, query={"$select": "id"})
-        return True
-    return False
 
 
 def _check_is_ours(context: StepContext, found: Json, *, step: str, app_id: str) -> None:

@@ -123,17 +123,17 @@ class SignIn:
         parts that `shape` names. Raises CredentialUnusable, and what `token` raises if discovery
         fails.
         """
-        shared = {
-            "authority": self._authority,
+        application = msal.PublicClientApplication
+        if credential is not None:
+            application = msal.ConfidentialClientApplication
+            options["client_credential"] = _for_msal(credential)
+        return application(
+            client_id,
+            authority=self._authority,
             # Our authorities are allow-listed: Microsoft need not be asked whether they are real.
-            "instance_discovery": False,
-            "http_client": replace(self._channel, shape=shape or TOKEN),
+            instance_discovery=False,
+            http_client=replace(self._channel, shape=shape or TOKEN),
             **options,
-        }
-        if credential is None:
-            return msal.PublicClientApplication(client_id, **shared)
-        return msal.ConfidentialClientApplication(
-            client_id, client_credential=_for_msal(credential), **shared
         )
 
     def _check_identity(self, token: Token, client_id: str) -> None:
