@@ -115,6 +115,14 @@ async def sign_in(
     return await http.post(f"{tenant.authority}/oauth2/v2.0/token", data=wanted)
 
 
+def federated(
+    name: str = "ci-runner", subject: str = "s", issuer: str = "https://ci.example"
+) -> dict[str, Any]:
+    """Return a federated credential, as Graph takes it."""
+    audiences = ["api://AzureADTokenExchange"]
+    return {"name": name, "issuer": issuer, "subject": subject, "audiences": audiences}
+
+
 def one_by_one(**values: list[Any]) -> list[dict[str, Any]]:
     """Return an object of one property for each of these values."""
     return [{name: value} for name, them in values.items() for value in them]

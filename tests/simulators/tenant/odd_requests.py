@@ -12,7 +12,7 @@ from bot.playground.tenant import consent_policies, directory_roles, shapes
 from bot.playground.tenant.batch import METHODS as METHODS_OF_BATCH
 from bot.playground.tenant.operations import OPERATIONS
 from graph.calls import Json
-from tests.support.graph_caller import GRAPH
+from tests.support.graph_caller import GRAPH, federated
 
 KNOWN = "known-{}"
 """Stands for the id of something that is there; who sends puts it in."""
@@ -107,12 +107,7 @@ _RIGHT: tuple[Json, ...] = (
     {"clientId": KNOWN, "resourceId": KNOWN, "consentType": "AllPrincipals", "scope": "User.Read"},
     {"@odata.id": "https://x/v1.0/directoryObjects/" + KNOWN},
     {"@odata.id": "https://x/v1.0/policies/appManagementPolicies/" + KNOWN},
-    {
-        "name": "another",
-        "issuer": "https://a.example",
-        "subject": "x",
-        "audiences": ["api://AzureADTokenExchange"],
-    },
+    federated("another"),
     {
         "displayName": "x",
         "description": "x",

@@ -17,7 +17,7 @@ from bot.playground.tenant import Tenant
 from bot.playground.tenant.assertions import TYPE
 from graph.calls import Json
 from tests.support.credentials import certificate, issuer, rsa_key
-from tests.support.graph_caller import Asking, client, sign_in
+from tests.support.graph_caller import Asking, client, federated, sign_in
 
 SUBJECT = "system:serviceaccount:bots:aad-setup"
 
@@ -189,12 +189,7 @@ async def test_an_issuer_whose_keys_cannot_be_fetched_signs_nobody_in(
     tenant: Tenant, graph: Asking, application: Json
 ) -> None:
     await graph.principal(application["appId"])
-    wanted = {
-        "name": "cluster",
-        "issuer": "https://nowhere.example",
-        "subject": SUBJECT,
-        "audiences": ["api://AzureADTokenExchange"],
-    }
+    wanted = federated("cluster", SUBJECT, "https://nowhere.example")
     path = f"/applications/{application['id']}/federatedIdentityCredentials"
     assert (await graph.post(path, wanted)).status_code == 201
     assertion = issuer("https://nowhere.example").token(subject=SUBJECT)

@@ -12,14 +12,9 @@ from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant
 from graph.calls import Json
 from tests.support.credentials import certificate
-from tests.support.graph_caller import Asking, code_of, connector, one_by_one
+from tests.support.graph_caller import Asking, code_of, connector, federated, one_by_one
 
-RUNNER = {
-    "name": "ci-runner",
-    "issuer": "https://token.actions.example",
-    "subject": "repo:northwind/bot:ref:refs/heads/main",
-    "audiences": ["api://AzureADTokenExchange"],
-}
+RUNNER = federated(subject="repo:northwind/bot:ref:refs/heads/main")
 
 
 @pytest.fixture

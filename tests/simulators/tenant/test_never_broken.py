@@ -29,7 +29,7 @@ from tests.simulators.tenant.odd_requests import (
     requests,
     token_requests,
 )
-from tests.support.graph_caller import WIDE
+from tests.support.graph_caller import WIDE, federated
 from tests.support.marks import slow
 from tests.support.person import REDIRECT
 
@@ -142,13 +142,8 @@ def _made(sender: Sender) -> list[str]:
     application = post("/applications", {"displayName": "x", "uniqueName": "x-1"})
     principal = post("/servicePrincipals", {"appId": application["appId"]})
     secret = post(f"/applications/{application['id']}/addPassword", {})
-    federated = {
-        "name": "ci-runner",
-        "issuer": "https://ci.example",
-        "subject": "s",
-        "audiences": ["api://AzureADTokenExchange"],
-    }
-    credential = post(f"/applications/{application['id']}/federatedIdentityCredentials", federated)
+    path = f"/applications/{application['id']}/federatedIdentityCredentials"
+    credential = post(path, federated())
     policy = post("/policies/appManagementPolicies", {"displayName": "x", "description": "x"})
     ids = [each["id"] for each in (application, principal, credential, policy)]
     return [*ids, application["appId"], secret["keyId"], "x-1", "ci-runner"]

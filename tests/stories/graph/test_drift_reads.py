@@ -16,6 +16,7 @@ from graph.permissions import Kind, lookup
 from graph.plan import Plan
 from graph.tenant_cache import TenantCache
 from tests.support.graph_bot import Bot
+from tests.support.graph_caller import federated
 from tests.support.graph_fakes import Script, answer, client
 
 
@@ -101,12 +102,8 @@ async def test_a_deleted_application_costs_one_call_more(bot: Bot, made: Plan) -
 async def test_a_federated_credential_is_a_way_in_and_costs_no_call(bot: Bot, made: Plan) -> None:
     [application] = bot.tenant.applications
     path = f"/applications/{application['id']}/federatedIdentityCredentials"
-    body = {
-        "name": "build",
-        "issuer": "https://token.actions.example",
-        "subject": "repo:mallory/x:ref:refs/heads/main",
-        "audiences": ["api://AzureADTokenExchange"],
-    }
+    subject = "repo:mallory/x:ref:refs/heads/main"
+    body = federated("build", subject, "https://token.actions.example")
     await bot.graph.send("POST", path, body=body)
     (told,) = (await looked(bot, made)).differences
     assert told == (

@@ -16,21 +16,15 @@ from graph.plan import Plan
 from graph.removal import purge
 from graph.steps import remove_secret, remove_strays, stages
 from tests.support.graph_bot import Bot
-from tests.support.marks import slow
 
 pytestmark = pytest.mark.slow
 
 Removal = Callable[[Bot, Plan], Awaitable[None]]
 LAGS: tuple[Span, ...] = (0.0, 5.0, (0.0, 5.0))
-MOMENTS = [
-    # Of the lag, and how long after the last write the removal begins.
-    slow(0.0, 0.0),
-    slow(2.0, 2.0),
-    slow(5.0, 0.0),
-    pytest.param(5.0, 5.0),
-    slow((0.0, 5.0), 0.0),
-    slow((0.0, 5.0), 2.0),
+MOMENTS: list[tuple[Span, float]] = [
+    *((0.0, 0.0), (2.0, 2.0), (5.0, 0.0), (5.0, 5.0), ((0.0, 5.0), 0.0), ((0.0, 5.0), 2.0)),
 ]
+"""Of the lag, and how long after the last write the removal begins."""
 LOST, KILLED, HEALTHY = "503 that took effect", "killed after the effect", "no fault"
 SETTLED = timedelta(minutes=16)
 
