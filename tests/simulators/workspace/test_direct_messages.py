@@ -1,22 +1,14 @@
 """Direct messages with the app, and commands where it is not."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-from slack_bolt.async_app import AsyncApp, AsyncRespond
+from slack_bolt.async_app import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient as Client
 
 from bot.manifest import manifest
 from bot.playground.workspace import CannotAct, Workspace
 from bot.playground.workspace.wire import Json
 from tests.support.blocks import error_of
-from tests.support.small_bot import Recorder, connected
-
-
-@pytest.fixture
-async def bot(app: AsyncApp, workspace: Workspace) -> AsyncIterator[Recorder]:
-    async with connected(app, workspace):
-        yield Recorder(app, answer="one")
+from tests.support.small_bot import Recorder
 
 
 def subscribe(workspace: Workspace) -> None:
@@ -25,7 +17,7 @@ def subscribe(workspace: Workspace) -> None:
 
 
 async def test_the_app_is_told_of_its_own_messages_too(
-    workspace: Workspace, client: Client, app: AsyncApp, bot: Recorder
+    workspace: Workspace, client: Client, bot: Recorder
 ) -> None:
     subscribe(workspace)
     await workspace.message_im("rosa", "hello")
@@ -90,7 +82,7 @@ async def test_the_manifest_decides_what_an_app_is(workspace: Workspace) -> None
 
 
 async def test_a_command_works_where_the_app_is_not(workspace: Workspace, bot: Recorder) -> None:
-    channel = workspace.channel("random")
+    channel, bot.answer = workspace.channel("random"), "one"
     await workspace.command("rosa", channel=channel)
     [command] = bot.heard
     await AsyncRespond(response_url=command["response_url"])("two")

@@ -1,23 +1,15 @@
 """What people can do in Slack, and what the app hears of it."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient as Client
 
 from bot.playground.workspace import CannotAct, Workspace
 from tests.support.blocks import actions, section
-from tests.support.small_bot import Recorder, connected
-
-
-@pytest.fixture
-async def bot(app: AsyncApp, workspace: Workspace) -> AsyncIterator[Recorder]:
-    async with connected(app, workspace):
-        yield Recorder(app, answer={"text": "hello", "response_type": "in_channel"})
+from tests.support.small_bot import Recorder
 
 
 async def test_names_in_a_command_arrive_as_ids(workspace: Workspace, bot: Recorder) -> None:
+    bot.answer = {"text": "hello", "response_type": "in_channel"}
     ada, general = workspace.people["ada"].id, workspace.channels["general"].id
     reply = await workspace.command("rosa", "for @ada in #general & @nobody")
     assert bot.heard[0]["text"] == f"for <@{ada}|ada> in <#{general}|general> &amp; @nobody"

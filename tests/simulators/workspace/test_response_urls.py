@@ -1,6 +1,5 @@
 """response_urls: the only way to change an ephemeral message, five times in half an hour."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import aiohttp
@@ -19,12 +18,6 @@ async def post(url: str, body: Json) -> tuple[int, str]:
     async with aiohttp.ClientSession() as session, session.post(url, json=body) as answer:
         said = await answer.json()
         return answer.status, said.get("error", "ok")
-
-
-@pytest.fixture
-async def bot(app: AsyncApp, workspace: Workspace) -> AsyncIterator[Recorder]:
-    async with connected(app, workspace):
-        yield Recorder(app)
 
 
 @pytest.fixture

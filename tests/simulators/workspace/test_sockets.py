@@ -78,21 +78,18 @@ async def test_events_wait_for_the_app_to_come_back(workspace: Workspace, app: A
     assert texts == [f"<@{workspace.bot_user_id}> are you there?"]
 
 
-async def test_an_event_can_come_twice(workspace: Workspace, app: AsyncApp) -> None:
-    bot = Recorder(app)
-    async with connected(app, workspace):
-        await workspace.mention("ada", "status")
-        await workspace.redeliver()
+async def test_an_event_can_come_twice(workspace: Workspace, bot: Recorder) -> None:
+    await workspace.mention("ada", "status")
+    await workspace.redeliver()
     first, second = bot.heard
     assert first["event_id"] == second["event_id"]
 
 
-async def test_the_app_comes_back_after_a_refresh(workspace: Workspace, app: AsyncApp) -> None:
-    Recorder(app, answer="still here")
-    async with connected(app, workspace):
-        await workspace.disconnect()
-        await workspace.until(lambda: workspace.connections == 1)
-        assert (await workspace.command("rosa")).text == "still here"
+async def test_the_app_comes_back_after_a_refresh(workspace: Workspace, bot: Recorder) -> None:
+    bot.answer = "still here"
+    await workspace.disconnect()
+    await workspace.until(lambda: workspace.connections == 1)
+    assert (await workspace.command("rosa")).text == "still here"
 
 
 async def test_a_connection_that_breaks_fails_its_envelopes_at_once(

@@ -5,14 +5,13 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
-from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient as Client
 
 from bot.playground.clock import MovableClock
 from bot.playground.workspace import CannotAct, Workspace
 from bot.playground.workspace.wire import Json
 from tests.support.blocks import actions, error_of
-from tests.support.small_bot import Recorder, connected
+from tests.support.small_bot import Recorder
 
 
 async def asked(workspace: Workspace, client: Client, name: str) -> Json:
@@ -79,7 +78,7 @@ async def test_an_external_in_a_shared_channel_is_no_stranger(
 
 
 async def test_a_channel_with_an_external_in_it_is_shared(
-    workspace: Workspace, client: Client, app: AsyncApp
+    workspace: Workspace, client: Client, bot: Recorder
 ) -> None:
     workspace.installation.scopes.add("groups:read")
     zed = workspace.add_external("zed", "Zed Moss", channels=["approvals"])
@@ -87,10 +86,8 @@ async def test_a_channel_with_an_external_in_it_is_shared(
     assert (await client.conversations_info(channel=approvals))["channel"]["is_ext_shared"] is True
     assert zed.is_stranger is False
     assert workspace.add_external("far", "Far Away", channels=["random"]).is_stranger is True
-    bot = Recorder(app)
     await client.chat_postMessage(channel=approvals, text="x", blocks=[actions("Go")])
-    async with connected(app, workspace):
-        await workspace.click("zed", "Go")
+    await workspace.click("zed", "Go")
     [click] = bot.heard
     assert click["user"]["team_id"] == zed.team_id
     assert click["team"]["id"] == workspace.team_id
@@ -127,11 +124,10 @@ async def test_some_groups_cannot_be_read(workspace: Workspace, client: Client) 
     assert await error_of(asked()) == "plan_upgrade_required"
 
 
-async def test_a_group_is_mentioned_by_its_handle(workspace: Workspace, app: AsyncApp) -> None:
+async def test_a_group_is_mentioned_by_its_handle(workspace: Workspace, bot: Recorder) -> None:
     group = workspace.groups["directory-admins"]
-    bot = Recorder(app, answer=f"asking <!subteam^{group.id}>")
-    async with connected(app, workspace):
-        reply = await workspace.command("rosa", "for @directory-admins")
+    bot.answer = f"asking <!subteam^{group.id}>"
+    reply = await workspace.command("rosa", "for @directory-admins")
     assert bot.heard[0]["text"] == f"for <!subteam^{group.id}|@directory-admins>"
     assert reply.text == "asking @directory-admins"
     with pytest.raises(CannotAct, match="already a group"):
