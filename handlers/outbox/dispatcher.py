@@ -66,15 +66,14 @@ class Dispatcher:
     async def look(self) -> None:
         """Begin to show everything that is stale and may be shown now."""
         unreadable: dict[str, Exception] = {}
-        async with self._database.reading() as tx:
-            now = self._clock.now()
-            stale = await message_queue.stale(
-                tx,
-                now,
-                drawn_before=now - SPACING,
-                limit=MOST,
-                unreadable=unreadable.__setitem__,
-            )
+        now = self._clock.now()
+        stale = await self._database.read(
+            message_queue.stale,
+            now,
+            drawn_before=now - SPACING,
+            limit=MOST,
+            unreadable=unreadable.__setitem__,
+        )
         if unreadable:
             await self._put_off(unreadable)
         chosen = self._chosen(stale, now)
@@ -104,8 +103,8 @@ class Dispatcher:
         """Report rows that cannot be read, and leave them alone for a while."""
         for id, error in unreadable.items():
             report_bug(f"message {id}", error)
-        async with self._database.transaction() as tx:
-            await message_queue.postpone(tx, unreadable.keys(), self._clock.now() + UNREADABLE)
+        until = self._clock.now() + UNREADABLE
+        await self._database.write(message_queue.postpone, unreadable.keys(), until)
 
     def _chosen(
         self, stale: Sequence[Stale], now: datetime

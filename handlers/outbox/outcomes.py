@@ -55,15 +55,13 @@ class Outcomes:
     registrar: Registrar
 
     async def shown(self, message: Message, channel: str, ts: str, status: Status) -> None:
-        async with self.services.database.transaction() as tx:
-            is_stale = await messages.posted(tx, message, channel=channel, ts=ts, shows=status)
-        if is_stale:
+        write = self.services.database.write
+        if await write(messages.posted, message, channel=channel, ts=ts, shows=status):
             self.services.wakeups.dispatcher.set()
 
     async def unclaim(self, message: Message, trouble: str | None = None) -> None:
         """Let it keep its place until it can be shown. App Homes show the trouble."""
-        async with self.services.database.transaction() as tx:
-            await messages.unclaim(tx, message, trouble=trouble)
+        await self.services.database.write(messages.unclaim, message, trouble=trouble)
         self.services.wakeups.dispatcher.set()
 
     async def later(
@@ -84,12 +82,10 @@ class Outcomes:
             return
         wait = timedelta(seconds=exponential(message.tries + 1, LONGEST_WAIT.total_seconds()))
         until = self.services.clock.now() + max(at_least, wait)
-        async with self.services.database.transaction() as tx:
-            await messages.release(tx, message, until=until, trouble=trouble)
+        await self.services.database.write(messages.release, message, until=until, trouble=trouble)
 
     async def give_up(self, message: Message) -> None:
-        async with self.services.database.transaction() as tx:
-            await messages.give_up(tx, message)
+        await self.services.database.write(messages.give_up, message)
 
     async def gone(self, message: Message, *, is_deleted: bool) -> None:
         """Never show it again. A message that approvers need is posted again if it was deleted."""
@@ -115,8 +111,7 @@ class Outcomes:
             await self.registrar.secrets.unmasked(message.registration, message.subject.secret)
             await self.give_up(message)
             return
-        async with self.services.database.transaction() as tx:
-            await messages.end(tx, message, trouble=why)
+        await self.services.database.write(messages.end, message, trouble=why)
 
 
 def _is_waited_for(message: Message, registration: Registration) -> bool:

@@ -75,8 +75,7 @@ class Sender:
     async def show(self, message: Message, calls: Sequence[Call]) -> None:
         """Show a message that was claimed, by calls that were counted as made."""
         # Read after the claim: the drawing is never older than the version claimed.
-        async with self._services.database.reading() as tx:
-            registration = await registrations.get(tx, message.registration)
+        registration = await self._services.database.read(registrations.get, message.registration)
         assert registration is not None
         registration = replace(registration, looked_at=self._services.clock.now())
         try:
@@ -169,8 +168,7 @@ class Sender:
     async def _mask(self, message: Message, registration: Registration) -> None:
         """Mask the secret by the address that the reveal was answered at."""
         secret = message.subject.secret
-        async with self._services.database.reading() as tx:
-            owner, sealed = await secrets.sealed(tx, secret, Purpose.ANSWER)
+        owner, sealed = await self._services.database.read(secrets.sealed, secret, Purpose.ANSWER)
         if sealed is None:  # masked by hand in the meantime
             await self._outcomes.give_up(message)
             return

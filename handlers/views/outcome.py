@@ -34,9 +34,7 @@ def outcome_blocks(
         case Status.REFUSED | Status.DENIED if not in_full:
             yield ui.context("The requester and the approvers can read why.")
         case Status.REFUSED:
-            yield ui.section(
-                "\n".join(f"• {ui.escaped(reason)}" for reason in registration.reasons)
-            )
+            yield ui.section(ui.bullets(registration.reasons))
             again = "Press *Ask again*" if is_theirs else CAN_ASK_AGAIN
             yield ui.context(f"{again} when this is corrected.")
         case Status.DENIED:

@@ -61,7 +61,7 @@ def seen(found: Preview, *, in_the_way: Sequence[str]) -> Seen:
     name = f"*{ui.escaped(found.form.name)}* · " if found.form.name else ""
     about = ui.section(f"{name}{found.profile.title}")
     if found.plan is None:
-        reasons = "\n".join(f"• {ui.escaped(each)}" for each in (*found.reasons, *in_the_way))
+        reasons = ui.bullets((*found.reasons, *in_the_way))
         return Seen(
             sentence="Preview: this plan won't work",
             blocks=(about, ui.section(f"*This plan won't work:*\n{reasons}")),
@@ -102,5 +102,4 @@ def _plan(found: Preview) -> Iterator[Block]:
 
 def _obstacles(in_the_way: Sequence[str]) -> Iterator[Block]:
     if in_the_way:
-        lines = "\n".join(f"• {ui.escaped(each)}" for each in in_the_way)
-        yield ui.section(f":warning: *It cannot be sent now*\n{lines}")
+        yield ui.section(f":warning: *It cannot be sent now*\n{ui.bullets(in_the_way)}")

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -265,6 +265,11 @@ def aloud(text: str, *people: Person) -> str:
     for each in people:
         text = text.replace(person(each), escaped(each.name))
     return text.replace("*", "")
+
+
+def bullets(texts: Iterable[str]) -> str:
+    """Return foreign texts as a list."""
+    return "\n".join(f"• {escaped(each)}" for each in texts)
 
 
 def quoted(text: str) -> str:
