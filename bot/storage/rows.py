@@ -134,14 +134,14 @@ async def count(tx: AsyncConnection, source: sa.FromClause, *where: sa.ColumnEle
 
 
 async def update(
-    tx: AsyncConnection, table: sa.Table, *where: sa.ColumnElement[bool], **values: Any
+    tx: AsyncConnection, table: sa.Table, /, *where: sa.ColumnElement[bool], **values: Any
 ) -> int:
     """Update the rows that meet every condition. Return how many these are."""
     stored = {name: _stored(value) for name, value in values.items()}
     return (await tx.execute(sa.update(table).where(*where).values(stored))).rowcount
 
 
-async def insert(tx: AsyncConnection, table: sa.Table, **values: Any) -> None:
+async def insert(tx: AsyncConnection, table: sa.Table, /, **values: Any) -> None:
     stored = {name: _stored(value) for name, value in values.items()}
     await tx.execute(sa.insert(table).values(stored))
 

@@ -5,6 +5,7 @@ from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import Self
 
 import pytest
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ import structlog
 from bot.domain.registration import RunOutcome, Status
 from bot.playground.clock import MovableClock
 from bot.runs.journal import Attempts, BatchWriter, Entry
-from bot.storage import runs
+from bot.storage import rows, runs
 from bot.storage.runs import PlannedStep, Run
 from bot.storage.tables import runs as table
 from bot.worker.engine import Outcome
@@ -94,6 +95,13 @@ class Life(IdleEngine):
     async def release(self) -> None:
         await self._attempts.release()
 
+    async def __aenter__(self) -> Self:
+        await self.begin()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.die()
+
     async def die(self, *, is_stopped: bool = False) -> None:
         if is_stopped:
             await self.release()
@@ -170,57 +178,45 @@ async def test_a_run_is_begun_so_often_and_then_given_up(env: RegistrarEnv, reco
     id = await env.approved()
     run = (await env.run_of(id)).id
     for _ in range(MOST):
-        life = Life(env, record)
-        await life.begin()
-        assert life.at_work == {run}
-        await life.die()
-    life = Life(env, record)
-    await life.begin()
-    assert not life.at_work
-    found = await env.found(id)
-    assert found.status is Status.FAILED
-    assert found.failure is not None
-    assert found.failure.bug
+        async with Life(env, record) as life:
+            assert life.at_work == {run}
+    async with Life(env, record) as life:
+        assert not life.at_work
+        found = await env.found(id)
+        assert found.status is Status.FAILED
+        assert found.failure is not None
+        assert found.failure.bug
 
-    await env.registrar.recovery.retry(
-        id, by=env.approver
-    )  # another run, which may be begun as often
-    await life.look()
-    assert life.at_work == {(await env.run_of(id)).id}
-    await life.die()
+        # Another run, which may be begun as often.
+        await env.registrar.recovery.retry(id, by=env.approver)
+        await life.look()
+        assert life.at_work == {(await env.run_of(id)).id}
 
 
 async def test_what_is_at_work_beside_it_is_not_given_up(env: RegistrarEnv, record: Record) -> None:
     killer, one, other = [await _run(env) for _ in range(3)]
     for death in range(MOST):
-        life, newcomer = Life(env, record), await _run(env)
-        await life.begin()
-        assert {killer, newcomer} <= life.at_work  # whatever a newcomer stands beside
-        assert ({one, other} & life.at_work == {one, other}) is (death < SUSPECT)
-        await life.die()
-    life = Life(env, record)
-    await life.begin()
-    assert {killer, one, other} & life.at_work == {one}  # nobody waits for whom is given up
-    await life.end(one)
-    assert {killer, one, other} & life.at_work == {other}
-    assert await _failed(env, other) == [SUSPECT]
-    await life.end(other)
-    await life.die()
+        newcomer = await _run(env)
+        async with Life(env, record) as life:
+            assert {killer, newcomer} <= life.at_work  # whatever a newcomer stands beside
+            assert ({one, other} & life.at_work == {one, other}) is (death < SUSPECT)
+    async with Life(env, record) as life:
+        assert {killer, one, other} & life.at_work == {one}  # nobody waits for whom is given up
+        await life.end(one)
+        assert {killer, one, other} & life.at_work == {other}
+        assert await _failed(env, other) == [SUSPECT]
+        await life.end(other)
 
 
 async def test_two_killers_take_no_other_along(env: RegistrarEnv, record: Record) -> None:
     killers = {await _run(env), await _run(env)}
     other = await _run(env)
     for _ in range(2 * MOST - SUSPECT):
-        life = Life(env, record)
-        await life.begin()
-        assert life.at_work & killers
-        await life.die()
-    life = Life(env, record)
-    await life.begin()
-    assert life.at_work == {other}
-    assert await _failed(env, other) == [SUSPECT]
-    await life.die()
+        async with Life(env, record) as life:
+            assert life.at_work & killers
+    async with Life(env, record) as life:
+        assert life.at_work == {other}
+        assert await _failed(env, other) == [SUSPECT]
 
 
 async def test_replicas_have_one_turn(env: RegistrarEnv, record: Record) -> None:
@@ -251,7 +247,7 @@ async def test_a_suspect_at_work_keeps_its_turn_when_an_older_one_comes(
     await first.die()
     async with env.database.transaction() as tx:
         await runs.release(tx, "slot-0")
-        await tx.execute(sa.update(table).where(table.c.id == older).values(attempts=1))
+        await rows.update(tx, table, table.c.id == older, attempts=1)
     record.clear()
     await second.start(older, "register")
     await second.works(older)
@@ -278,8 +274,7 @@ async def test_a_suspect_that_waits_for_entra_keeps_its_turn(
     await first.begin()
     assert first.at_work == {younger}
     assert (await _found(env, younger)).carried_by is None
-    async with env.database.transaction() as tx:
-        await tx.execute(sa.update(table).where(table.c.id == older).values(attempts=1))
+    await env.database.write(rows.update, table, table.c.id == older, attempts=1)
     await second.die()
     await first.take_over("slot-1")
     assert await _failed(env, older) == [SUSPECT]
@@ -298,17 +293,15 @@ async def test_a_suspect_that_hangs_does_not_keep_the_others_for_ever(
     env: RegistrarEnv, record: Record
 ) -> None:
     one, other = await _suspect(env), await _suspect(env)
-    life = Life(env, record)
-    await life.begin()
-    env.clock.move(TURN / 2)
-    await life.look()
-    assert life.at_work == {one}
-    env.clock.move(TURN / 2)
-    await life.look()
-    assert life.at_work == {one, other}
-    await life.end(one)
-    assert life.at_work == {other}
-    await life.die()
+    async with Life(env, record) as life:
+        env.clock.move(TURN / 2)
+        await life.look()
+        assert life.at_work == {one}
+        env.clock.move(TURN / 2)
+        await life.look()
+        assert life.at_work == {one, other}
+        await life.end(one)
+        assert life.at_work == {other}
 
 
 async def test_a_process_that_is_stopped_was_not_ended_by_its_runs(
@@ -328,9 +321,8 @@ async def test_waiting_for_entra_is_no_fault_of_a_run(env: RegistrarEnv, record:
     """However often it is killed while it waits; what it does between two waits counts."""
     run, deaths = await _run(env), 3 * MOST
     for _ in range(deaths):
-        life = Waiting(env, record)
-        await life.begin()
-        await life.die()
+        async with Waiting(env, record):
+            pass
     life = Waiting(env, record)
     with structlog.testing.capture_logs() as lines:
         await life.begin()
@@ -393,8 +385,7 @@ async def test_a_run_that_gets_on_is_no_suspect(
     assert await writer.record(entry)
     assert await _failed(env, run) == [failed]
 
-    async with env.database.transaction() as tx:
-        await tx.execute(sa.update(table).values(attempts=SUSPECT))
+    await env.database.write(rows.update, table, attempts=SUSPECT)
     assert not await writer.record(entry)  # which it knew before
     assert await _failed(env, run) == [SUSPECT]
 

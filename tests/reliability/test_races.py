@@ -227,8 +227,7 @@ async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
     one, other = registrar_envs
     for _ in range(ROUNDS):
         id = await one.ready()
-        secret = (await one.found(id)).secret
-        assert secret is not None
+        secret = await one.newest_secret(id)
         now = one.clock.now()
         await one.database.write(
             timers.add, id, TimerKind.REMOVE_UNREAD, now, Subject(secret=secret.id)

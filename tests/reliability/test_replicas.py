@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from bot.playground.stage import Stage
+from bot.playground.tenant.faults import Hold
 from bot.playground.workspace.record import Kind
 from bot.worker import replicas
 from tests.support.cli import typed
@@ -55,11 +56,18 @@ class Pair:
         ) as connection:
             return await (await connection.execute(query.encode(), values)).fetchall()
 
-    async def at_work(self) -> tuple[Replica, Replica]:
-        """Return the replica that carries the one run under way, and the other one."""
+    async def held_at(self, method: str, path: str) -> tuple[str, Hold, Replica, Replica]:
+        """Approve a registration and hold this call of its run. Return its id, the call, the
+        replica that has made the call, and the other one.
+        """
+        story = self.story
+        id, held = await story.ask(), story.tenant.faults.hold(method, path)
+        await story.workspace.click("ada", "Approve", on=story.card_of(id))
+        async with asyncio.timeout(60):
+            await held.reached.wait()
         [(executor,)] = await self.ask_database(CARRIER)
         one, other = self.replicas
-        return (one, other) if one.slot == executor else (other, one)
+        return (id, held, one, other) if one.slot == executor else (id, held, other, one)
 
 
 def _cards(story: Story, id: str) -> int:
@@ -86,12 +94,7 @@ async def test_the_main_road_on_postgresql(stage: Stage, bot: Bot, postgres_url:
 async def test_the_other_replica_takes_over_from_one_that_is_killed(pair: Pair) -> None:
     """It dies when the tenant has made the application, and before it heard of it."""
     async with pair.running() as story:
-        id = await story.ask()
-        held = story.tenant.faults.hold("PATCH", r"/applications\(")
-        await story.workspace.click("ada", "Approve", on=story.card_of(id))
-        async with asyncio.timeout(60):
-            await held.reached.wait()
-        dying, other = await pair.at_work()
+        id, held, dying, other = await pair.held_at("PATCH", r"/applications\(")
         await dying.kill()
         held.drop()
         await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"))
@@ -116,12 +119,7 @@ async def test_the_other_replica_takes_over_from_one_that_is_killed(pair: Pair) 
 )
 async def test_a_replica_may_die_in_any_step(pair: Pair, method: str, path: str) -> None:
     async with pair.running() as story:
-        id = await story.ask()
-        held = story.tenant.faults.hold(method, path)
-        await story.workspace.click("ada", "Approve", on=story.card_of(id))
-        async with asyncio.timeout(60):
-            await held.reached.wait()
-        dying, _ = await pair.at_work()
+        id, held, dying, _ = await pair.held_at(method, path)
         await dying.kill()
         held.drop()
         await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"))
@@ -135,12 +133,7 @@ async def test_a_replica_may_die_in_any_step(pair: Pair, method: str, path: str)
 @pytest.mark.slow
 async def test_a_replica_that_loses_its_slot_leaves_and_is_replaced(pair: Pair) -> None:
     async with pair.running() as story:
-        id = await story.ask()
-        held = story.tenant.faults.hold("PATCH", r"/servicePrincipals\(")
-        await story.workspace.click("ada", "Approve", on=story.card_of(id))
-        async with asyncio.timeout(60):
-            await held.reached.wait()
-        losing, _ = await pair.at_work()
+        id, held, losing, _ = await pair.held_at("PATCH", r"/servicePrincipals\(")
         number = int(losing.slot.removeprefix("slot-"))
         [(pid,)] = await pair.ask_database(HOLDER, replicas.CLASS, number)
         await pair.ask_database("SELECT pg_terminate_backend(%s)", int(pid))

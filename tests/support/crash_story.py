@@ -56,11 +56,17 @@ class CrashStory(Story):
         await self.take_it()
 
     async def ask_for_it(self) -> None:
+        """Ask. A bot that does not run is started."""
         await self.insist(self.send_form, lambda: self.cards("waits for approval"))
         self.id = self.cards("waits for approval")[-1].split()[0]
 
     async def approve_it(self) -> None:
         await self.insist(self.click_approve, lambda: self.notices())
+
+    async def be_ready(self) -> None:
+        """Ask and approve."""
+        await self.ask_for_it()
+        await self.approve_it()
 
     async def take_it(self) -> None:
         """Look at the secret and mask it; one of which the bot is in doubt is replaced."""

@@ -21,7 +21,7 @@ from bot.domain.events import Event
 from bot.domain.people import Person
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
-from bot.domain.secrets import RemovalReason
+from bot.domain.secrets import RemovalReason, Secret
 from bot.playground.clock import MovableClock
 from bot.registrar import Registrar
 from bot.runs import Runs
@@ -130,8 +130,9 @@ class RegistrarEnv:
         lost = (await self.found(id)).secret
         assert lost is not None
         await self.registrar.secrets.replace(id, by=self.requester)
-        async with self.database.transaction() as tx:
-            await secrets.note_removed(tx, lost.id, RemovalReason.REPLACED, now=self.clock.now())
+        await self.database.write(
+            secrets.note_removed, lost.id, RemovalReason.REPLACED, now=self.clock.now()
+        )
         await self.hand_over(id)
 
     async def open(self, id: str) -> str:
@@ -226,19 +227,16 @@ class RegistrarEnv:
     async def cast(self, id: str, vote: Vote) -> None:
         """Write a vote on the plan, whoever has given it."""
         plan = await self.asked(id, RequestKind.PLAN)
-        async with self.database.transaction() as tx:
-            await approval_requests.cast(tx, plan, vote)
+        await self.database.write(approval_requests.cast, plan, vote)
 
     async def found(self, id: str) -> Registration:
-        async with self.database.reading() as tx:
-            found = await registrations.get(tx, id)
+        found = await self.database.read(registrations.get, id)
         assert found is not None
         return found
 
     async def run_of(self, id: str) -> Run:
         """Return the registration's open run."""
-        async with self.database.reading() as tx:
-            return next(run for run in await runs.pending(tx) if run.registration == id)
+        return next(run for run in await self.database.read(runs.pending) if run.registration == id)
 
     async def failed(self) -> str:
         """Return the id of a registration whose run has failed."""
@@ -251,13 +249,17 @@ class RegistrarEnv:
 
     async def end_run(self, id: str, outcome: RunOutcome | str = RunOutcome.DONE) -> None:
         run = await self.run_of(id)
-        async with self.database.transaction() as tx:
-            await runs.end(tx, run.id, outcome=outcome, now=self.clock.now())
+        await self.database.write(runs.end, run.id, outcome=outcome, now=self.clock.now())
 
     async def owe(self, id: str, kind: RunKind) -> Run:
-        async with self.database.transaction() as tx:
-            await runs.add(tx, registration=id, kind=kind, now=self.clock.now())
+        await self.database.write(runs.add, registration=id, kind=kind, now=self.clock.now())
         return await self.run_of(id)
+
+    async def newest_secret(self, id: str) -> Secret:
+        """Return the newest secret of a registration that has one."""
+        found = (await self.found(id)).secret
+        assert found is not None
+        return found
 
     async def secret_life(self, id: str) -> SecretLife | None:
         found = (await self.found(id)).secret
@@ -349,8 +351,7 @@ async def two_registrar_envs(
     """
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(opened(url))
-        async with first.transaction() as tx:
-            await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
+        await first.write(installation.ensure_id, new="aaaabbbbcccc", now=clock.now())
         is_sqlite = url.startswith("sqlite")
         second = first if is_sqlite else await stack.enter_async_context(opened(url))
         policy = team_policy(**changes)

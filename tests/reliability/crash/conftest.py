@@ -12,7 +12,15 @@ from tests.support.crash_story import CrashStory
 
 
 @pytest.fixture
-async def story(stage: Stage, empty_databases: Path) -> AsyncIterator[CrashStory]:
+def changes(stage: Stage) -> dict[str, str]:
+    """Changes to the settings of the bot."""
+    return {}
+
+
+@pytest.fixture
+async def story(
+    stage: Stage, empty_databases: Path, changes: dict[str, str]
+) -> AsyncIterator[CrashStory]:
     shutil.copytree(empty_databases, stage.folder, dirs_exist_ok=True)
-    async with living(stage) as lives:
+    async with living(stage, **changes) as lives:
         yield CrashStory(stage, lives)

@@ -31,10 +31,7 @@ MATRIX = [
 async def test_a_kill_during_a_call_leaves_one_of_each(
     story: CrashStory, call: Call, way: str
 ) -> None:
-    await story.lives.begin()
-    await story.ask_for_it()
     await _killed_during(story, call, way)
-    await story.walk_on()
     await holds(story)
 
 
@@ -53,10 +50,7 @@ async def test_a_secret_of_which_nobody_knows_goes_with_the_first_sweep(story: C
     """Its answer was lost with the bot, and lag hides it from whoever looks too early."""
     story.tenant.faults.lag = (0.1, 0.5)
     story.tenant.faults.secret_lag = (0.2, 0.8)
-    await story.lives.begin()
-    await story.ask_for_it()
     await _killed_during(story, CALLS[4], "has happened")
-    await story.walk_on()
     assert len(story.live_secrets()) == 2
 
     assert await story.lives.stop() == 0
@@ -69,10 +63,7 @@ async def test_a_secret_of_which_nobody_knows_goes_with_the_first_sweep(story: C
 
 @pytest.mark.slow
 async def test_a_sweep_that_is_killed_sweeps_again(story: CrashStory) -> None:
-    await story.lives.begin()
-    await story.ask_for_it()
     await _killed_during(story, CALLS[4], "has happened")
-    await story.walk_on()
 
     assert await story.lives.stop() == 0
     held = story.tenant.faults.hold("POST", "/removePassword", when="before_effect")
@@ -85,7 +76,8 @@ async def test_a_sweep_that_is_killed_sweeps_again(story: CrashStory) -> None:
 
 
 async def _killed_during(story: CrashStory, call: Call, way: str) -> None:
-    """Approve; kill the bot at this call; begin again."""
+    """Ask and approve; kill the bot at this call; begin again, and walk on."""
+    await story.ask_for_it()
     when: When = "after_effect" if way == "has happened" else "before_effect"
     held = story.tenant.faults.hold(call.method, call.path, when=when)
     await story.click_approve()
@@ -96,3 +88,4 @@ async def _killed_during(story: CrashStory, call: Call, way: str) -> None:
     else:
         held.drop()
     await story.revive()
+    await story.walk_on()

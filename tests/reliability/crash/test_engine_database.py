@@ -137,7 +137,6 @@ def engine_file(story: CrashStory) -> Path:
 
 async def _at_the_application(story: CrashStory) -> Hold:
     """Walk until the application is made and its answer is held."""
-    await story.lives.begin()
     await story.ask_for_it()
     held = story.tenant.faults.hold("PATCH", r"/applications\(uniqueName")
     await story.click_approve()

@@ -10,6 +10,8 @@ from tests.support.crash_checks import holds
 from tests.support.crash_process import NONCE, SEALED, TAKEN, Commit, Death, learnt, told
 from tests.support.crash_story import CrashStory
 
+pytestmark = pytest.mark.slow
+
 STEPS = (
     *("application", "service_principal", "role:Directory.Read.All", "role:User.Read.All"),
     *("scopes", "secret", "sign_in", "directory"),
@@ -44,7 +46,6 @@ NAMED = (
 )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("death", NAMED, ids=str)
 async def test_a_kill_at_any_named_commit_loses_nothing(story: CrashStory, death: Death) -> None:
     await story.lives.begin(death)
@@ -54,7 +55,6 @@ async def test_a_kill_at_any_named_commit_loses_nothing(story: CrashStory, death
     await holds(story, cards=2)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("nth", range(1, COMMITS + 1))
 async def test_a_kill_before_the_nth_commit_loses_nothing(story: CrashStory, nth: int) -> None:
     """Whatever was done outside since the commit before is done, and not written down."""

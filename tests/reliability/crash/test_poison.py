@@ -19,7 +19,6 @@ BOTH = "SELECT count(*) FROM runs WHERE kind = 'register' AND carried_by > '' AN
 
 @pytest.mark.slow
 async def test_a_run_that_kills_the_bot_each_time_is_given_up(story: CrashStory) -> None:
-    await story.lives.begin()
     await story.ask_for_it()
     assert await story.lives.stop() == 0
     poison = Death(when="before", at=learnt("application"))

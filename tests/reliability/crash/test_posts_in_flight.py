@@ -55,7 +55,6 @@ async def test_a_click_on_the_card_that_was_posted_twice_decides_once(story: Cra
 
 
 async def test_the_values_are_announced_once(story: CrashStory) -> None:
-    await story.lives.begin()
     await story.ask_for_it()
     held = story.workspace.faults.hold("chat.postMessage")
     await story.click_approve()
@@ -71,7 +70,6 @@ async def test_cards_that_were_being_redrawn_are_drawn_to_the_end(
     story: CrashStory, nth: int
 ) -> None:
     """One card may show the new state and the other one the old."""
-    await story.lives.begin()
     await story.ask_for_it()
     await story.click_approve()
     for _ in range(nth):
@@ -87,9 +85,7 @@ async def test_cards_that_were_being_redrawn_are_drawn_to_the_end(
 
 async def test_a_secret_that_may_have_been_seen_is_masked_and_replaced(story: CrashStory) -> None:
     """Slack has shown it, and nobody was left to hear so."""
-    await story.lives.begin()
-    await story.ask_for_it()
-    await story.approve_it()
+    await story.be_ready()
     await story.values(story.id)
     held = story.workspace.faults.hold("response_url")
     click = asyncio.create_task(story.reveal())
@@ -144,7 +140,5 @@ async def test_a_hide_that_is_killed_is_finished_by_the_mask(story: CrashStory) 
 
 
 async def _shown(story: CrashStory) -> None:
-    await story.lives.begin()
-    await story.ask_for_it()
-    await story.approve_it()
+    await story.be_ready()
     await story.reveal_it()

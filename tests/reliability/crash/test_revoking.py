@@ -14,6 +14,8 @@ from tests.support.crash_story import CrashStory
 from tests.support.purge_story import purge
 from tests.support.removal_story import FOR_EVER
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE = timedelta(seconds=1)
 """From a death to the next start: nothing has settled by then, and nothing may wait for it."""
 LAGS = (2.0, 5.0)
@@ -48,26 +50,24 @@ DEATHS = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("call", "when"), MATRIX)
 async def test_a_kill_during_a_call_leaves_nothing_behind(
     story: CrashStory, call: Call, when: When
 ) -> None:
-    await _ready(story)
+    await story.be_ready()
     held = story.tenant.faults.hold(call.method, call.path, when=when)
     await _press_revoke(story)
     await story.kill_at(held)
     await _is_revoked(story)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("lag", LAGS)
 @pytest.mark.parametrize("call", SURE_CALLS, ids=lambda call: call.name)
 async def test_a_kill_while_reads_lag_costs_no_more_than_the_lag(
     story: CrashStory, call: Call, lag: float
 ) -> None:
     story.tenant.faults.lag = lag
-    await _ready(story)
+    await story.be_ready()
     held = story.tenant.faults.hold(call.method, call.path, when="after_effect")
     await _press_revoke(story)
     await story.kill_at(held)
@@ -76,12 +76,11 @@ async def test_a_kill_while_reads_lag_costs_no_more_than_the_lag(
     assert monotonic() - start <= 3 * lag + 15  # settling takes 16 minutes
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("when", WAYS)
 async def test_a_kill_while_the_old_secret_goes_does_not_delay_the_new_one(
     story: CrashStory, when: When
 ) -> None:
-    await _ready(story)
+    await story.be_ready()
     await story.take_it()
     held = story.tenant.faults.hold("POST", "/removePassword", when=when)
     known = story.notices()[-1]["ts"]
@@ -95,10 +94,9 @@ async def test_a_kill_while_the_old_secret_goes_does_not_delay_the_new_one(
     assert len(story.live_secrets()) == 1
 
 
-@pytest.mark.slow
 async def test_a_run_is_not_given_up_for_being_killed_while_it_waits(story: CrashStory) -> None:
     """More often than a run may be begun in vain."""
-    await _ready(story)
+    await story.be_ready()
     refused = story.tenant.faults.fail("DELETE", "/applications/", times=FOR_EVER)
     await _press_revoke(story)
     for _ in range(MOST + 2):
@@ -110,10 +108,9 @@ async def test_a_run_is_not_given_up_for_being_killed_while_it_waits(story: Cras
     assert story.told("failed") == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("death", DEATHS, ids=str)
 async def test_a_kill_at_a_commit_leaves_nothing_behind(story: CrashStory, death: Death) -> None:
-    await _ready(story)
+    await story.be_ready()
     assert await story.lives.stop() == 0
     await story.lives.begin(death)
     await story.insist(lambda: _press_revoke(story), lambda: story.told("revoke asked"))
@@ -121,10 +118,9 @@ async def test_a_kill_at_a_commit_leaves_nothing_behind(story: CrashStory, death
     assert story.lives.deaths == 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("when", WAYS)
 async def test_a_kill_while_it_deletes_for_good_is_made_good(story: CrashStory, when: When) -> None:
-    await _ready(story)
+    await story.be_ready()
     await _press_revoke(story)
     await _is_revoked(story)
     held = story.tenant.faults.hold("DELETE", "/deletedItems/", when=when)
@@ -135,9 +131,8 @@ async def test_a_kill_while_it_deletes_for_good_is_made_good(story: CrashStory, 
     assert story.tenant.deleted == []
 
 
-@pytest.mark.slow
 async def test_a_kill_while_a_new_secret_makes_way_leaves_neither(story: CrashStory) -> None:
-    await _ready(story)
+    await story.be_ready()
     await story.take_it()
     making = story.tenant.faults.hold("POST", "/addPassword")
     await story.workspace.click("rosa", "Make a new one", on=story.notices()[-1])
@@ -148,12 +143,6 @@ async def test_a_kill_while_a_new_secret_makes_way_leaves_neither(story: CrashSt
     making.drop()
     await _is_revoked(story)
     assert story.stored("SELECT count(*) FROM messages WHERE kind = 'values'") == 1
-
-
-async def _ready(story: CrashStory) -> None:
-    await story.lives.begin()
-    await story.ask_for_it()
-    await story.approve_it()
 
 
 async def _press_revoke(story: CrashStory) -> None:

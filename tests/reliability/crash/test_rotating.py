@@ -8,6 +8,8 @@ from bot.domain.lifetimes import PREVIOUS_SECRET
 from tests.support.crash_process import NONCE, SEALED, Death, learnt, told
 from tests.support.crash_story import LATER, CrashStory, in_use
 
+pytestmark = pytest.mark.slow
+
 NAMED = (
     *(Death(when="after", at=told(what)) for what in ("rotation asked", "rotation confirmed")),
     *(Death(when=when, at=at) for when in ("before", "after") for at in (NONCE, SEALED)),
@@ -23,7 +25,6 @@ LAST = (
 )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("death", NAMED, ids=str)
 async def test_a_kill_anywhere_in_a_rotation_loses_nothing(story: CrashStory, death: Death) -> None:
     old = await in_use(story)
@@ -35,7 +36,6 @@ async def test_a_kill_anywhere_in_a_rotation_loses_nothing(story: CrashStory, de
     await _grace_is_over(story)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("death", LAST, ids=str)
 async def test_a_kill_while_the_old_secret_goes_loses_nothing(
     story: CrashStory, death: Death

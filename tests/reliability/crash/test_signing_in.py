@@ -21,6 +21,8 @@ from tests.support.signing_in import (
 )
 from tests.support.story import Story
 
+pytestmark = pytest.mark.slow
+
 USED = Commit("sign-in used", r"UPDATE sign_ins SET flow=\S+ used_at=")
 GIVEN = told("consent given")
 DEATHS = (
@@ -30,7 +32,6 @@ DEATHS = (
 )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("death", DEATHS, ids=str)
 async def test_another_sign_in_finishes_it(
     stage: Stage, empty_databases: Path, death: Death
@@ -53,7 +54,6 @@ async def test_another_sign_in_finishes_it(
         await lives.until(lambda: story.is_announced(id))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("death", DEATHS[1:], ids=str)
 async def test_another_code_finishes_it(stage: Stage, empty_databases: Path, death: Death) -> None:
     shutil.copytree(empty_databases, stage.folder, dirs_exist_ok=True)

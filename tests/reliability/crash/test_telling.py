@@ -9,11 +9,12 @@ from bot.domain.lifetimes import SWEEPS
 from tests.support.crash_process import Death, told
 from tests.support.crash_story import LATER, CrashStory, in_use
 
+pytestmark = pytest.mark.slow
+
 WEEK = timedelta(days=7, minutes=1)
 REMOVED = told("unread secret removed")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "death",
     [
@@ -25,9 +26,7 @@ REMOVED = told("unread secret removed")
 async def test_a_kill_while_it_is_removed_tells_everybody_once(
     story: CrashStory, death: Death | None
 ) -> None:
-    await story.lives.begin()
-    await story.ask_for_it()
-    await story.approve_it()
+    await story.be_ready()
     for count, after in enumerate(SWEEPS, 1):  # one by one: a removal waits for a sweep
         assert await story.lives.stop() == 0
         await story.lives.begin(later=after + LATER)
@@ -71,7 +70,6 @@ def _texts(story: CrashStory, place: str, words: str) -> list[str]:
     return [text for text in texts if words in text]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_kill_while_it_is_told_tells_nobody_twice(
     story: CrashStory, when: Literal["before", "after"]

@@ -1,8 +1,5 @@
 """Killed around an administrator's consent: it goes on, with one application, secret and call."""
 
-import shutil
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -11,7 +8,6 @@ from bot.playground.stage import Stage
 from bot.playground.tenant.faults import When
 from tests.support.crash_checks import ROLES, SCOPES, holds
 from tests.support.crash_process import NONCE, Commit, Death, told
-from tests.support.crash_runner import living
 from tests.support.crash_story import LATER, CrashStory
 from tests.support.portal_bot import portal_settings
 
@@ -31,10 +27,8 @@ HELD: tuple[When, ...] = ("before_effect", "after_effect")
 
 
 @pytest.fixture
-async def story(stage: Stage, empty_databases: Path) -> AsyncIterator[CrashStory]:
-    shutil.copytree(empty_databases, stage.folder, dirs_exist_ok=True)
-    async with living(stage, **portal_settings(stage)) as lives:
-        yield CrashStory(stage, lives)
+def changes(stage: Stage) -> dict[str, str]:
+    return portal_settings(stage)
 
 
 @pytest.mark.parametrize("death", BEGINNINGS, ids=str)

@@ -1,9 +1,12 @@
-"""The cast: who there is, and what the settings and Slack make of each."""
+"""The cast: who there is, and what the settings and Slack make of each; the settings, and two
+profiles with rules of their own.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
+from bot.approval import Policy
 from bot.domain.people import Person
 from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM
 from tests.support.history_checks import Key
@@ -58,3 +61,20 @@ CAST: Mapping[str, Figure] = {
 
 def people(keys: Iterable[Key]) -> list[Person]:
     return [next(it.person for it in CAST.values() if it.key == key) for key in keys]
+
+
+MOST = 2
+"""How many registrations one person may have open."""
+
+POLICY = Policy(
+    team_id=TEAM,
+    requesters=frozenset({ROSA.user_id, ADA.user_id}),
+    approvers=frozenset({ADA.user_id, GRACE.user_id}),
+    approvals_needed=1,
+    requester_groups=frozenset({"S0ASKERS"}),
+    approver_groups=frozenset({"S0ADMINS", "S0SECURITY"}),
+    open_limit=MOST,
+    person_daily_limit=20,
+)
+PLAIN, STRICT = "mimecast", "directory-read"
+"""A profile as the settings say, and one that asks for two approvals of distinct groups."""

@@ -27,29 +27,13 @@ GIVEN_UP = timedelta(days=1)
 """For so long after its end a wait bears an outage."""
 
 
-def grant_all(consent: Consent) -> None:
-    consent.in_entra |= AWAITED
-
-
 def grant_one(consent: Consent) -> None:
     missing = AWAITED - consent.in_entra
     consent.in_entra.add(min(missing - consent.withdrawn or missing, default=HARMLESS))
 
 
-def grant_more(consent: Consent) -> None:
-    consent.in_entra.add(FOREIGN)
-
-
-def grant_harmless(consent: Consent) -> None:
-    consent.in_entra.add(HARMLESS)
-
-
 def withdraw_one(consent: Consent) -> None:
     consent.in_entra.discard(min(consent.in_entra & consent.seen or consent.in_entra, default=""))
-
-
-def withdraw_the_foreign(consent: Consent) -> None:
-    consent.in_entra.discard(FOREIGN)
 
 
 def lose(consent: Consent) -> None:
@@ -62,12 +46,12 @@ def stop_answering(consent: Consent) -> None:
 
 
 DEEDS: Mapping[str, Callable[[Consent], None]] = {
-    "grants all": grant_all,
+    "grants all": lambda consent: consent.in_entra.update(AWAITED),
     "grants one": grant_one,
-    "grants what was not asked for": grant_more,
-    "grants something harmless": grant_harmless,
+    "grants what was not asked for": lambda consent: consent.in_entra.add(FOREIGN),
+    "grants something harmless": lambda consent: consent.in_entra.add(HARMLESS),
     "withdraws one": withdraw_one,
-    "withdraws the foreign one": withdraw_the_foreign,
+    "withdraws the foreign one": lambda consent: consent.in_entra.discard(FOREIGN),
     "deletes the service principal": lose,
     "has an outage": stop_answering,
 }
@@ -86,7 +70,7 @@ def administer(it: Expected, deed: str) -> None:
 def look_now(play: Play, it: Expected, who: Figure) -> None:
     """Press *Look now*."""
     allowed, planned = it.may(Verb.CHECK, who), it.consent.look_at
-    play.attempt(allowed, play.world.registrar.recovery.check(it.id, by=who.person))
+    play.attempt(allowed, play.registrar.recovery.check(it.id, by=who.person))
     if allowed and planned:
         then = min(planned - play.clock.at, MINUTE)
         play.looks_in(it, at_least=then, at_most=then)

@@ -11,8 +11,7 @@ from bot.domain.runs import RunKind
 from graph.consent import Granted
 from graph.errors import GraphError, NotFound
 from graph.permissions import Kind, Permission, lookup
-from tests.reliability.state_machine.cast import Figure
-from tests.reliability.state_machine.policy import STRICT
+from tests.reliability.state_machine.cast import STRICT, Figure
 from tests.support.approval_table import ALLOWED, NEVER_OWN, WAITS
 from tests.support.history_checks import Key
 from tests.support.secret_lives import SecretLife

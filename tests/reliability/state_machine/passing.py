@@ -53,9 +53,7 @@ def give_up(play: Play, it: Expected) -> None:
 def lay_masks(play: Play, *, takes: bool) -> None:
     for message in play.do(_claimed_masks(play)):
         it = next(each for each in play.known if each.id == message.registration)
-        noted = (
-            play.world.registrar.secrets.masked if takes else play.world.registrar.secrets.unmasked
-        )
+        noted = play.registrar.secrets.masked if takes else play.registrar.secrets.unmasked
         play.do(noted(it.id, message.subject.secret))
         for each in it.held:
             if each.id == message.subject.secret and each.state in ON_SCREEN:

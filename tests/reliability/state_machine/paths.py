@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from bot.domain.approval_requests import RequestKind
 from bot.domain.registration import Status
-from tests.reliability.state_machine.cast import CAST
+from tests.reliability.state_machine.cast import CAST, Figure
 from tests.reliability.state_machine.consent import administer, look_at_grants
 from tests.reliability.state_machine.endings import end
 from tests.reliability.state_machine.lifecycle import approve, revoke
@@ -18,22 +18,14 @@ from tests.support.scripted_runs import Ending
 Go = Callable[[Play, Expected], None]
 
 
-def planned(play: Play, it: Expected) -> None:
-    end(play, it, Ending.WELL)
+def ends(ending: Ending = Ending.WELL) -> Go:
+    return lambda play, it: end(play, it, ending)
 
 
 def approved(play: Play, it: Expected) -> None:
-    approve(play, it, CAST["eve"])
-    if it.status is Status.PENDING:
-        approve(play, it, CAST["grace"])
-
-
-def half_approved(play: Play, it: Expected) -> None:
-    approve(play, it, CAST["eve"])
-
-
-def made(play: Play, it: Expected) -> None:
-    end(play, it, Ending.WELL)
+    for who in ("eve", "grace"):
+        if it.status is Status.PENDING:
+            approve(play, it, CAST[who])
 
 
 def half_granted(play: Play, it: Expected) -> None:
@@ -42,50 +34,41 @@ def half_granted(play: Play, it: Expected) -> None:
     look_at_grants(play)
 
 
-def failed(play: Play, it: Expected) -> None:
-    end(play, it, Ending.FAILS_LATE)
-
-
-def revoking(play: Play, it: Expected) -> None:
-    revoke(play, it, CAST["grace"])
-
-
 def read(play: Play, it: Expected) -> None:
     who = next(each for each in CAST.values() if each.key == it.requester)
     reveal(play, it, who)
     answer(play, took=True)
 
 
-def asked(play: Play, it: Expected) -> None:
-    rotate(play, it, CAST["olga"])
-
-
 def rotated(play: Play, it: Expected) -> None:
     for who in ("eve", "grace"):
         if it.waiting(RequestKind.ROTATION) is not None:
-            approve_of(RequestKind.ROTATION)(play, it, CAST[who], None)
+            approve_of(RequestKind.ROTATION, play, it, CAST[who])
     end(play, it, Ending.WELL)
 
 
-def asked_to_purge(play: Play, it: Expected) -> None:
-    purge(play, it, CAST["grace"])
+def by(name: str, act: Callable[[Play, Expected, Figure], None]) -> Go:
+    return lambda play, it: act(play, it, CAST[name])
 
 
 WAITS = "waiting for consent"
 """The road on which an administrator consents; on all others the bot does."""
 
+MADE = [ends(), approved, ends()]
+REVOKED = [*MADE, by("grace", revoke), ends()]
+IN_ROTATION = [*MADE, read, by("olga", rotate)]
 ROADS: Mapping[str, Sequence[Go]] = {
     "planning": [],
-    "pending": [planned],
-    "half approved": [planned, half_approved],
-    WAITS: [planned, approved, made, half_granted],
-    "ready": [planned, approved, made],
-    "failed": [planned, approved, failed],
-    "revoking": [planned, approved, made, revoking],
-    "revoked": [planned, approved, made, revoking, made],
-    "asked to purge": [planned, approved, made, revoking, made, asked_to_purge],
-    "asked to rotate": [planned, approved, made, read, asked],
-    "rotated": [planned, approved, made, read, asked, rotated],
-    "rotated and seen": [planned, approved, made, read, asked, rotated, read],
+    "pending": [ends()],
+    "half approved": [ends(), by("eve", approve)],
+    WAITS: [*MADE, half_granted],
+    "ready": MADE,
+    "failed": [ends(), approved, ends(Ending.FAILS_LATE)],
+    "revoking": REVOKED[:-1],
+    "revoked": REVOKED,
+    "asked to purge": [*REVOKED, by("grace", purge)],
+    "asked to rotate": IN_ROTATION,
+    "rotated": [*IN_ROTATION, rotated],
+    "rotated and seen": [*IN_ROTATION, rotated, read],
 }
 """Where an example begins, and how it gets there."""

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple, TypeVar
 from bot.domain.approval_requests import RequestKind
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
+from bot.registrar import Registrar
 from bot.storage import history, runs, timers
 from graph.rights import ConsentMode
+from tests.reliability.state_machine.cast import POLICY, Figure
 from tests.reliability.state_machine.model import Expected
-from tests.reliability.state_machine.policy import POLICY
 from tests.reliability.state_machine.world import TICK, World
 from tests.support.factories import NOON
 from tests.support.still_clock import StillClock
@@ -97,9 +98,22 @@ class Play:
             done = self.do(act)
         except Refusal as refusal:
             refused = str(refusal)
-            assert_sentence(refused)
+            assert refused.endswith((".", "!")), refused
         assert allowed is not bool(refused), refused or "this had to be refused"
         return done
+
+    def does(
+        self, it: Expected, who: Figure, what: str, allowed: bool, act: Awaitable[Any]
+    ) -> bool:
+        """Let this person try it, which history knows if it is allowed. Return whether it is."""
+        self.attempt(allowed, act)
+        if allowed:
+            it.said.append((what, who.key))
+        return allowed
+
+    @property
+    def registrar(self) -> Registrar:
+        return self.world.registrar
 
     def found(self, it: Expected) -> Registration:
         return self.do(self.world.registrar_env.found(it.id))
@@ -152,7 +166,3 @@ class Play:
         second = timedelta(seconds=1)
         assert at_least - second <= at - self.clock.at <= at_most + second
         it.consent.look_at = at
-
-
-def assert_sentence(text: str) -> None:
-    assert text.endswith((".", "!")), text

@@ -1,6 +1,6 @@
 """What people do about rotations, handovers and purges, and what must come of it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any
 
@@ -9,27 +9,24 @@ from hypothesis import strategies as st
 from bot.approval import Verb
 from bot.domain.approval_requests import RequestKind
 from bot.domain.runs import RunKind
-from tests.reliability.state_machine.cast import CAST, Figure, people
+from tests.reliability.state_machine.cast import CAST, STRICT, Figure, people
 from tests.reliability.state_machine.model import Expected, Wish
 from tests.reliability.state_machine.play import Play
-from tests.reliability.state_machine.policy import STRICT
+from tests.support.history_checks import Key
 
-Click = Callable[[Play, Expected, Figure, Any], None]
 STARTS = {RequestKind.ROTATION: RunKind.ADD_SECRET, RequestKind.PURGE: RunKind.PURGE}
 
 
 def rotate(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     allowed = it.may(Verb.ROTATE, who) and _may_be_asked(play, it, RequestKind.ROTATION)
-    play.attempt(allowed, play.world.registrar.requests.rotation(it.id, by=who.person))
-    if allowed:
-        _asked(play, it, who, RequestKind.ROTATION)
+    act = play.registrar.requests.rotation(it.id, by=who.person)
+    _asks(play, it, who, RequestKind.ROTATION, allowed, act)
 
 
 def purge(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     allowed = it.may(Verb.PURGE, who) and _may_be_asked(play, it, RequestKind.PURGE)
-    play.attempt(allowed, play.world.registrar.requests.purge(it.id, by=who.person))
-    if allowed:
-        _asked(play, it, who, RequestKind.PURGE)
+    act = play.registrar.requests.purge(it.id, by=who.person)
+    _asks(play, it, who, RequestKind.PURGE, allowed, act)
 
 
 def hand_over(play: Play, it: Expected, who: Figure, data: st.DataObject) -> None:
@@ -43,97 +40,76 @@ def hand_over(play: Play, it: Expected, who: Figure, data: st.DataObject) -> Non
         and not it.has_voted(to.key)
         and _seldom(play, it, RequestKind.HANDOVER)
     )
-    play.attempt(
-        allowed, play.world.registrar.requests.handover(it.id, to=to.person, by=who.person)
+    act = play.registrar.requests.handover(it.id, to=to.person, by=who.person)
+    if allowed and waiting is not None:
+        waiting.waits = False
+    _asks(play, it, who, RequestKind.HANDOVER, allowed, act, to.key)
+
+
+def approve_of(kind: RequestKind, play: Play, it: Expected, who: Figure, _: Any = None) -> None:
+    wish, id = it.waiting(kind), _id_of(play, it, kind)
+    allowed = (
+        _may_decide(play, it, Verb.APPROVE, who, wish)
+        and wish is not None
+        and _may_vote(play, it, who, wish)
+        and who.key not in wish.votes
+        and _has_point(play, it, wish)
+        and it.said.count((f"{kind} vote withdrawn", who.key)) < 5
     )
-    if allowed:
-        if waiting is not None:
-            waiting.waits = False
-        _asked(play, it, who, RequestKind.HANDOVER, to)
+    seen = people([*wish.votes, *([wish.to] if wish.to else [])] if wish else ())
+    act = play.registrar.approval.approve(it.id, id, by=who.person, seen=seen)
+    if not play.does(it, who, f"{kind} confirmed", allowed, act) or wish is None:
+        return
+    wish.votes[who.key] = who.party or ""
+    if kind is RequestKind.HANDOVER:
+        _hand_over(it, who, wish)
+    elif it.is_enough(list(wish.votes.values()), play.needed):
+        wish.waits, it.run = False, STARTS[kind]
 
 
-def approve_of(kind: RequestKind) -> Click:
-    def approve(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
-        wish, id = it.waiting(kind), _id_of(play, it, kind)
-        allowed = (
-            wish is not None
-            and it.may(Verb.APPROVE, who, wish)
-            and play.clock.at < wish.until
-            and _may_vote(play, it, who, wish)
-            and who.key not in wish.votes
-            and _has_point(play, it, wish)
-            and it.said.count((f"{kind} vote withdrawn", who.key)) < 5
-        )
-        seen = people([*wish.votes, *([wish.to] if wish.to else [])] if wish else ())
-        play.attempt(
-            allowed, play.world.registrar.approval.approve(it.id, id, by=who.person, seen=seen)
-        )
-        if not allowed or wish is None:
-            return
-        it.said.append((f"{kind} confirmed", who.key))
-        wish.votes[who.key] = who.party or ""
-        if kind is RequestKind.HANDOVER:
-            _hand_over(it, who, wish)
-        elif it.is_enough(list(wish.votes.values()), play.needed):
-            wish.waits, it.run = False, STARTS[kind]
-
-    return approve
+def withdraw_of(kind: RequestKind, play: Play, it: Expected, who: Figure, _: Any = None) -> None:
+    wish, id = it.waiting(kind), _id_of(play, it, kind)
+    may = _may_decide(play, it, Verb.WITHDRAW, who, wish)
+    allowed = may and wish is not None and who.key in wish.votes
+    act = play.registrar.approval.withdraw(it.id, id, by=who.person)
+    if play.does(it, who, f"{kind} vote withdrawn", allowed, act) and wish is not None:
+        del wish.votes[who.key]
 
 
-def withdraw_of(kind: RequestKind) -> Click:
-    def withdraw(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
-        wish, id = it.waiting(kind), _id_of(play, it, kind)
-        allowed = (
-            wish is not None
-            and it.may(Verb.WITHDRAW, who, wish)
-            and play.clock.at < wish.until
-            and who.key in wish.votes
-        )
-        play.attempt(allowed, play.world.registrar.approval.withdraw(it.id, id, by=who.person))
-        if allowed and wish is not None:
-            del wish.votes[who.key]
-            it.said.append((f"{kind} vote withdrawn", who.key))
-
-    return withdraw
+def deny_of(kind: RequestKind, play: Play, it: Expected, who: Figure, _: Any = None) -> None:
+    wish, id = it.waiting(kind), _id_of(play, it, kind)
+    may = _may_decide(play, it, Verb.DENY, who, wish)
+    allowed = may and wish is not None and who.key not in wish.votes
+    act = play.registrar.approval.deny(it.id, id, by=who.person, reason="Not now")
+    if play.does(it, who, f"{kind} denied", allowed, act) and wish is not None:
+        wish.waits, wish.denied_by = False, who.key
 
 
-def deny_of(kind: RequestKind) -> Click:
-    def deny(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
-        wish, id = it.waiting(kind), _id_of(play, it, kind)
-        allowed = (
-            wish is not None
-            and it.may(Verb.DENY, who, wish)
-            and play.clock.at < wish.until
-            and who.key not in wish.votes
-        )
-        denied = play.world.registrar.approval.deny(it.id, id, by=who.person, reason="Not now")
-        play.attempt(allowed, denied)
-        if allowed and wish is not None:
-            wish.waits, wish.denied_by = False, who.key
-            it.said.append((f"{kind} denied", who.key))
-
-    return deny
+def cancel_of(kind: RequestKind, play: Play, it: Expected, who: Figure, _: Any = None) -> None:
+    wish, id = it.waiting(kind), _id_of(play, it, kind)
+    allowed = wish is not None and it.may(Verb.CANCEL, who, wish)
+    act = play.registrar.approval.cancel(it.id, id, by=who.person)
+    if play.does(it, who, f"{kind} cancelled", allowed, act) and wish is not None:
+        wish.waits = False
 
 
-def cancel_of(kind: RequestKind) -> Click:
-    def cancel(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
-        wish, id = it.waiting(kind), _id_of(play, it, kind)
-        allowed = wish is not None and it.may(Verb.CANCEL, who, wish)
-        play.attempt(allowed, play.world.registrar.approval.cancel(it.id, id, by=who.person))
-        if allowed and wish is not None:
-            wish.waits = False
-            it.said.append((f"{kind} cancelled", who.key))
-
-    return cancel
-
-
-def _asked(
-    play: Play, it: Expected, who: Figure, kind: RequestKind, to: Figure | None = None
+def _asks(
+    play: Play,
+    it: Expected,
+    who: Figure,
+    kind: RequestKind,
+    allowed: bool,
+    act: Awaitable[object],
+    to: Key | None = None,
 ) -> None:
-    until = play.clock.at + timedelta(hours=24)
-    to_key = to.key if to else None
-    it.wishes.append(Wish(kind=kind, asked_by=who.key, until=until, to=to_key))
-    it.said.append((f"{kind} asked", who.key))
+    if play.does(it, who, f"{kind} asked", allowed, act):
+        until = play.clock.at + timedelta(hours=24)
+        it.wishes.append(Wish(kind=kind, asked_by=who.key, until=until, to=to))
+
+
+def _may_decide(play: Play, it: Expected, verb: Verb, who: Figure, wish: Wish | None) -> bool:
+    """Whether this person may decide on it, and in time; a requester may cancel it later, too."""
+    return wish is not None and it.may(verb, who, wish) and play.clock.at < wish.until
 
 
 def _may_be_asked(play: Play, it: Expected, kind: RequestKind) -> bool:

@@ -13,14 +13,13 @@ from bot.storage.timers import TimerKind
 from tests.reliability.state_machine.cast import Figure
 from tests.reliability.state_machine.model import CAN_BE_RENEWED, WORKS, Expected
 from tests.reliability.state_machine.play import Play
+from tests.support.concurrency import URL
 from tests.support.secret_lives import SecretLife
-
-URL = "https://hooks.slack.com/actions/x"
 
 
 def values(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     found = play.attempt(
-        it.may(Verb.VALUES, who), play.world.registrar.secrets.values(it.id, by=who.person)
+        it.may(Verb.VALUES, who), play.registrar.secrets.values(it.id, by=who.person)
     )
     assert found is None or not found.is_open
 
@@ -28,7 +27,7 @@ def values(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
 def reveal(play: Play, it: Expected, who: Figure, data: st.DataObject | None = None) -> None:
     allowed = it.may(Verb.REVEAL, who) and it.secret is SecretLife.SEALED and play.in_time(it)
     look: Reveal | None = play.attempt(
-        allowed, play.world.registrar.secrets.reveal(it.id, by=who.person, answer_to=URL)
+        allowed, play.registrar.secrets.reveal(it.id, by=who.person, answer_to=URL)
     )
     if look is None:
         return
@@ -46,7 +45,7 @@ def reveal(play: Play, it: Expected, who: Figure, data: st.DataObject | None = N
 def answer(play: Play, *, took: bool) -> None:
     """Let the oldest reveal learn whether Slack took the secret."""
     it, secret, by = play.unanswered.pop(0)
-    registrar = play.world.registrar
+    registrar = play.registrar
     confirm = registrar.secrets.shown if took else registrar.secrets.lost
     play.do(confirm(it.id, secret, by=by))
     if play.newest[it.id] == secret and it.secret is SecretLife.CLAIMED:
@@ -60,17 +59,29 @@ def renew(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     lasts = bool(it.held) and it.held[-1].expires_at >= play.clock.at + timedelta(days=1)
     is_idle = it.run is None and it.secret in CAN_BE_RENEWED
     allowed = it.may(Verb.REPLACE_SECRET, who) and is_idle and lasts
-    play.attempt(allowed, play.world.registrar.secrets.replace(it.id, by=who.person))
-    if allowed:
+    act = play.registrar.secrets.replace(it.id, by=who.person)
+    if play.does(it, who, "new secret asked", allowed, act):
         it.run = RunKind.REPLACE_SECRET
-        it.said.append(("new secret asked", who.key))
 
 
 def mask(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     allowed, is_open = it.may(Verb.VALUES, who), play.do(_is_to_be_masked(play, it))
-    play.attempt(allowed, play.world.registrar.secrets.mask(it.id, by=who.person))
+    play.attempt(allowed, play.registrar.secrets.mask(it.id, by=who.person))
     if allowed and is_open:
         it.said.append(("hidden by hand", who.key))
+
+
+def retire(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
+    """Remove the secret before the one in use, which must be at once."""
+    works = [old for old in it.held[:-1] if old.state in WORKS]
+    at = works[-1].remove_at if works else None
+    allowed = it.may(Verb.REMOVE_PREVIOUS, who) and at is not None and at > play.clock.at
+    act = play.registrar.secrets.remove_previous(it.id, by=who.person)
+    if play.does(it, who, "previous secret over", allowed, act):
+        [old] = [each for each in play.found(it).other_secrets if each.id == works[-1].id]
+        assert old.remove_at is not None
+        assert abs(old.remove_at - play.clock.at) < timedelta(seconds=1)
+        works[-1].remove_at = old.remove_at
 
 
 async def _is_to_be_masked(play: Play, it: Expected) -> bool:

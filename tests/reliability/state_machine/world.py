@@ -15,7 +15,7 @@ from bot.worker.engine import Outcome
 from graph.consent import Granted
 from graph.errors import GraphError
 from graph.rights import ConsentMode
-from tests.reliability.state_machine.policy import POLICY, STRICT
+from tests.reliability.state_machine.cast import POLICY, STRICT
 from tests.support.factories import NOON
 from tests.support.registrar_env import (
     SETTINGS,

@@ -192,8 +192,7 @@ async def test_a_registration_pointed_at_another_requester_shows_nothing(env: Re
 
 async def test_a_secret_put_back_is_not_shown_again(env: RegistrarEnv) -> None:
     id = await env.ready()
-    found = (await env.found(id)).secret
-    assert found is not None
+    found = await env.newest_secret(id)
     before = await _row(env, kept, id=found.id)
     assert await _reveal(env, id) == SECRET
     await env.registrar.secrets.masked(id, found.id)
@@ -234,8 +233,7 @@ async def test_the_approvals_of_a_rotation_that_a_revocation_overrules_end_with_
     """Else a row of a run that is added later would make a secret by them."""
     id = await env.ready()
     await _reveal(env, id)
-    secret = (await env.found(id)).secret
-    assert secret is not None
+    secret = await env.newest_secret(id)
     await env.registrar.secrets.masked(id, secret.id)
     await env.registrar.requests.rotation(id, by=ROSA)
     await env.registrar.approval.approve(id, (await env.asked(id)).id, by=ADA)

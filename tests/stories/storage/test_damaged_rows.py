@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from bot.domain.registration import Status
 from bot.playground.clock import MovableClock
 from bot.settings.env_reader import Reader
-from bot.storage import message_queue, messages
+from bot.storage import message_queue, messages, rows
 from bot.storage.database import UnusableDatabase
 from bot.storage.messages import MessageKind
 from bot.storage.queries import ListKind
@@ -29,9 +29,7 @@ NONSENSE = "of a later one"
 
 async def damage(env: RegistrarEnv, table: sa.Table, id: str) -> None:
     """Give the rows of a registration a kind that nobody knows."""
-    async with env.database.transaction() as tx:
-        of = sa.update(table).where(table.c.registration == id)
-        await tx.execute(of.values(kind=NONSENSE))
+    await env.database.write(rows.update, table, table.c.registration == id, kind=NONSENSE)
 
 
 async def test_a_run_that_cannot_be_read_keeps_no_other_waiting(env: RegistrarEnv) -> None:
@@ -47,11 +45,9 @@ async def test_timers_that_cannot_be_read_keep_no_other_waiting(env: RegistrarEn
     broken, fine = await env.pending(), await env.pending()
     await damage(env, timers, broken)
     async with env.database.transaction() as tx:
-        rows = [
-            {"id": f"odd {n}", "registration": broken, "kind": NONSENSE, "at": env.clock.now()}
-            for n in range(AT_ONCE)
-        ]
-        await tx.execute(sa.insert(timers), rows)
+        for n in range(AT_ONCE):
+            row = {"registration": broken, "kind": NONSENSE, "at": env.clock.now()}
+            await rows.insert(tx, timers, id=f"odd {n}", **row)
     env.clock.move(timedelta(days=2))
     scheduler = env.scheduler()
     await scheduler.look()  # which finds nothing but damage, and puts it off
@@ -62,10 +58,8 @@ async def test_timers_that_cannot_be_read_keep_no_other_waiting(env: RegistrarEn
 
 async def test_a_timer_that_breaks_is_put_off(env: RegistrarEnv) -> None:
     id = await env.pending()
-    async with env.database.transaction() as tx:
-        row = {"id": "d1", "registration": id, "subject": "s1:not a number"}
-        broken = sa.insert(timers).values(**row, kind=TimerKind.TELL_EXPIRY, at=env.clock.now())
-        await tx.execute(broken)
+    row = {"registration": id, "kind": TimerKind.TELL_EXPIRY, "at": env.clock.now()}
+    await env.database.write(rows.insert, timers, id="d1", subject="s1:not a number", **row)
     await env.scheduler().look()
     async with env.database.reading() as tx:
         due = sa.select(timers.c.at).where(
@@ -96,9 +90,9 @@ async def test_a_message_that_cannot_be_read_keeps_no_other_waiting(env: Registr
 
 async def test_a_registration_that_cannot_be_read_hides_no_other(env: RegistrarEnv) -> None:
     broken, fine = await env.pending(), await env.pending()
-    async with env.database.transaction() as tx:
-        row = sa.update(registrations).where(registrations.c.id == broken)
-        await tx.execute(row.values(status=NONSENSE))
+    await env.database.write(
+        rows.update, registrations, registrations.c.id == broken, status=NONSENSE
+    )
     listed = await env.registrar.queries.listed(ListKind.MINE, by=ROSA, for_all=False)
     assert [each.id for each in listed.lines] == [fine]
     home = await env.registrar.queries.home({}, by=ROSA)

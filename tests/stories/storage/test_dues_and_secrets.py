@@ -58,8 +58,7 @@ async def test_dropping_leaves_other_subjects_and_kinds_alone(env: RegistrarEnv)
 
 async def test_a_secret_moves_only_from_the_states_that_are_named(env: RegistrarEnv) -> None:
     id = await env.ready()
-    secret = (await env.found(id)).secret
-    assert secret is not None
+    secret = await env.newest_secret(id)
     async with env.database.transaction() as tx:
         assert not await secrets.change(
             tx, secret.id, SecretState.SEEN, since=[SecretState.CLAIMED]
@@ -73,8 +72,7 @@ async def test_a_secret_moves_only_from_the_states_that_are_named(env: Registrar
 
 async def test_the_clear_text_is_in_no_row(env: RegistrarEnv) -> None:
     id = await env.ready()
-    secret = (await env.found(id)).secret
-    assert secret is not None
+    secret = await env.newest_secret(id)
     owner, sealed = await env.database.read(secrets.sealed, secret.id, Purpose.SECRET)
     assert sealed is not None
     assert SECRET.encode() not in sealed

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-import sqlalchemy as sa
 
 from bot.domain.approval_requests import RequestState
 from bot.domain.events import Event
@@ -14,11 +13,11 @@ from bot.domain.registration import Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import RemovalReason
 from bot.registrar.deliveries import expected
-from bot.storage import approval_requests, history, queries, secrets
+from bot.storage import approval_requests, history, queries, rows, secrets
 from bot.storage import registrations as registered
 from bot.storage.database import Database
 from bot.storage.queries import ListKind, ListPage, Mark
-from bot.storage.tables import messages, registrations, runs
+from bot.storage.tables import messages, runs
 from tests.support.factories import ADA, BEN, GRACE, ROSA
 from tests.support.registrar_env import RegistrarEnv
 
@@ -100,8 +99,7 @@ async def test_what_waits_or_ends_first_comes_first_and_else_the_newest(env: Reg
 
 async def test_only_what_was_announced_and_still_works_expires(env: RegistrarEnv) -> None:
     one, other = await _in_use(env), await _in_use(env)
-    closed = (await env.found(await env.ready())).secret
-    assert closed is not None
+    closed = await env.newest_secret(await env.ready())
     env.clock.move(timedelta(days=100))
     run = await env.owe(one, RunKind.REPLACE_SECRET)
     await env.seal(one, run)  # which would end later, and was never announced
@@ -147,9 +145,7 @@ async def test_nothing_waits_for_who_has_decided_or_asked(env: RegistrarEnv) -> 
     assert ids(await found(env, ListKind.WAITING, undecided_by=ROSA)) == []
     await env.registrar.approval.approve(id, by=ADA)
     async with env.database.transaction() as tx:
-        await tx.execute(
-            sa.update(registrations).where(registrations.c.id == id).values(status=Status.PENDING)
-        )
+        await registered.update(tx, id, status=Status.PENDING)
         await approval_requests.update(tx, id, state=RequestState.WAITING)
     assert ids(await found(env, ListKind.WAITING, undecided_by=ADA)) == []
     assert ids(await found(env, ListKind.WAITING, undecided_by=GRACE)) == [id]
@@ -172,11 +168,11 @@ async def test_messages_that_slack_does_not_take_are_another_mark(env: Registrar
     async with env.database.transaction() as tx:
         before = await queries.mark(tx)
         assert before.unshown == ()
-        await tx.execute(sa.update(messages).values(trouble="is_archived"))
+        await rows.update(tx, messages, trouble="is_archived")
         during = await queries.mark(tx)
         assert during.versions == before.versions
         assert {each.code for each in during.unshown} == {"is_archived"}
-        await tx.execute(sa.update(messages).values(shown=messages.c.wanted))
+        await rows.update(tx, messages, shown=messages.c.wanted)
         assert await queries.mark(tx) == before  # whatever the trouble was, nothing waits
 
 
@@ -187,12 +183,9 @@ async def test_what_is_expected_is_the_median_of_what_it_took(
     for took in (10, 60, 600, 70)[:runs_before]:
         id = await env.ready()
         ended = env.clock.now() + timedelta(seconds=took)
-        async with database.transaction() as tx:
-            await tx.execute(
-                sa.update(runs)
-                .where(runs.c.registration == id, runs.c.kind == RunKind.REGISTER)
-                .values(created_at=ended - timedelta(seconds=took), ended_at=ended)
-            )
+        is_it = (runs.c.registration == id, runs.c.kind == RunKind.REGISTER)
+        of = {"created_at": ended - timedelta(seconds=took), "ended_at": ended}
+        await database.write(rows.update, runs, *is_it, **of)
     async with database.reading() as tx:
         median = await expected(tx)
     assert (median.total_seconds() if median else None) == seconds

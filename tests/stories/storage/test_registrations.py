@@ -13,7 +13,15 @@ from bot.domain.forms import FormProblems
 from bot.domain.people import Refusal
 from bot.domain.registration import MOVES, Deleted, RunOutcome, Status
 from bot.domain.runs import RunKind
-from bot.storage import approval_requests, installation, queries, registrations, retention, runs
+from bot.storage import (
+    approval_requests,
+    installation,
+    queries,
+    registrations,
+    retention,
+    rows,
+    runs,
+)
 from bot.storage.database import Database
 from bot.storage.tables import history as entries
 from bot.storage.tables import registrations as table
@@ -28,7 +36,7 @@ async def test_only_the_moves_of_the_table_are_made(env: RegistrarEnv, origin: S
     made = set()
     for target in Status:
         async with env.database.transaction() as tx:
-            await tx.execute(sa.update(table).where(table.c.id == id).values(status=origin))
+            await registrations.update(tx, id, status=origin)
             if await registrations.move(tx, id, target):
                 made.add(target)
                 assert await _status(tx, id) is target
@@ -191,10 +199,6 @@ async def test_health_counts_what_is_owed(env: RegistrarEnv) -> None:
     assert found.owed_messages > 0
     assert found.last_run_failed is None
     failed = await env.failed()
-    async with env.database.transaction() as tx:
-        await tx.execute(
-            sa.update(all_runs)
-            .where(all_runs.c.registration == failed)
-            .values(outcome="AADSTS7000215")
-        )
+    is_it = all_runs.c.registration == failed
+    await env.database.write(rows.update, all_runs, is_it, outcome="AADSTS7000215")
     assert (await env.database.read(queries.health)).last_run_failed == "AADSTS7000215"

@@ -9,8 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.playground.clock import MovableClock
-from bot.storage import secrets
-from bot.storage.database import Database
+from bot.storage import rows, secrets
 from bot.storage.secrets import Purpose
 from bot.storage.tables import seen_events
 from tests.support.concurrency import URL
@@ -37,8 +36,7 @@ async def kept(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Kept]:
     async with opened(_url(tmp_path)) as database:
         env = registrar_env(database, clock)
         id = await env.ready()
-        secret = (await env.found(id)).secret
-        assert secret is not None
+        secret = await env.newest_secret(id)
         sealed = (await database.read(secrets.sealed, secret.id, Purpose.SECRET)).data
         assert sealed is not None
         assert sealed in _files(tmp_path)
@@ -64,7 +62,7 @@ async def test_a_reader_puts_it_off_and_keeps_nobody_waiting(tmp_path: Path, kep
     async with kept.env.database.reading() as tx:
         await tx.execute(sa.select(seen_events))
         await kept.env.registrar.secrets.reveal(kept.id, by=ROSA, answer_to=URL)  # it does not wait
-        await _write(kept.env.database)
+        await kept.env.database.write(rows.insert, seen_events, event_id="Ev1", at=NOON)
         assert kept.sealed in _files(tmp_path)
     await _until(lambda: kept.sealed not in _files(tmp_path))
 
@@ -87,8 +85,3 @@ async def test_what_a_killed_process_left_goes_at_the_next_start(
 async def test_a_secret_that_is_revoked_unseen_leaves_nothing(tmp_path: Path, kept: Kept) -> None:
     await kept.env.registrar.revocation.revoke(kept.id, by=ROSA)
     await _until(lambda: kept.sealed not in _files(tmp_path))
-
-
-async def _write(database: Database) -> None:
-    async with database.transaction() as tx:
-        await tx.execute(sa.insert(seen_events).values(event_id="Ev1", at=NOON))

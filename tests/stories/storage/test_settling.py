@@ -114,8 +114,7 @@ async def test_a_secret_that_is_gone_is_lost_and_one_that_is_there_is_in_doubt(
     env: RegistrarEnv,
 ) -> None:
     kept, gone = await env.ready(), await env.ready()
-    secret = (await env.found(kept)).secret
-    assert secret is not None
+    secret = await env.newest_secret(kept)
     held = replace(NEW, key_id=secret.key_id or "")
     found, _ = await settled(env, kept, there(held), made=True)
     assert found.secret is not None

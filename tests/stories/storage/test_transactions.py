@@ -11,7 +11,7 @@ import structlog.testing
 
 from bot.domain.events import Event
 from bot.domain.registration import Status
-from bot.storage import history, installation, registrations, runs
+from bot.storage import history, installation, registrations, rows, runs
 from bot.storage.database import Database
 from bot.storage.tables import seen_events
 from bot.worker import replicas
@@ -42,10 +42,9 @@ async def test_what_breaks_off_leaves_nothing_behind(env: RegistrarEnv) -> None:
 
 
 async def test_reading_cannot_write(database: Database) -> None:
-    insert = sa.insert(seen_events).values(event_id="Ev1", at=NOON)
     async with database.reading() as tx:
         with pytest.raises(sa.exc.DBAPIError):
-            await tx.execute(insert)
+            await rows.insert(tx, seen_events, event_id="Ev1", at=NOON)
 
 
 async def test_a_reader_is_not_kept_waiting_by_a_writer(env: RegistrarEnv) -> None:
@@ -95,7 +94,7 @@ async def test_many_transactions_at_once_stand_in_line(env: RegistrarEnv) -> Non
 
 async def _write(database: Database, event: str, going_on: asyncio.Event) -> None:
     async with database.transaction() as tx:
-        await tx.execute(sa.insert(seen_events).values(event_id=event, at=NOON))
+        await rows.insert(tx, seen_events, event_id=event, at=NOON)
         await going_on.wait()
 
 
@@ -160,11 +159,12 @@ CUT = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
+Server = psycopg.AsyncConnection[tuple[int]]
 HOLDER = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = %s"
 
 
 @pytest.fixture
-async def server(postgres_url: str) -> AsyncIterator[psycopg.AsyncConnection[tuple[int]]]:
+async def server(postgres_url: str) -> AsyncIterator[Server]:
     """Somebody who looks into the same database from outside."""
     async with await psycopg.AsyncConnection.connect(
         plain(postgres_url), autocommit=True
@@ -184,18 +184,15 @@ async def test_replicas_get_different_slots_and_a_free_one_is_used_again(postgre
         assert again.executor == "slot-0"
 
 
-async def test_there_are_only_so_many(postgres_url: str) -> None:
-    async with await psycopg.AsyncConnection.connect(
-        plain(postgres_url), autocommit=True
-    ) as others:
-        for number in range(replicas.SLOTS):
-            await others.execute("SELECT pg_advisory_lock(%s, %s)", (replicas.CLASS, number))
-        with pytest.raises(replicas.NoSlot, match="16 replicas are running already"):
-            await replicas.taken(postgres_url).__aenter__()
+async def test_there_are_only_so_many(postgres_url: str, server: Server) -> None:
+    for number in range(replicas.SLOTS):
+        await server.execute("SELECT pg_advisory_lock(%s, %s)", (replicas.CLASS, number))
+    with pytest.raises(replicas.NoSlot, match="16 replicas are running already"):
+        await replicas.taken(postgres_url).__aenter__()
 
 
 async def test_whoever_loses_the_connection_learns_at_once_that_its_slot_is_gone(
-    postgres_url: str, server: psycopg.AsyncConnection[tuple[int]]
+    postgres_url: str, server: Server
 ) -> None:
     lost = asyncio.Event()
     async with replicas.taken(postgres_url, lost=lost.set):
@@ -213,7 +210,7 @@ async def test_a_polite_stop_is_no_loss(postgres_url: str) -> None:
 
 
 async def test_connections_that_were_cut_in_the_pool_are_replaced(
-    postgres_url: str, server: psycopg.AsyncConnection[tuple[int]]
+    postgres_url: str, server: Server
 ) -> None:
     async with opened(postgres_url) as database:
         await server.execute(CUT)
@@ -234,7 +231,7 @@ async def test_replicas_that_start_together_on_an_empty_database_migrate_it_once
 
 
 async def test_a_restart_of_the_server_is_logged_as_no_bug(
-    postgres_url: str, server: psycopg.AsyncConnection[tuple[int]]
+    postgres_url: str, server: Server
 ) -> None:
     async with opened(postgres_url) as database:
 
