@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from bot.playground.tenant.calls import Call
 
@@ -40,43 +41,19 @@ class Spot:
 
 TOKEN = r"/oauth2/v2\.0/token$"
 
+_preflight = partial(Spot, part=Part.PREFLIGHT, method="GET")
+_write = partial(Spot, part=Part.ROAD, method="POST", writes=True)
 SPOTS = (
-    Spot(name="own-token", method="POST", path=TOKEN, part=Part.PREFLIGHT, signs_in=True),
-    Spot(name="organization", method="GET", path=r"/organization$", part=Part.PREFLIGHT),
-    Spot(
-        name="microsoft-graph",
-        method="GET",
-        path=r"/servicePrincipals\(appId='00000003-",
-        part=Part.PREFLIGHT,
-    ),
-    Spot(name="policy", method="GET", path="/defaultAppManagementPolicy$", part=Part.PREFLIGHT),
-    Spot(name="namesakes", method="GET", path=r"/applications$", part=Part.PREFLIGHT),
-    Spot(
-        name="application",
-        method="PATCH",
-        path=r"/applications\(uniqueName=",
-        part=Part.ROAD,
-        writes=True,
-    ),
-    Spot(
-        name="service-principal",
-        method="PATCH",
-        path=r"/servicePrincipals\(appId=",
-        part=Part.ROAD,
-        writes=True,
-    ),
-    Spot(
-        name="role",
-        method="POST",
-        path="/appRoleAssignedTo$",
-        part=Part.ROAD,
-        writes=True,
-        siblings=1,
-    ),
-    Spot(
-        name="scopes", method="POST", path="/oauth2PermissionGrants$", part=Part.ROAD, writes=True
-    ),
-    Spot(name="secret", method="POST", path="/addPassword$", part=Part.ROAD, writes=True),
+    _preflight(name="own-token", method="POST", path=TOKEN, signs_in=True),
+    _preflight(name="organization", path=r"/organization$"),
+    _preflight(name="microsoft-graph", path=r"/servicePrincipals\(appId='00000003-"),
+    _preflight(name="policy", path="/defaultAppManagementPolicy$"),
+    _preflight(name="namesakes", path=r"/applications$"),
+    _write(name="application", method="PATCH", path=r"/applications\(uniqueName="),
+    _write(name="service-principal", method="PATCH", path=r"/servicePrincipals\(appId="),
+    _write(name="role", path="/appRoleAssignedTo$", siblings=1),
+    _write(name="scopes", path="/oauth2PermissionGrants$"),
+    _write(name="secret", path="/addPassword$"),
     Spot(name="new-token", method="POST", path=TOKEN, part=Part.ROAD, signs_in=True),
     Spot(name="batch", method="POST", path=r"/\$batch$", part=Part.ROAD),
     Spot(name="users", method="GET", path="/users$", part=Part.ROAD, batched=True),

@@ -8,7 +8,7 @@ from bot.domain.registration import Status
 from bot.playground.tenant.faults import Faults, Span
 from bot.playground.tenant.replicas import Kind
 from tests.reliability.matrix.calls import BY_NAME, SPOTS, Spot
-from tests.reliability.matrix.troubles import ENDING, TROUBLES, Trouble, cut, refuse
+from tests.reliability.matrix.troubles import ENDING, LATE, TROUBLES, Trouble, cut, refuse
 
 OBJECTS = (Kind.APPLICATION, Kind.SERVICE_PRINCIPAL, Kind.ASSIGNMENT, Kind.GRANT)
 LAGS: tuple[Span, ...] = (5.0, 60.0, 600.0, (0.0, 600.0))
@@ -16,6 +16,8 @@ COLLISIONS = (2.0, 20.0)
 """Seconds within which a second write to one object is refused."""
 STORMS = 16
 SLOW_SIGN_IN: tuple[Span, ...] = (30.0, 300.0, (30.0, 300.0))
+LOST = Trouble(name="lost", arm=cut(when=LATE))
+REFUSED = Trouble(name="refused", arm=refuse)
 WRITES = tuple(spot for spot in SPOTS if spot.writes)
 
 Slow = Callable[[Faults], None]
@@ -40,25 +42,16 @@ class Case:
 
 
 SAMPLE = frozenset(
-    {
-        "application-reset-after-effect",
-        "role-409",
-        "secret-held-answer-dropped",
-        "batch-refused-for-good",
-    }
+    {"application-reset-after-effect", "role-409"}
+    | {"secret-held-answer-dropped", "batch-refused-for-good"}
 )
 """A bit of everything, for the quick tier."""
 
 
 def cases() -> list[Case]:
-    return [
-        *_every_call_by_every_trouble(),
-        *_lags(),
-        *_collisions(),
-        *_lost_while_reads_lag(),
-        *_strays(),
-        *_storms(),
-    ]
+    """Return all of them."""
+    kinds = (_every_call_by_every_trouble, _lags, _collisions, _lost_while_reads_lag)
+    return [case for kind in (*kinds, _strays, _storms) for case in kind()]
 
 
 def _every_call_by_every_trouble() -> Iterator[Case]:
@@ -98,27 +91,24 @@ def _collisions() -> Iterator[Case]:
 
 def _lost_while_reads_lag() -> Iterator[Case]:
     """Another attempt must find what the first has made, although no replica shows it yet."""
-    lost = Trouble(name="lost", arm=cut(late=True))
     for lag in LAGS[1:]:
         for spot in WRITES:
             yield Case(
                 id=f"lag-{_words(lag)}-{spot.name}-lost",
-                strikes=(Strike(spot=spot, trouble=lost),),
+                strikes=(Strike(spot=spot, trouble=LOST),),
                 slow=_lagging(lag),
             )
 
 
 def _strays() -> Iterator[Case]:
     """A secret whose answer is lost, in a run that fails later: only sweeps can remove it."""
-    lost = Trouble(name="lost", arm=cut(late=True))
-    refused = Trouble(name="refused", arm=refuse)
     for lag in (0.0, 60.0, 600.0):
         for last in ("new-token", "batch"):
             yield Case(
                 id=f"lag-{_words(lag)}-secret-lost-then-{last}-refused",
                 strikes=(
-                    Strike(spot=BY_NAME["secret"], trouble=lost),
-                    Strike(spot=BY_NAME[last], trouble=refused),
+                    Strike(spot=BY_NAME["secret"], trouble=LOST),
+                    Strike(spot=BY_NAME[last], trouble=REFUSED),
                 ),
                 slow=_lagging(lag),
                 ends=Status.FAILED,

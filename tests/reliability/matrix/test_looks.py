@@ -21,13 +21,12 @@ from tests.support.waiting import eventually
 
 SPOTS = (
     Spot(name="look", method="POST", path=r"/\$batch$", part=Part.CONSENT),
-    Spot(name="roles", method="GET", path="/appRoleAssignments$", part=Part.CONSENT, batched=True),
-    Spot(
-        name="scopes",
-        method="GET",
-        path="/oauth2PermissionGrants$",
-        part=Part.CONSENT,
-        batched=True,
+    *(
+        Spot(name=name, method="GET", path=path, part=Part.CONSENT, batched=True)
+        for name, path in (
+            ("roles", "/appRoleAssignments$"),
+            ("scopes", "/oauth2PermissionGrants$"),
+        )
     ),
 )
 IN_BATCHES = {"429-retry-after", "503", "refused-for-good"}

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from bot.domain.registration import Status
 from bot.playground.clock import MovableClock
@@ -33,54 +34,24 @@ class Trouble:
     """The seconds of Retry-After, where Entra says so."""
 
 
-def fail(status: int, code: str, message: str = "", *, times: int = TWICE, **more: object) -> Arm:
-    def arm(faults: Faults, spot: Spot) -> None:
-        faults.failures.append(
-            Fault(
-                method=spot.method,
-                path=spot.path,
-                answer=Answer(
-                    status=status,
-                    body={"error": {"code": code, "message": message, "innerError": {}}},
-                    headers={"Retry-After": str(ASKED)} if more.get("asked") else {},
-                ),
-                times=times,
-                when="after_effect" if more.get("late") else "before_effect",
-            )
-        )
+def arranged(act: Callable[..., object], **options: object) -> Arm:
+    """Return how to arrange this of the tenant's faults at the call of a spot."""
+
+    def arm(faults: Faults, spot: Spot) -> Hold | None:
+        done = act(faults, spot.method, spot.path, **options)
+        return done if isinstance(done, Hold) else None
 
     return arm
 
 
-def throttle(retry_after: int | None, *, times: int = TWICE) -> Arm:
-    def arm(faults: Faults, spot: Spot) -> None:
-        faults.throttle(spot.method, spot.path, times=times, retry_after=retry_after)
-
-    return arm
-
-
-def page(status: int, *, late: bool) -> Arm:
-    def arm(faults: Faults, spot: Spot) -> None:
-        when: When = "after_effect" if late else "before_effect"
-        faults.html(spot.method, spot.path, status=status, times=TWICE, when=when)
-
-    return arm
-
-
-def cut(*, late: bool) -> Arm:
-    def arm(faults: Faults, spot: Spot) -> None:
-        when: When = "after_effect" if late else "before_effect"
-        faults.reset(spot.method, spot.path, times=TWICE, when=when)
-
-    return arm
-
-
-def hold(*, late: bool) -> Arm:
-    def arm(faults: Faults, spot: Spot) -> Hold:
-        when: When = "after_effect" if late else "before_effect"
-        return faults.hold(spot.method, spot.path, when=when)
-
-    return arm
+fail = partial(arranged, Faults.fail, times=TWICE)
+throttle = partial(arranged, Faults.throttle, times=TWICE)
+page = partial(arranged, Faults.html, times=TWICE)
+cut = partial(arranged, Faults.reset, times=TWICE)
+hold = partial(arranged, Faults.hold)
+conflict = partial(fail, status=409, code="Directory_ConcurrencyViolation")
+WHEN_ASKED = {"Retry-After": str(ASKED)}
+LATE: When = "after_effect"
 
 
 def refuse(faults: Faults, spot: Spot) -> None:
@@ -88,8 +59,7 @@ def refuse(faults: Faults, spot: Spot) -> None:
     if spot.signs_in:
         faults.failures.append(_blocked(spot))
     else:
-        text = "Insufficient privileges to complete the operation."
-        fail(403, "Authorization_RequestDenied", text, times=FOR_GOOD)(faults, spot)
+        faults.refuse(spot.method, spot.path, times=FOR_GOOD)
 
 
 def _blocked(spot: Spot) -> Fault:
@@ -136,46 +106,47 @@ def _has_a_connection(spot: Spot) -> bool:
 
 
 TROUBLES = (
-    Trouble(name="429", arm=throttle(None)),
-    Trouble(name="429-retry-after", arm=throttle(ASKED), asked=ASKED),
-    Trouble(name="503", arm=fail(503, "ServiceUnavailable")),
-    Trouble(name="503-retry-after", arm=fail(503, "ServiceUnavailable", asked=True), asked=ASKED),
+    Trouble(name="429", arm=throttle(retry_after=None)),
+    Trouble(name="429-retry-after", arm=throttle(retry_after=ASKED), asked=ASKED),
+    Trouble(name="503", arm=fail(status=503)),
+    Trouble(name="503-retry-after", arm=fail(status=503, headers=WHEN_ASKED), asked=ASKED),
     Trouble(
         name="503-after-effect",
-        arm=fail(503, "ServiceUnavailable", late=True),
+        arm=fail(status=503, when=LATE),
         fits=lambda spot: spot.writes or spot.signs_in,
     ),
-    Trouble(name="504", arm=fail(504, "GatewayTimeout")),
-    Trouble(name="504-after-effect", arm=fail(504, "GatewayTimeout", late=True)),
-    Trouble(name="500-after-effect", arm=fail(500, "InternalServerError", late=True)),
-    Trouble(name="page-502", arm=page(502, late=False), fits=_has_a_connection),
-    Trouble(name="page-200-before-effect", arm=page(200, late=False), fits=_writes),
-    Trouble(name="page-200-after-effect", arm=page(200, late=True), fits=_has_a_connection),
-    Trouble(name="reset-before-effect", arm=cut(late=False), fits=_has_a_connection),
-    Trouble(name="reset-after-effect", arm=cut(late=True), fits=_has_a_connection),
+    Trouble(name="504", arm=fail(status=504, code="GatewayTimeout")),
+    Trouble(name="504-after-effect", arm=fail(status=504, code="GatewayTimeout", when=LATE)),
+    Trouble(name="500-after-effect", arm=fail(status=500, code="InternalServerError", when=LATE)),
+    Trouble(name="page-502", arm=page(status=502), fits=_has_a_connection),
+    Trouble(name="page-200-before-effect", arm=page(status=200), fits=_writes),
+    Trouble(name="page-200-after-effect", arm=page(status=200, when=LATE), fits=_has_a_connection),
+    Trouble(name="reset-before-effect", arm=cut(), fits=_has_a_connection),
+    Trouble(name="reset-after-effect", arm=cut(when=LATE), fits=_has_a_connection),
     Trouble(
-        name="held-answer-dropped", arm=hold(late=True), meddle=lose_it, fits=_has_a_connection
+        name="held-answer-dropped", arm=hold(when=LATE), meddle=lose_it, fits=_has_a_connection
     ),
     Trouble(
         name="token-expired",
-        arm=hold(late=False),
+        arm=hold(when="before_effect"),
         meddle=outlive_the_token,
         fits=lambda spot: _has_a_connection(spot) and not spot.signs_in,
     ),
-    Trouble(
-        name="409",
-        arm=fail(409, "Directory_ConcurrencyViolation", "Please wait briefly and retry."),
-        fits=_writes,
-    ),
+    Trouble(name="409", arm=conflict(message="Please wait briefly and retry."), fits=_writes),
     Trouble(
         name="409-for-good",
-        arm=fail(409, "Directory_ConcurrencyViolation", "Please retry.", times=FOR_GOOD),
+        arm=conflict(message="Please retry.", times=FOR_GOOD),
         fits=_writes,
         ends=_fails,
     ),
-    Trouble(name="429-for-good", arm=throttle(ASKED, times=FOR_GOOD), ends=_fails, asked=ASKED),
+    Trouble(
+        name="429-for-good",
+        arm=throttle(retry_after=ASKED, times=FOR_GOOD),
+        ends=_fails,
+        asked=ASKED,
+    ),
     Trouble(name="refused-for-good", arm=refuse, ends=_refused),
-    Trouble(name="503-for-good", arm=fail(503, "Outage", times=FOR_GOOD), ends=_fails),
+    Trouble(name="503-for-good", arm=fail(status=503, code="Outage", times=FOR_GOOD), ends=_fails),
 )
 
 ENDING = frozenset(trouble.name for trouble in TROUBLES if "for-good" in trouble.name)
