@@ -219,15 +219,11 @@ def fill(value: Value, fields: Mapping[str, str]) -> str:
 
 def _profile(id: str, raw: Mapping[str, Any]) -> Profile:
     redirect, secret = raw["redirect"], raw["secret"]
+    lists: dict[str, Any] = {it: tuple(raw[it]) for it in ("roles", "scopes", "warnings")}
     return Profile(
         id=id,
-        order=raw["order"],
-        title=raw["title"],
-        summary=raw["summary"],
-        roles=tuple(raw["roles"]),
-        scopes=tuple(raw["scopes"]),
-        warnings=tuple(raw["warnings"]),
-        next_steps=raw["next_steps"],
+        **{name: raw[name] for name in ("order", "title", "summary", "next_steps")},
+        **lists,
         refused_clouds=raw.get("refused_clouds", {}),
         legacy=tuple(retired_permission(text) for text in raw.get("legacy", ())),
         approval=Quorum(**raw.get("approval", {})),
@@ -291,14 +287,11 @@ def _problems(profile: Profile) -> Iterable[str]:
         yield f"Unknown redirect rule {profile.redirect_rule!r}."
     if profile.secret_days not in profile.secret_choices:
         yield "The default life of the secret is not among its choices."
-    if not all(_is_a_life(days) for days in profile.secret_choices):
+    lives: Sequence[object] = profile.secret_choices
+    if not all(isinstance(it, int) and 1 <= it <= LONGEST_SECRET_DAYS for it in lives):
         yield f"A secret may live 1 to {LONGEST_SECRET_DAYS} days. {NEVER}"
     yield from _wrong_options(profile)
     yield from _wrong_values(profile)
-
-
-def _is_a_life(days: object) -> bool:
-    return isinstance(days, int) and 1 <= days <= LONGEST_SECRET_DAYS
 
 
 def _wrong_options(profile: Profile) -> Iterable[str]:

@@ -2,7 +2,6 @@
 with all that this brings about.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -26,13 +25,6 @@ from bot.storage.runs import Run
 from bot.storage.tables import approval_requests as requests
 from bot.storage.tables import votes
 from bot.storage.timers import TimerKind
-
-ENDS_AS: Mapping[RequestState, Status] = {
-    RequestState.DENIED: Status.DENIED,
-    RequestState.CANCELLED: Status.CANCELLED,
-    RequestState.EXPIRED: Status.EXPIRED,
-}
-"""The status of a registration whose plan is not approved."""
 
 
 async def ask(tx: AsyncConnection, id: str, request: ApprovalRequest) -> None:
@@ -64,7 +56,7 @@ async def end(
     await history.write(tx, id, event(request.kind, what), by=by, now=now, **digest, **details)
     if is_plan:
         reasons: dict[str, Any] = {"reasons": tuple(details.values())} if details else {}
-        await registrations.move(tx, id, ENDS_AS[state], **reasons)
+        await registrations.move(tx, id, Status(state.value), **reasons)
         if registration.was_begun:
             await timers.add(tx, id, TimerKind.UNDO, now)
     if by.key != registration.requester.key and state is not RequestState.SUPERSEDED:
@@ -166,7 +158,7 @@ async def cast(tx: AsyncConnection, request: ApprovalRequest, vote: Vote) -> Non
 
 async def withdraw(tx: AsyncConnection, id: str, person: Person) -> None:
     """Delete a vote; history remembers it."""
-    await tx.execute(sa.delete(votes).where(_by(id, person)))
+    await rows.delete(tx, votes, _by(id, person))
 
 
 def _by(id: str, person: Person) -> sa.ColumnElement[bool]:

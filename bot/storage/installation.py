@@ -7,20 +7,19 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage.rows import insert_or_ignore, update
+from bot.storage.rows import insert_or_ignore, scalar, update
 from bot.storage.tables import installation
 
 
 async def ensure_id(tx: AsyncConnection, *, new: str, now: datetime) -> str:
     """Return this installation's id, which is `new` from the first call on."""
     await insert_or_ignore(tx, installation, id=new, only=True, created_at=now, searched_at=now)
-    return str((await tx.execute(sa.select(installation.c.id))).scalar_one())
+    return str(await id_of(tx))
 
 
 async def id_of(tx: AsyncConnection) -> str | None:
     """Return the installation's id, or None if no bot has ever started here."""
-    found: str | None = await tx.scalar(sa.select(installation.c.id))
-    return found
+    return await scalar(tx, installation.c.id)
 
 
 async def lock_submissions(tx: AsyncConnection) -> None:
@@ -30,8 +29,7 @@ async def lock_submissions(tx: AsyncConnection) -> None:
 
 async def is_orphan_scan_due(tx: AsyncConnection, *, since: datetime) -> bool:
     """Whether no replica has searched the tenant after `since`."""
-    query = sa.select(installation.c.id).where(installation.c.searched_at <= since)
-    return await tx.scalar(query) is not None
+    return await scalar(tx, installation.c.id, installation.c.searched_at <= since) is not None
 
 
 async def claim_orphan_scan(tx: AsyncConnection, *, since: datetime, until: datetime) -> bool:
@@ -49,8 +47,7 @@ async def set_last_orphan_scan(tx: AsyncConnection, at: datetime) -> None:
 
 async def place(tx: AsyncConnection) -> str | None:
     """Return the number that tells this database from a copy, or None if there is none yet."""
-    found: str | None = await tx.scalar(sa.select(installation.c.place))
-    return found
+    return await scalar(tx, installation.c.place)
 
 
 async def put_place(tx: AsyncConnection, place: str) -> None:
@@ -68,8 +65,7 @@ async def announce_restore(tx: AsyncConnection, now: datetime) -> bool:
 
 async def restored_at(tx: AsyncConnection) -> datetime | None:
     """Return when a copy was restored that has not been compared with the tenant yet."""
-    found: datetime | None = await tx.scalar(sa.select(installation.c.restored_at))
-    return found
+    return await scalar(tx, installation.c.restored_at)
 
 
 async def end_restore(tx: AsyncConnection) -> None:

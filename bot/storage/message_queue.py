@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import Status
 from bot.storage.messages import ENDED, Message, MessageKind, message_of
-from bot.storage.rows import Unreadable, read_each, update
+from bot.storage.rows import Unreadable, from_row, read_each, update
 from bot.storage.tables import messages, registrations
 
 CLAIM = timedelta(seconds=15)
@@ -148,5 +148,4 @@ _NOTE_WAITING = (
 
 
 def _stale(row: Mapping[Any, Any]) -> Stale:
-    urgency = Urgency(row["urgency"])
-    return Stale(message=message_of(row), status=Status(row["status"]), urgency=urgency)
+    return from_row(Stale, row, message=message_of(row))

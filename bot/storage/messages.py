@@ -1,6 +1,6 @@
 """Messages that the bot must show in Slack. A message is stale while `shown < wanted`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,11 +14,13 @@ from bot.domain.people import Person
 from bot.domain.registration import Status
 from bot.storage.rows import (
     count,
+    delete,
     from_row,
     insert,
     insert_and_expire,
     insert_or_ignore,
     is_person,
+    scalar,
     update,
 )
 from bot.storage.tables import messages, plain_readers, registrations, seen_events
@@ -113,20 +115,15 @@ async def add_news(
     Slack sends no notification. News that is not posted yet is drawn with it.
     """
     waiting = (
-        sa.update(messages)
-        .where(
-            messages.c.registration == registration,
-            messages.c.kind == kind,
-            messages.c.audience == _audience(tx, registration, kind),
-            messages.c.subject.is_not_distinct_from(subject.text),
-            messages.c.ts.is_(None),
-            messages.c.shown < messages.c.wanted,
-            messages.c.tries < ENDED,
-        )
-        # One that is under way may show an older state: then it is redrawn.
-        .values(wanted=messages.c.wanted + 1)
+        *_of(registration, kind),
+        messages.c.audience == _audience(tx, registration, kind),
+        messages.c.subject.is_not_distinct_from(subject.text),
+        messages.c.ts.is_(None),
+        messages.c.shown < messages.c.wanted,
+        messages.c.tries < ENDED,
     )
-    if (await tx.execute(waiting)).rowcount == 0:
+    # One that is under way may show an older state: then it is redrawn.
+    if not await update(tx, messages, *waiting, wanted=messages.c.wanted + 1):
         await add(tx, registration, kind, subject=subject)
 
 
@@ -156,21 +153,18 @@ async def redraw_once(
     tx: AsyncConnection, registration: str, kind: MessageKind, *which: sa.ColumnElement[bool]
 ) -> None:
     """Let messages that tell of one moment be drawn once more, because that is over."""
-    is_of = (messages.c.registration == registration, messages.c.kind == kind, *which)
     is_first = (messages.c.wanted == 1, messages.c.gone.is_(False))
-    await update(tx, messages, *is_of, *is_first, wanted=2, shown_at=None)
+    is_it = (*_of(registration, kind), *which, *is_first)
+    await update(tx, messages, *is_it, wanted=2, shown_at=None)
 
 
 async def exists(
     tx: AsyncConnection, registration: str, kind: MessageKind, subject: Subject
 ) -> bool:
     """Whether there has ever been such a message."""
-    query = sa.select(messages.c.id).where(
-        messages.c.registration == registration,
-        messages.c.kind == kind,
-        messages.c.subject == subject.text,
-    )
-    return (await tx.scalars(query.limit(1))).first() is not None
+    is_it = messages.c.subject == subject.text
+    found = await scalar(tx, messages.c.id, *_of(registration, kind), is_it)
+    return found is not None
 
 
 async def posted(
@@ -182,7 +176,8 @@ async def posted(
     Return whether a later version is wanted by now.
     """
     query = (
-        _update(message)
+        sa.update(messages)
+        .where(messages.c.id == message.id)
         .values(
             shown=message.wanted,
             shows=shows,
@@ -219,7 +214,7 @@ async def release(
 ) -> None:
     """Leave the message alone until then. `trouble` is why it could not be shown."""
     again = {"claimed_until": until, "shown_at": None, "waiting_since": None}
-    await tx.execute(_update(message).values(**again, trouble=trouble))
+    await _note(tx, message, **again, trouble=trouble)
 
 
 async def end(tx: AsyncConnection, message: Message, *, trouble: str) -> None:
@@ -227,7 +222,7 @@ async def end(tx: AsyncConnection, message: Message, *, trouble: str) -> None:
     show why.
     """
     ended = {"claimed_until": None, "waiting_since": None, "tries": ENDED}
-    await tx.execute(_update(message).values(**ended, trouble=trouble))
+    await _note(tx, message, **ended, trouble=trouble)
 
 
 async def unclaim(tx: AsyncConnection, message: Message, *, trouble: str | None = None) -> None:
@@ -236,13 +231,13 @@ async def unclaim(tx: AsyncConnection, message: Message, *, trouble: str | None 
     `trouble` is Slack's word for why nothing can be shown there until a person changes it.
     """
     before = {"claimed_until": None, "shown_at": None, "tries": messages.c.tries - 1}
-    await tx.execute(_update(message).values(**before, trouble=trouble))
+    await _note(tx, message, **before, trouble=trouble)
 
 
 async def give_up(tx: AsyncConnection, message: Message, *, gone: bool = False) -> None:
     """Do not show the message: it cannot be shown any more, and if it is gone, never again."""
     done = {"shown": messages.c.wanted, "claimed_until": None, "waiting_since": None}
-    await tx.execute(_update(message).values(**done, gone=gone))
+    await _note(tx, message, **done, gone=gone)
 
 
 async def note_mask_failed(tx: AsyncConnection, registration: str, secret: str) -> None:
@@ -260,15 +255,17 @@ def mask_failed(secret: sa.FromClause) -> sa.ColumnElement[bool]:
 def _is_mask(
     registration: str | sa.ColumnElement[str], secret: str | sa.ColumnElement[str]
 ) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        messages.c.registration == registration,
-        messages.c.kind == MessageKind.MASK,
-        messages.c.subject == secret,
-    )
+    return sa.and_(*_of(registration, MessageKind.MASK), messages.c.subject == secret)
 
 
-def _update(message: Message) -> sa.Update:
-    return sa.update(messages).where(messages.c.id == message.id)
+def _of(
+    registration: str | sa.ColumnElement[str], kind: MessageKind
+) -> Sequence[sa.ColumnElement[bool]]:
+    return messages.c.registration == registration, messages.c.kind == kind
+
+
+async def _note(tx: AsyncConnection, message: Message, **columns: Any) -> None:
+    await update(tx, messages, messages.c.id == message.id, **columns)
 
 
 async def is_first_delivery(tx: AsyncConnection, event_id: str, now: datetime) -> bool:
@@ -293,4 +290,4 @@ async def choose_cards(tx: AsyncConnection, person: Person, *, plain: bool) -> N
     if plain:
         await insert_or_ignore(tx, plain_readers, team_id=person.team_id, user_id=person.user_id)
     else:
-        await tx.execute(sa.delete(plain_readers).where(is_person(plain_readers, person)))
+        await delete(tx, plain_readers, is_person(plain_readers, person))

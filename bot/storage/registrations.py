@@ -34,15 +34,15 @@ OPEN = (
     Status.FAILED,
 )
 """States in which something is still to be decided or done."""
+TAKEN = (*OPEN, Status.READY, Status.REVOKING)
+"""States in which there is, or may be, an application."""
 IS_WAITING = requests_table.c.state == sa.literal_column(f"'{RequestState.WAITING}'")
 """Spelled out: a partial index is not used for a parameter."""
 
 
 async def from_origin(tx: AsyncConnection, origin: str) -> str | None:
     """Return the registration that this form has become already."""
-    query = sa.select(registrations.c.id).where(registrations.c.origin == origin)
-    found: str | None = await tx.scalar(query)
-    return found
+    return await rows.scalar(tx, registrations.c.id, registrations.c.origin == origin)
 
 
 async def add(
@@ -183,12 +183,12 @@ async def drop_timers(tx: AsyncConnection, registration: str) -> None:
     """Delete the timers of requests that no longer wait, and let their reminders say so."""
     of = requests_table.c.registration == registration
     waiting = sa.select(requests_table.c.id).where(of, IS_WAITING)
-    await tx.execute(
-        sa.delete(timers_table).where(
-            timers_table.c.registration == registration,
-            timers_table.c.kind.in_((TimerKind.EXPIRE, TimerKind.REMIND)),
-            timers_table.c.subject.not_in(waiting),
-        )
+    await rows.delete(
+        tx,
+        timers_table,
+        timers_table.c.registration == registration,
+        timers_table.c.kind.in_((TimerKind.EXPIRE, TimerKind.REMIND)),
+        timers_table.c.subject.not_in(waiting),
     )
     await end_reminders(tx, registration, waiting)
 
@@ -210,7 +210,7 @@ async def unsettled(tx: AsyncConnection) -> Sequence[str]:
         runs_table.c.registration == registrations.c.id, runs_table.c.ended_at.is_(None)
     )
     is_asked = sa.exists().where(requests_table.c.registration == registrations.c.id, IS_WAITING)
-    is_open = registrations.c.status.in_([*OPEN, Status.READY, Status.REVOKING])
+    is_open = registrations.c.status.in_(TAKEN)
     query = sa.select(registrations.c.id).where(sa.or_(is_open, is_busy, is_asked))
     return (await tx.scalars(query.order_by(registrations.c.created_at))).all()
 
@@ -256,9 +256,9 @@ async def set_revocation(tx: AsyncConnection, id: str, *, by: Person, now: datet
 
 async def add_deleted(tx: AsyncConnection, id: str, deleted: Deleted) -> None:
     """Remember a deleted object. The registration's row must be locked by this transaction."""
-    query = sa.select(registrations.c.deleted).where(registrations.c.id == id)
-    before = [it for it in await tx.scalar(query) or () if it["object_id"] != deleted.object_id]
-    await update(tx, id, deleted=[*before, deleted])
+    before = await rows.scalar(tx, registrations.c.deleted, registrations.c.id == id) or ()
+    others = [it for it in before if it["object_id"] != deleted.object_id]
+    await update(tx, id, deleted=[*others, deleted])
 
 
 async def count_open(tx: AsyncConnection, person: Person) -> int:
@@ -269,9 +269,6 @@ async def count_open(tx: AsyncConnection, person: Person) -> int:
 
 async def find_duplicate(tx: AsyncConnection, wish_digest: str) -> str | None:
     """Return the id of a registration for an equal wish that is open or has an application."""
-    query = sa.select(registrations.c.id).where(
-        registrations.c.wish_digest == wish_digest,
-        registrations.c.status.in_([*OPEN, Status.READY, Status.REVOKING]),
-    )
-    found: str | None = await tx.scalar(query.limit(1))
-    return found
+    is_taken = registrations.c.status.in_(TAKEN)
+    is_equal = registrations.c.wish_digest == wish_digest
+    return await rows.scalar(tx, registrations.c.id, is_equal, is_taken)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import Status
+from bot.storage import rows
 from bot.storage.database import Database
 from bot.storage.messages import MASK_FAILED, SAID_ONCE, MessageKind
 from bot.storage.tables import history, messages, registrations, runs, secrets, steps
@@ -45,8 +46,7 @@ async def _messages(tx: AsyncConnection, before: datetime, batch: int) -> int:
         )
         .limit(batch)
     )
-    done = await tx.execute(sa.delete(messages).where(messages.c.id.in_(old)))
-    return done.rowcount
+    return await rows.delete(tx, messages, messages.c.id.in_(old))
 
 
 def _tells_of_a_secret() -> sa.ColumnElement[bool]:
@@ -67,8 +67,8 @@ async def _runs(tx: AsyncConnection, before: datetime, batch: int) -> int:
         .limit(batch)
     )
     ids = (await tx.scalars(old)).all()
-    await tx.execute(sa.delete(steps).where(steps.c.run.in_(ids)))
-    await tx.execute(sa.delete(runs).where(runs.c.id.in_(ids)))
+    await rows.delete(tx, steps, steps.c.run.in_(ids))
+    await rows.delete(tx, runs, runs.c.id.in_(ids))
     return len(ids)
 
 

@@ -128,6 +128,13 @@ async def _read(
     return [read(row) for row in (await tx.execute(query, parameters)).mappings()]
 
 
+async def scalar(
+    tx: AsyncConnection, column: sa.ColumnElement[T], *where: sa.ColumnElement[bool]
+) -> T | None:
+    """Return the column of a row that meets every condition, or None if there is none."""
+    return await tx.scalar(sa.select(column).where(*where).limit(1))
+
+
 async def count(tx: AsyncConnection, source: sa.FromClause, *where: sa.ColumnElement[bool]) -> int:
     query = sa.select(sa.func.count()).select_from(source).where(*where)
     return int((await tx.execute(query)).scalar_one())
@@ -139,6 +146,11 @@ async def update(
     """Update the rows that meet every condition. Return how many these are."""
     stored = {name: _stored(value) for name, value in values.items()}
     return (await tx.execute(sa.update(table).where(*where).values(stored))).rowcount
+
+
+async def delete(tx: AsyncConnection, table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
+    """Delete the rows that meet every condition. Return how many these were."""
+    return (await tx.execute(sa.delete(table).where(*where))).rowcount
 
 
 async def insert(tx: AsyncConnection, table: sa.Table, /, **values: Any) -> None:
@@ -165,7 +177,7 @@ async def insert_and_expire(
     The table has these two columns.
     """
     name, time = table.columns
-    await tx.execute(sa.delete(table).where(time < oldest))
+    await delete(tx, table, time < oldest)
     return await insert_or_ignore(tx, table, **{name.name: key, time.name: at})
 
 

@@ -26,6 +26,7 @@ from bot.storage.rows import (
     insert_missing,
     part_of,
     read_each,
+    scalar,
     update,
 )
 from bot.storage.tables import runs, steps
@@ -99,13 +100,9 @@ async def last_write(tx: AsyncConnection, registration: str) -> datetime | None:
 
     The removal of stray secrets hardly ever writes, and these are no part of the plan.
     """
-    found: datetime | None = await tx.scalar(
-        sa.select(sa.func.max(runs.c.ended_at)).where(
-            runs.c.registration == registration,
-            runs.c.kind.not_in([RunKind.PLAN, RunKind.CHECK, RunKind.REMOVE_STRAY]),
-        )
-    )
-    return found
+    writes = runs.c.kind.not_in([RunKind.PLAN, RunKind.CHECK, RunKind.REMOVE_STRAY])
+    is_of = runs.c.registration == registration
+    return await scalar(tx, sa.func.max(runs.c.ended_at), is_of, writes)
 
 
 async def end(tx: AsyncConnection, id: str, *, outcome: RunOutcome | str, now: datetime) -> bool:
@@ -166,12 +163,10 @@ async def intended_at(tx: AsyncConnection, registration: str, step: str) -> date
 
     One that failed may have been repeated until then.
     """
-    query = (
-        sa.select(steps.c.intended_at, steps.c.ended_at)
-        .where(*_steps_of(registration, step), steps.c.intended_at.is_not(None))
-        .order_by(steps.c.intended_at.desc())
-    )
-    found = (await tx.execute(query.limit(1))).first()
+    was_tried = steps.c.intended_at.is_not(None)
+    query = sa.select(steps.c.intended_at, steps.c.ended_at).order_by(steps.c.intended_at.desc())
+    query = query.where(*_steps_of(registration, step), was_tried).limit(1)
+    found = (await tx.execute(query)).first()
     return max(filter(None, found)) if found else None
 
 

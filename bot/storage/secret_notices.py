@@ -30,8 +30,7 @@ async def plan_expiry(tx: AsyncConnection, id: str) -> None:
     if secret is None:
         return
     stage = await _untold(tx, id, secret)
-    at = told_at(secret, stage) if stage is not None else None
-    if stage is not None and at is not None:
+    if stage is not None and (at := told_at(secret, stage)) is not None:
         subject = Subject(secret=secret.id, stage=stage)
         await timers.add(tx, id, TimerKind.TELL_EXPIRY, at, subject=subject)
 

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.lifetimes import SIGN_IN_KEPT, SIGN_IN_TTL
 from bot.domain.people import Person
 from bot.storage import sqlite
-from bot.storage.rows import from_row, insert, update
+from bot.storage.rows import delete, from_row, insert, update
 from bot.storage.tables import installation, sign_ins
 from bot.storage.vault import Vault
 
@@ -61,7 +61,7 @@ async def add(
 async def forget_expired(tx: AsyncConnection, now: datetime) -> None:
     """Delete the flows of sign-ins that have expired, and sign-ins that did long ago."""
     sqlite.request_cleanup(tx)
-    await tx.execute(sa.delete(sign_ins).where(sign_ins.c.expires_at < now - SIGN_IN_KEPT))
+    await delete(tx, sign_ins, sign_ins.c.expires_at < now - SIGN_IN_KEPT)
     has_flow = sign_ins.c.flow.is_not(None)
     await update(tx, sign_ins, sign_ins.c.expires_at <= now, has_flow, flow=None)
 

@@ -1,5 +1,6 @@
 """The tables, once for both databases. `migrations/` upgrades older ones; a test compares."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +28,16 @@ Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgr
 metadata = sa.MetaData()
 
 
+def _table(name: str, *parts: sa.Column[Any] | sa.Constraint | sa.Index) -> sa.Table:
+    return sa.Table(name, metadata, *parts)
+
+
+def _user() -> Iterator[sa.Column[str]]:
+    """Yield the columns that say whom."""
+    for name in ("team_id", "user_id"):
+        yield sa.Column(name, sa.String(32), nullable=False)
+
+
 def _registration() -> sa.Column[str]:
     return sa.Column("registration", sa.ForeignKey("registrations.id"), nullable=False)
 
@@ -37,9 +48,8 @@ def _index_where(condition: str, name: str, *columns: str, unique: bool = False)
     return sa.Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
-installation = sa.Table(
+installation = _table(
     "installation",
-    metadata,
     sa.Column("id", sa.String(32), primary_key=True),  # part of every application's uniqueName
     sa.Column("only", sa.Boolean, nullable=False, unique=True),  # always true: there is one row
     sa.Column("created_at", Moment, nullable=False),
@@ -48,15 +58,13 @@ installation = sa.Table(
     sa.Column("restored_at", Moment),  # since when a restored copy waits to be compared with Entra
 )
 
-registrations = sa.Table(
+registrations = _table(
     "registrations",
-    metadata,
     sa.Column("id", sa.String(16), primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("changed", sa.Integer, nullable=False, index=True),  # higher with each later change
     sa.Column("status", sa.String(24), nullable=False),
-    sa.Column("team_id", sa.String(32), nullable=False),
-    sa.Column("user_id", sa.String(32), nullable=False),
+    *_user(),
     sa.Column("requester_name", sa.String(120), nullable=False),
     sa.Column("form", Json, nullable=False),
     sa.Column("profile_digest", sa.String(64), nullable=False),
@@ -80,21 +88,18 @@ registrations = sa.Table(
     sa.Index("registrations_by_status", "status", "created_at"),
 )
 
-previous_requesters = sa.Table(
+previous_requesters = _table(
     "previous_requesters",
-    metadata,
     _registration(),
     sa.Column("position", sa.Integer, nullable=False),  # 0 for the first
-    sa.Column("team_id", sa.String(32), nullable=False),
-    sa.Column("user_id", sa.String(32), nullable=False),
+    *_user(),
     sa.Column("name", sa.String(120), nullable=False),
     sa.PrimaryKeyConstraint("registration", "position"),
     sa.Index("previous_requesters_by_person", "team_id", "user_id"),
 )
 
-approval_requests = sa.Table(
+approval_requests = _table(
     "approval_requests",
-    metadata,
     sa.Column("id", sa.String(40), primary_key=True),  # of the plan's, the registration's id
     _registration(),
     sa.Column("kind", sa.String(16), nullable=False),
@@ -110,12 +115,10 @@ approval_requests = sa.Table(
     ),
 )
 
-votes = sa.Table(
+votes = _table(
     "votes",
-    metadata,
     sa.Column("request", sa.ForeignKey("approval_requests.id"), nullable=False),
-    sa.Column("team_id", sa.String(32), nullable=False),
-    sa.Column("user_id", sa.String(32), nullable=False),
+    *_user(),
     sa.Column("name", sa.String(120), nullable=False),
     sa.Column("verdict", sa.String(8), nullable=False),
     sa.Column("digest", sa.String(64), nullable=False),  # of the plan that was voted on
@@ -125,9 +128,8 @@ votes = sa.Table(
     sa.PrimaryKeyConstraint("request", "team_id", "user_id"),
 )
 
-runs = sa.Table(
+runs = _table(
     "runs",
-    metadata,
     sa.Column("id", sa.String(40), primary_key=True),
     _registration(),
     sa.Column("kind", sa.String(16), nullable=False),
@@ -143,9 +145,8 @@ runs = sa.Table(
     _index_where("ended_at IS NULL", "runs_one_open", "registration", unique=True),
 )
 
-steps = sa.Table(
+steps = _table(
     "steps",
-    metadata,
     sa.Column("run", sa.ForeignKey("runs.id"), nullable=False),
     sa.Column("name", sa.String(80), nullable=False),
     _registration(),
@@ -161,9 +162,8 @@ steps = sa.Table(
     sa.Index("steps_by_registration", "registration"),
 )
 
-secrets = sa.Table(
+secrets = _table(
     "secrets",
-    metadata,
     sa.Column("id", sa.String(40), primary_key=True),
     _registration(),
     sa.Column("run", sa.ForeignKey("runs.id"), nullable=False),
@@ -184,9 +184,8 @@ secrets = sa.Table(
     _index_where("sealed IS NOT NULL", "secrets_sealed", "registration"),
 )
 
-messages = sa.Table(
+messages = _table(
     "messages",
-    metadata,
     sa.Column("id", sa.String(40), primary_key=True),
     _registration(),
     sa.Column("kind", sa.String(16), nullable=False),
@@ -208,9 +207,8 @@ messages = sa.Table(
     _index_where("shown < wanted", "messages_stale", "shown_at"),
 )
 
-timers = sa.Table(
+timers = _table(
     "dues",
-    metadata,
     sa.Column("id", sa.String(40), primary_key=True),
     _registration(),
     sa.Column("kind", sa.String(16), nullable=False),
@@ -220,14 +218,12 @@ timers = sa.Table(
     sa.Index("dues_by_kind", "kind", "registration"),
 )
 
-history = sa.Table(
+history = _table(
     "history",
-    metadata,
     _registration(),
     sa.Column("seq", sa.Integer, nullable=False),
     sa.Column("at", Moment, nullable=False),
-    sa.Column("team_id", sa.String(32), nullable=False),
-    sa.Column("user_id", sa.String(32), nullable=False),
+    *_user(),
     sa.Column("what", sa.String(40), nullable=False),
     sa.Column("details", Json, nullable=False),
     sa.Column("previous", sa.String(64), nullable=False),
@@ -237,20 +233,17 @@ history = sa.Table(
     sa.Index("history_by_time", "at"),
 )
 
-seen_events = sa.Table(
+seen_events = _table(
     "seen_events",
-    metadata,
     sa.Column("event_id", sa.String(64), primary_key=True),
     sa.Column("at", Moment, nullable=False),
 )
 
-sign_ins = sa.Table(
+sign_ins = _table(
     "sign_ins",
-    metadata,
     sa.Column("id", sa.String(64), primary_key=True),  # SHA-256 of the token in the link
     _registration(),
-    sa.Column("team_id", sa.String(32), nullable=False),  # the approver
-    sa.Column("user_id", sa.String(32), nullable=False),
+    *_user(),  # the approver
     sa.Column("browser", sa.String(64)),  # SHA-256 of the cookie of the browser that began
     sa.Column("state", sa.String(64), unique=True),  # SHA-256 of what comes back from Entra
     sa.Column("flow", sa.LargeBinary),  # sealed state, verifier and nonce; gone once it is used
@@ -259,17 +252,14 @@ sign_ins = sa.Table(
     sa.Index("sign_ins_by_registration", "registration"),
 )
 
-plain_readers = sa.Table(  # users who have chosen plain cards
+plain_readers = _table(  # users who have chosen plain cards
     "plain_readers",
-    metadata,
-    sa.Column("team_id", sa.String(32), nullable=False),
-    sa.Column("user_id", sa.String(32), nullable=False),
+    *_user(),
     sa.PrimaryKeyConstraint("user_id", "team_id"),
 )
 
-accepted_signatures = sa.Table(
+accepted_signatures = _table(
     "accepted_signatures",
-    metadata,
     sa.Column("digest", sa.String(64), primary_key=True),  # SHA-256 of Slack's signature
     sa.Column("expires_at", Moment, nullable=False, index=True),  # no longer valid after this
 )

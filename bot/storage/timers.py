@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.events import NO_SUBJECT, Kind, Subject, Topic
 from bot.domain.lifetimes import FIRST_REMINDER, REMINDERS
+from bot.storage import rows
 from bot.storage.database import Database
 from bot.storage.rows import Unreadable, from_row, insert, read_each, update
 from bot.storage.tables import timers
@@ -134,9 +135,7 @@ async def hasten(tx: AsyncConnection, registration: str, kind: TimerKind, latest
     """Make the registration's timers of this kind due then at the latest. A process that has
     claimed one of them, and would put it off, finds it changed.
     """
-    found = sa.select(timers.c.id, timers.c.at).where(
-        timers.c.registration == registration, timers.c.kind == kind
-    )
+    found = sa.select(timers.c.id, timers.c.at).where(*_of(registration, kind))
     for row in (await tx.execute(found)).all():
         at = min(row.at, latest) + timedelta(microseconds=1)
         await update(tx, timers, timers.c.id == row.id, at=at)
@@ -144,14 +143,12 @@ async def hasten(tx: AsyncConnection, registration: str, kind: TimerKind, latest
 
 async def delete(tx: AsyncConnection, id: str) -> bool:
     """Delete the timer. False if another process has."""
-    return (await tx.execute(sa.delete(timers).where(timers.c.id == id))).rowcount == 1
+    return await rows.delete(tx, timers, timers.c.id == id) == 1
 
 
 async def subjects(tx: AsyncConnection, registration: str, kind: TimerKind) -> Sequence[Subject]:
     """Return the subjects of the registration's timers of this kind."""
-    query = sa.select(timers.c.subject).where(
-        timers.c.registration == registration, timers.c.kind == kind
-    )
+    query = sa.select(timers.c.subject).where(*_of(registration, kind))
     return [Subject.read(kind.topic, text) for text in await tx.scalars(query)]
 
 
@@ -159,24 +156,24 @@ async def bring_forward(
     tx: AsyncConnection, registration: str, kind: TimerKind, at: datetime
 ) -> bool:
     """Make timers that are due later due then. False if there are none."""
-    is_of = sa.and_(timers.c.registration == registration, timers.c.kind == kind)
-    return await update(tx, timers, is_of, timers.c.at > at, at=at) > 0
+    return await update(tx, timers, *_of(registration, kind), timers.c.at > at, at=at) > 0
 
 
 async def cancel_all(tx: AsyncConnection, registration: str, *, but: TimerKind) -> None:
     """Delete the registration's timers of all other kinds."""
-    query = sa.delete(timers).where(timers.c.registration == registration, timers.c.kind != but)
-    await tx.execute(query)
+    await rows.delete(tx, timers, timers.c.registration == registration, timers.c.kind != but)
 
 
 async def cancel(
     tx: AsyncConnection, registration: str, kind: TimerKind, subject: Subject = NO_SUBJECT
 ) -> None:
     """Delete the registration's timers of this kind: all of them, or those of one subject."""
-    query = sa.delete(timers).where(timers.c.registration == registration, timers.c.kind == kind)
-    if subject.text is not None:
-        query = query.where(timers.c.subject == subject.text)
-    await tx.execute(query)
+    only = () if subject.text is None else (timers.c.subject == subject.text,)
+    await rows.delete(tx, timers, *_of(registration, kind), *only)
+
+
+def _of(registration: str, kind: TimerKind) -> Sequence[sa.ColumnElement[bool]]:
+    return timers.c.registration == registration, timers.c.kind == kind
 
 
 def _timer(row: Mapping[Any, Any]) -> Timer:
