@@ -6,9 +6,8 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-import sqlalchemy as sa
 
-from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState
+from bot.domain.approval_requests import RequestKind, RequestState
 from bot.domain.events import Subject
 from bot.domain.lifetimes import PREVIOUS_SECRET
 from bot.domain.people import Person, Refusal
@@ -16,7 +15,7 @@ from bot.domain.registration import RunOutcome
 from bot.domain.runs import Failure, RunKind
 from bot.runs.base import StepFailed
 from bot.runs.cleanup import Cleanup
-from bot.storage import runs, tables, timers
+from bot.storage import rows, runs, tables, timers
 from bot.storage.queries import ListKind
 from bot.storage.timers import TimerKind
 from tests.support.concurrency import URL, RegistrarEnvs, all_at_once
@@ -38,11 +37,7 @@ async def _approved_by_both(registrar_env: RegistrarEnv) -> str:
 
 async def _asked(registrar_env: RegistrarEnv, id: str) -> str:
     await registrar_env.registrar.requests.rotation(id, by=ROSA)
-    return (await _rotation(registrar_env, id)).id
-
-
-async def _rotation(registrar_env: RegistrarEnv, id: str) -> ApprovalRequest:
-    return await registrar_env.asked(id)
+    return (await registrar_env.asked(id)).id
 
 
 async def _rotated(registrar_env: RegistrarEnv, id: str) -> None:
@@ -55,12 +50,18 @@ async def _rotated(registrar_env: RegistrarEnv, id: str) -> None:
 
 async def _followed(registrar_env: RegistrarEnv) -> tuple[str, str]:
     """Return the ids of a registration and of its old secret; the one that follows was seen."""
+    id, old = await _made_beside(registrar_env)
+    await registrar_env.see(id)
+    return id, old
+
+
+async def _made_beside(registrar_env: RegistrarEnv) -> tuple[str, str]:
+    """Return the same before anybody has seen the one that follows."""
     id = await registrar_env.in_use()
     old = await registrar_env.newest_secret(id)
     rotation = await _asked(registrar_env, id)
     await registrar_env.registrar.approval.approve(id, rotation, by=ADA)
     await _rotated(registrar_env, id)
-    await registrar_env.see(id)
     return id, old.id
 
 
@@ -113,7 +114,7 @@ async def test_of_confirming_and_ending_it_otherwise_one_wins(
         )
         assert (confirmed is None) != (ended is None)
         won = RequestState.APPROVED if confirmed is None else otherwise
-        assert (await _rotation(one, id)).state is won
+        assert (await one.asked(id)).state is won
         assert await one.database.read(runs.is_busy, id) is (confirmed is None)
 
 
@@ -130,7 +131,7 @@ async def test_of_the_end_of_its_time_and_a_confirmation_one_wins(
             one.registrar.approval.approve(id, rotation, by=ADA), other.scheduler().look()
         )
         won = RequestState.EXPIRED if refused else RequestState.APPROVED
-        assert (await _rotation(one, id)).state is won
+        assert (await one.asked(id)).state is won
 
 
 @pytest.mark.slow
@@ -171,7 +172,7 @@ async def test_a_rotation_waits_for_those_who_can_decide(env: RegistrarEnv) -> N
     await env.registrar.requests.rotation(id, by=ADA)
     assert await _waiting(env, GRACE) == [id]
     assert await _waiting(env, ADA) == []
-    rotation = (await _rotation(env, id)).id
+    rotation = (await env.asked(id)).id
     await env.registrar.approval.approve(id, rotation, by=GRACE)
     assert await _waiting(env, GRACE) == []
 
@@ -196,13 +197,10 @@ async def test_the_old_secret_goes_once_and_only_when_the_new_one_was_seen(
     registrar_envs: RegistrarEnvs,
 ) -> None:
     one, other = registrar_envs
-    id = await one.in_use()
-    old = await one.newest_secret(id)
-    await one.registrar.approval.approve(id, await _asked(one, id), by=ADA)
-    await _rotated(one, id)
+    id, old = await _made_beside(one)
     found = await one.found(id)
     assert found.previous_secret is not None
-    assert (found.previous_secret.id, found.previous_secret.remove_at) == (old.id, None)
+    assert (found.previous_secret.id, found.previous_secret.remove_at) == (old, None)
     await one.see(id)
     previous = (await one.found(id)).previous_secret
     assert previous is not None
@@ -210,7 +208,7 @@ async def test_the_old_secret_goes_once_and_only_when_the_new_one_was_seen(
     one.clock.move(previous.remove_at - one.clock.now() + timedelta(seconds=1))
     await asyncio.gather(*(each.scheduler().look() for each in (one, other) * 2))
     run = await one.run_of(id)
-    assert (run.kind, run.subject) == (RunKind.REMOVE_PREVIOUS, old.id)
+    assert (run.kind, run.subject) == (RunKind.REMOVE_PREVIOUS, old)
 
 
 async def test_asked_at_once_the_old_secret_is_removed_once(registrar_envs: RegistrarEnvs) -> None:
@@ -234,12 +232,10 @@ async def test_asked_at_once_the_old_secret_is_removed_once(registrar_envs: Regi
 
 async def _removals(registrar_env: RegistrarEnv, id: str) -> int:
     """Return how many runs were or are to remove a previous secret, when none is still due."""
-    async with registrar_env.database.reading() as tx:
-        assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == []
-        query = sa.select(sa.func.count()).where(
-            tables.runs.c.registration == id, tables.runs.c.kind == RunKind.REMOVE_PREVIOUS
-        )
-        return int((await tx.execute(query)).scalar_one())
+    runs, database = tables.runs, registrar_env.database
+    assert await database.read(timers.subjects, id, TimerKind.REMOVE_PREVIOUS) == []
+    are_it = (runs.c.registration == id, runs.c.kind == RunKind.REMOVE_PREVIOUS)
+    return await database.read(rows.count, runs, *are_it)
 
 
 async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(

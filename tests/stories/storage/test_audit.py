@@ -1,6 +1,7 @@
 """The audit: whoever writes to the database without the keys is noticed before anything acts."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from bot.playground.clock import MovableClock
 from bot.storage import audit, history, registrations
 from bot.storage import database as databases
 from bot.storage.database import Database
+from bot.storage.rows import plain
 from bot.storage.tables import approval_requests as requests
 from bot.storage.tables import history as entries
 from bot.storage.tables import previous_requesters
@@ -24,8 +26,8 @@ from bot.storage.tables import registrations as rows
 from bot.storage.tables import secrets as kept
 from bot.storage.tables import votes as given
 from bot.storage.vault import Vault
-from tests.support.concurrency import URL
-from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM, ids
+from tests.support.concurrency import URL, RegistrarEnvs
+from tests.support.factories import ADA, BEN, GRACE, ROSA, ids
 from tests.support.registrar_env import (
     DIGEST,
     KEY,
@@ -37,6 +39,7 @@ from tests.support.registrar_env import (
 )
 from tests.support.secret_lives import SecretLife
 
+ASKED_BY_GRACE = sa.update(requests).values(asked_by=plain(GRACE))
 OTHER = Fernet.generate_key().decode()
 
 
@@ -89,9 +92,11 @@ def _entry(seq: int) -> sa.ColumnElement[bool]:
     return entries.c.seq == seq
 
 
+LATER = datetime(2036, 1, 1, tzinfo=UTC)
 CHANGES: dict[str, tuple[Sequence[sa.Executable], str]] = {
     "who": ([sa.update(entries).where(_entry(2)).values(user_id="U0EVE")], "2 was changed"),
     "what": ([sa.update(entries).where(_entry(2)).values(what="denied")], "2 was changed"),
+    "when": ([sa.update(entries).where(_entry(2)).values(at=LATER)], "2 was changed"),
     "details": (
         [sa.update(entries).where(_entry(2)).values(details={"digest": "e"})],
         "2 was changed",
@@ -202,16 +207,14 @@ async def test_a_secret_put_back_is_not_shown_again(env: RegistrarEnv) -> None:
     assert "that has been shown before" in await _findings(env.database, id)
 
 
-async def test_a_vote_that_nobody_gave_does_not_help_to_approve(
-    database: Database, clock: MovableClock
-) -> None:
-    env = registrar_env(database, clock, approvals_needed=2)
+async def test_a_vote_that_nobody_gave_does_not_help_to_approve(careful: RegistrarEnvs) -> None:
+    env, _ = careful
     id = await env.pending()
-    await env.cast(id, Vote(person=GRACE, verdict="approve", at=clock.now(), digest=DIGEST))
+    await env.cast(id, Vote(person=GRACE, verdict="approve", at=env.clock.now(), digest=DIGEST))
     with pytest.raises(Refusal, match="was changed by something else"):
         await env.registrar.approval.approve(id, by=ADA, seen=[GRACE])
     assert (await env.found(id)).status is Status.PENDING
-    assert "the approvals are not those" in await _findings(database, id)
+    assert "the approvals are not those" in await _findings(env.database, id)
 
 
 @pytest.mark.parametrize("end", [Event.CANCELLED, Event.EXPIRED, Event.UNDONE, Event.REVOKED])
@@ -251,66 +254,56 @@ async def test_the_approvals_of_a_rotation_that_a_revocation_overrules_end_with_
     assert (await env.asked(id)).state is RequestState.SUPERSEDED
 
 
-async def test_a_quorum_that_was_made_less_is_not_one(
-    database: Database, clock: MovableClock
-) -> None:
-    env = registrar_env(database, clock, approvals_needed=2)
+async def test_a_quorum_that_was_made_less_is_not_one(careful: RegistrarEnvs) -> None:
+    env, _ = careful
     id = await env.pending()
     await env.registrar.approval.approve(id, by=ADA)
     quorum = {"needed": 1, "distinct_groups": False}
     await _write(env, sa.update(rows).values(status=Status.APPROVED, quorum=quorum))
-    async with database.transaction() as tx:
+    async with env.database.transaction() as tx:
         registration = await registrations.locked(tx, id)
         assert registration is not None
         with pytest.raises(Refusal):
             await audit.check_approved(tx, registration, None, registration.approvals())
 
 
-def _all_do_all(database: Database, clock: MovableClock) -> RegistrarEnv:
+@pytest.fixture
+def all_do_all(database: Database, clock: MovableClock) -> RegistrarEnv:
     """A registrar in which three people both ask and approve, and two approvals are needed."""
     people = ids(ROSA, BEN, ADA)
     return registrar_env(database, clock, requesters=people, approvers=people, approvals_needed=2)
 
 
 async def test_nobody_confirms_a_handover_that_they_asked_for_themselves(
-    database: Database, clock: MovableClock
+    all_do_all: RegistrarEnv,
 ) -> None:
-    env = _all_do_all(database, clock)
-    id = await env.pending()
-    await env.registrar.requests.handover(id, to=BEN, by=ADA)
-    asker = {"team_id": TEAM, "user_id": GRACE.user_id, "name": "Grace"}
-    await _write(
-        env, sa.update(requests).where(requests.c.kind == "handover").values(asked_by=asker)
-    )
+    id = await all_do_all.pending()
+    await all_do_all.registrar.requests.handover(id, to=BEN, by=ADA)
+    await _write(all_do_all, ASKED_BY_GRACE.where(requests.c.kind == "handover"))
     with pytest.raises(Refusal, match="was changed by something else"):
-        await env.confirm_handover(id, to=BEN, by=ADA)
+        await all_do_all.confirm_handover(id, to=BEN, by=ADA)
 
 
-async def test_nobody_takes_over_what_history_says_they_approved(
-    database: Database, clock: MovableClock
-) -> None:
-    env = _all_do_all(database, clock)
-    id = await env.pending()
-    await env.registrar.approval.approve(id, by=BEN)
-    await _write(env, sa.delete(given))
-    await env.registrar.requests.handover(id, to=BEN, by=ROSA)
+async def test_nobody_takes_over_what_history_says_they_approved(all_do_all: RegistrarEnv) -> None:
+    id = await all_do_all.pending()
+    await all_do_all.registrar.approval.approve(id, by=BEN)
+    await _write(all_do_all, sa.delete(given))
+    await all_do_all.registrar.requests.handover(id, to=BEN, by=ROSA)
     with pytest.raises(Refusal, match="was changed by something else"):
-        await env.confirm_handover(id, to=BEN, by=ADA)
+        await all_do_all.confirm_handover(id, to=BEN, by=ADA)
 
 
 async def test_a_former_requester_who_was_forgotten_does_not_approve(
-    database: Database, clock: MovableClock
+    all_do_all: RegistrarEnv,
 ) -> None:
-    env = _all_do_all(database, clock)
-    id = await env.pending()
-    await env.registrar.requests.handover(id, to=BEN, by=ROSA)
-    await env.confirm_handover(id, to=BEN, by=ADA)
-    somebody = {"team_id": TEAM, "user_id": GRACE.user_id, "name": "Grace"}
-    await _write(env, sa.delete(previous_requesters), sa.update(requests).values(asked_by=somebody))
-    await env.registrar.approval.approve(id, by=ROSA)
+    id = await all_do_all.pending()
+    await all_do_all.registrar.requests.handover(id, to=BEN, by=ROSA)
+    await all_do_all.confirm_handover(id, to=BEN, by=ADA)
+    await _write(all_do_all, sa.delete(previous_requesters), ASKED_BY_GRACE)
+    await all_do_all.registrar.approval.approve(id, by=ROSA)
     with pytest.raises(Refusal, match="was changed by something else"):
-        await env.registrar.approval.approve(id, by=ADA, seen=[ROSA])
-    assert "approved their own request" in await _findings(database, id)
+        await all_do_all.registrar.approval.approve(id, by=ADA, seen=[ROSA])
+    assert "approved their own request" in await _findings(all_do_all.database, id)
 
 
 async def test_nobody_confirms_a_rotation_that_history_says_they_asked_for(
@@ -319,10 +312,7 @@ async def test_nobody_confirms_a_rotation_that_history_says_they_asked_for(
     id = await env.ready()
     await _reveal(env, id)
     await env.registrar.requests.rotation(id, by=ADA)
-    asker = {"team_id": TEAM, "user_id": GRACE.user_id, "name": "Grace"}
-    await _write(
-        env, sa.update(requests).where(requests.c.kind == "rotation").values(asked_by=asker)
-    )
+    await _write(env, ASKED_BY_GRACE.where(requests.c.kind == "rotation"))
     rotation = await env.asked(id)
     await env.registrar.approval.approve(id, rotation.id, by=ADA)
     async with env.database.reading() as tx:

@@ -36,6 +36,13 @@ async def _claim(database: Database, now: datetime = NOON) -> Message | None:
         return claimed[0] if claimed else None
 
 
+async def _claimed(env: RegistrarEnv) -> tuple[str, Message]:
+    """Return the id of a registration, and its card, which is being drawn."""
+    id, claimed = await _card(env), await _claim(env.database)
+    assert claimed is not None
+    return id, claimed
+
+
 async def test_a_stale_message_is_claimed_by_one(env: RegistrarEnv) -> None:
     await _card(env)
     [message] = await env.database.read(_stale)
@@ -71,9 +78,7 @@ def test_a_claim_outlasts_the_call_that_it_is_made_for() -> None:
 async def test_a_posted_message_is_not_stale_until_its_registration_changes(
     env: RegistrarEnv,
 ) -> None:
-    id = await _card(env)
-    claimed = await _claim(env.database)
-    assert claimed is not None
+    id, claimed = await _claimed(env)
     async with env.database.transaction() as tx:
         await messages.posted(tx, claimed, channel="C0APPROVE", ts="1.1", shows=Status.PENDING)
         assert await _stale(tx) == []
@@ -83,9 +88,7 @@ async def test_a_posted_message_is_not_stale_until_its_registration_changes(
 
 
 async def test_what_changes_while_it_is_drawn_is_drawn_again(env: RegistrarEnv) -> None:
-    id = await _card(env)
-    claimed = await _claim(env.database)
-    assert claimed is not None
+    id, claimed = await _claimed(env)
     await env.database.write(registrations.bump_version, id)
     async with env.database.transaction() as tx:
         await messages.posted(tx, claimed, channel="C0APPROVE", ts="1.1", shows=Status.PENDING)
@@ -94,9 +97,7 @@ async def test_what_changes_while_it_is_drawn_is_drawn_again(env: RegistrarEnv) 
 
 
 async def test_a_released_message_is_left_alone_for_a_while(env: RegistrarEnv) -> None:
-    await _card(env)
-    claimed = await _claim(env.database)
-    assert claimed is not None
+    _, claimed = await _claimed(env)
     later = NOON + timedelta(minutes=5)
     await env.database.write(messages.release, claimed, until=later)
     assert await _claim(env.database, later - timedelta(seconds=1)) is None
@@ -104,9 +105,7 @@ async def test_a_released_message_is_left_alone_for_a_while(env: RegistrarEnv) -
 
 
 async def test_a_message_given_up_is_owed_no_longer(env: RegistrarEnv) -> None:
-    await _card(env)
-    claimed = await _claim(env.database)
-    assert claimed is not None
+    _, claimed = await _claimed(env)
     async with env.database.transaction() as tx:
         await messages.give_up(tx, claimed)
         assert await _stale(tx) == []
@@ -121,21 +120,8 @@ async def test_an_event_is_news_once_in_ten_minutes(env: RegistrarEnv) -> None:
     assert await registrar.deliveries.is_news("Ev1")
 
 
-async def test_what_is_stale_is_found_without_reading_all_messages(database: Database) -> None:
-    """As SQLite would look; PostgreSQL decides by how much there is."""
-    async with database.reading() as tx:
-        if tx.dialect.name != "sqlite":
-            return
-        stale = "SELECT * FROM messages JOIN registrations ON registrations.id = registration"
-        told = await tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {stale} WHERE shown < wanted")
-        steps = [str(row[-1]) for row in told]
-    assert "SCAN messages USING INDEX messages_stale" in steps
-
-
 async def test_what_is_gone_is_stale_no_more(env: RegistrarEnv) -> None:
-    id = await _card(env)
-    claimed = await _claim(env.database)
-    assert claimed is not None
+    id, claimed = await _claimed(env)
     async with env.database.transaction() as tx:
         await messages.give_up(tx, claimed, gone=True)
         await registrations.bump_version(tx, id)

@@ -30,7 +30,7 @@ DELETED = TenantState(
 Begin = Callable[[RegistrarEnv], Awaitable[str]]
 
 
-def there(*held: HeldSecret) -> TenantState:
+def there(*known: HeldSecret) -> TenantState:
     return TenantState(
         application=TaggedApplication(
             id="o1",
@@ -40,10 +40,15 @@ def there(*held: HeldSecret) -> TenantState:
             created_by="bot",
             registration="",
             is_complete=True,
-            held=held,
+            held=known,
         ),
         principal_id="p1",
     )
+
+
+async def held(env: RegistrarEnv, id: str) -> HeldSecret:
+    """Return the registration's newest secret as Entra holds it."""
+    return replace(NEW, key_id=(await env.newest_secret(id)).key_id or "")
 
 
 async def settled(
@@ -115,8 +120,7 @@ async def test_a_secret_that_is_gone_is_lost_and_one_that_is_there_is_in_doubt(
 ) -> None:
     kept, gone = await env.ready(), await env.ready()
     secret = await env.newest_secret(kept)
-    held = replace(NEW, key_id=secret.key_id or "")
-    found, _ = await settled(env, kept, there(held), made=True)
+    found, _ = await settled(env, kept, there(await held(env, kept)), made=True)
     assert found.secret is not None
     assert (found.secret.id, life_of(found.secret)) == (secret.id, SecretLife.UNKNOWN)
     assert await env.database.read(secrets.unseen) != []  # the other one
@@ -130,9 +134,7 @@ async def test_what_is_not_in_doubt_is_left_alone(env: RegistrarEnv) -> None:
     id = await env.ready()
     await env.see(id)
     before = await env.found(id)
-    assert before.secret is not None
-    held = replace(NEW, key_id=before.secret.key_id or "")
-    found, told = await settled(env, id, there(held), made=True)
+    found, told = await settled(env, id, there(await held(env, id)), made=True)
     assert (found.version, told) == (before.version, [])
 
 
@@ -140,10 +142,7 @@ async def test_approvals_of_a_rotation_that_waits_are_void(env: RegistrarEnv) ->
     id = await env.ready()
     await env.see(id)
     await env.registrar.requests.rotation(id, by=ROSA)
-    copy = await env.found(id)
-    assert copy.secret is not None
-    held = replace(NEW, key_id=copy.secret.key_id or "")
-    found, told = await settled(env, id, there(held), made=True)
+    found, told = await settled(env, id, there(await held(env, id)), made=True)
     assert found.waiting(RequestKind.ROTATION) is not None
     assert (await env.asked(id)).approvals() == ()
     assert len(told) == 1
@@ -158,9 +157,7 @@ async def test_approvals_of_a_purge_that_waits_are_void(env: RegistrarEnv) -> No
         id="purge-1", kind=RequestKind.PURGE, asked_by=ADA, asked_at=now, digest=DIGEST
     )
     async with env.database.transaction() as tx:
-        await registrations.bump_version(tx, id)
-        for status in (Status.REVOKING, Status.REVOKED):
-            await registrations.move(tx, id, status)
+        await _revoke(tx, id)
         await approval_requests.add(tx, id, asked)
         await history.write(tx, id, Event.PURGE_REQUESTED, by=ADA, now=now, request=asked.id)
         await approval_requests.cast(tx, asked, vote)
@@ -181,18 +178,16 @@ async def test_a_purge_that_was_at_work_has_to_be_asked_for_again(
     id, now = await env.ready(), env.clock.now()
     of = {} if request_id is None else {"request": request_id}
     async with env.database.transaction() as tx:
-        await registrations.bump_version(tx, id)
-        for status in (Status.REVOKING, Status.REVOKED):
-            await registrations.move(tx, id, status)
+        await _revoke(tx, id)
         await history.write(tx, id, Event.PURGE_REQUESTED, by=ADA, now=now, **of)
         await runs.add(tx, registration=id, kind=RunKind.PURGE, now=now, subject=request_id)
-        await audit.check_purge(tx, await _found(tx, id), DIGEST, request_id)
+        await _check_may_purge(tx, id, request_id)
     found, told = await settled(env, id, DELETED, made=True)
     assert (found.run, len(told)) == (None, 1)
     async with env.database.transaction() as tx:
         await runs.add(tx, registration=id, kind=RunKind.PURGE, now=now, subject=request_id)
         with pytest.raises(Refusal):
-            await audit.check_purge(tx, await _found(tx, id), DIGEST, request_id)
+            await _check_may_purge(tx, id, request_id)
 
 
 @pytest.mark.parametrize(
@@ -213,16 +208,22 @@ async def test_approvals_of_a_plan_that_was_carried_out_after_the_copy_are_used(
             await _check_may_run(tx, found)
 
 
+async def _revoke(tx: AsyncConnection, id: str) -> None:
+    await registrations.bump_version(tx, id)
+    for status in (Status.REVOKING, Status.REVOKED):
+        await registrations.move(tx, id, status)
+
+
 async def _check_may_run(tx: AsyncConnection, registration: Registration) -> None:
     """Check what a run that carries out a plan asks history for."""
     await audit.check_not_carried_out(tx, registration)
     await audit.check_approved(tx, registration, None, registration.approvals())
 
 
-async def _found(tx: AsyncConnection, id: str) -> Registration:
+async def _check_may_purge(tx: AsyncConnection, id: str, request: str | None) -> None:
     found = await registrations.get(tx, id)
     assert found is not None
-    return found
+    await audit.check_purge(tx, found, DIGEST, request)
 
 
 async def test_the_comparison_makes_no_move_that_it_may_not(env: RegistrarEnv) -> None:
