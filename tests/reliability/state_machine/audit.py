@@ -1,13 +1,11 @@
 """What must hold after each step: storage says what the model says, and goes on by itself."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Any
 
 from bot.domain.approval_requests import RequestKind
 from bot.domain.registration import MOVES, Registration, Status
 from bot.domain.runs import RunKind
-from bot.storage import history, message_queue, registrations, runs, timers
+from bot.storage import runs
 from bot.storage.history import BOT, Entry
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
@@ -19,7 +17,6 @@ from tests.support.history_checks import is_whole, winners
 from tests.support.secret_lives import SecretLife, life_of
 
 ASKED = {f"{kind} asked" for kind in RequestKind}
-LATER = timedelta(days=9999)
 
 
 def audit(play: Play) -> None:
@@ -28,31 +25,25 @@ def audit(play: Play) -> None:
         return
     play.audited = version
     for it in play.known:
-        play.do(_registration(play, it))
+        _registration(play, it)
 
 
-async def _registration(play: Play, it: Expected) -> None:
-    async with play.world.database.reading() as tx:
-        found = await registrations.get(tx, it.id)
-        entries = await history.read(tx, it.id)
-        owed = [run for run in await runs.pending(tx) if run.registration == it.id]
-        ahead = await timers.find_due(tx, play.clock.at + LATER, limit=9999)
-        looks = await timers.find_due(tx, play.clock.at + LATER, limit=9999, of_consent=True)
-        masks = await _owed_masks(play, tx)
-    assert found is not None
-    due = {each.kind for each in ahead if each.registration == it.id}
+def _registration(play: Play, it: Expected) -> None:
+    found, entries = play.found(it), play.history(it)
+    owed = play.do(play.world.database.read(runs.pending))
+    due = {each.kind for each in play.due(it)}
     before = play.seen.get(it.id, Status.PLANNING)
     play.seen[it.id] = found.status
     assert found.status is before or found.status in MOVES[before]
     assert found.status is it.status
     assert found.requester.key == it.requester
-    assert len(owed) <= 1
+    assert sum(run.registration == it.id for run in owed) <= 1
     assert found.run is it.run
     _votes(play, it, found, entries)
     _requests(it, found)
     _history(play, it, entries)
-    _secret(play, it, found, due, masks)
-    _consent(play, it, found, {each.at for each in looks if each.registration == it.id})
+    _secret(play, it, found, due)
+    _consent(play, it, found)
     _end(found, due)
 
 
@@ -104,9 +95,7 @@ def _history(play: Play, it: Expected, entries: Sequence[Entry]) -> None:
     assert sum(entry.what == "reminded" for entry in entries) <= 4 * wishes + 3 * waits
 
 
-def _secret(
-    play: Play, it: Expected, found: Registration, due: set[TimerKind], masks: set[str]
-) -> None:
+def _secret(play: Play, it: Expected, found: Registration, due: set[TimerKind]) -> None:
     assert (life_of(found.secret) if found.secret else None) is it.secret
     if found.secret is None:
         return
@@ -124,46 +113,37 @@ def _secret(
         case SecretLife.CLAIMED if it.status is not Status.REVOKING:
             assert TimerKind.UNKNOWN in due
         case SecretLife.SHOWN:
+            masks = {each.subject.secret for each in play.owed_masks()}
             assert TimerKind.MASK in due or found.secret.id in masks
         case SecretLife.CLOSED:
             assert it.run or due & {TimerKind.REMOVE_STRAY, TimerKind.REVOKE}
 
 
-def _consent(play: Play, it: Expected, found: Registration, looks: set[datetime]) -> None:
+def _consent(play: Play, it: Expected, found: Registration) -> None:
     """See that it waits for what an administrator has to grant, and makes no secret before."""
     if play.consent_mode is ConsentMode.AUTONOMOUS:
         return
     consent, waits = it.consent, it.status is Status.WAITING_FOR_CONSENT
     assert AWAITED & found.facts.keys() == consent.seen
-    assert consent.is_given or not _secrets(play, it)
+    assert consent.is_given or not _count(play, "secrets WHERE registration = ?", it.id)
+    looks = {each.at for each in play.due(it, of_consent=True)}
     assert looks == ({consent.look_at} if waits else set())
     if not waits:
         return
     assert found.run is None
     assert found.secret is None
-    assert _messages(play, it, MessageKind.CONSENT) == consent.calls
-    assert _messages(play, it, MessageKind.ALARM) == consent.alarms
+    of_kind = "messages WHERE registration = ? AND kind = ?"
+    assert _count(play, of_kind, it.id, MessageKind.CONSENT) == consent.calls
+    assert _count(play, of_kind, it.id, MessageKind.ALARM) == consent.alarms
     if found.consent is not None:
         assert set(found.consent.extras) == consent.extras
         assert set(found.consent.withdrawn) == {str(GRANTED_BY[it]) for it in consent.withdrawn}
         assert set(found.consent.granted) == {str(GRANTED_BY[it]) for it in consent.granted}
 
 
-def _secrets(play: Play, it: Expected) -> int:
-    query = "SELECT count(*) FROM secrets WHERE registration = ?"
-    return int(play.watch.execute(query, [it.id]).fetchone()[0])
-
-
-def _messages(play: Play, it: Expected, kind: MessageKind) -> int:
-    query = "SELECT count(*) FROM messages WHERE registration = ? AND kind = ?"
-    return int(play.watch.execute(query, [it.id, kind]).fetchone()[0])
-
-
-async def _owed_masks(play: Play, tx: Any) -> set[str]:
-    now = play.clock.at
-    stale = await message_queue.stale(tx, now, drawn_before=now, limit=9999)
-    owed = [each.message for each in stale]
-    return {each.subject.secret for each in owed if each.kind is MessageKind.MASK}
+def _count(play: Play, what: str, *values: str) -> int:
+    [(count,)] = play.watch.execute(f"SELECT count(*) FROM {what}", values)
+    return int(count)
 
 
 def _end(found: Registration, due: set[TimerKind]) -> None:

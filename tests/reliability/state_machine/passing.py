@@ -5,9 +5,8 @@ from datetime import datetime, timedelta
 from bot.domain.approval_requests import RequestKind
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
-from bot.storage import message_queue, messages, timers
+from bot.storage import messages, timers
 from bot.storage.history import BOT
-from bot.storage.messages import MessageKind
 from tests.reliability.state_machine.audit import audit
 from tests.reliability.state_machine.consent import end_look, look_at_grants, remind
 from tests.reliability.state_machine.endings import end, given_up
@@ -51,7 +50,8 @@ def give_up(play: Play, it: Expected) -> None:
 
 
 def lay_masks(play: Play, *, takes: bool) -> None:
-    for message in play.do(_claimed_masks(play)):
+    for message in play.owed_masks():
+        play.do(play.world.database.write(messages.give_up, message))
         it = next(each for each in play.known if each.id == message.registration)
         noted = play.registrar.secrets.masked if takes else play.registrar.secrets.unmasked
         play.do(noted(it.id, message.subject.secret))
@@ -87,15 +87,11 @@ def _look(play: Play, lost: Expected | None = None) -> None:
     """Let the scheduler look, and expect what it must have found and may have begun."""
     before = play.clock.at
     play.do(play.world.scheduler.look())
-    play.do(_nothing_is_left_due(play, before))
+    assert not play.do(play.world.database.read(timers.find_due, before, limit=1))
     if lost is not None:
         given_up(play, lost)
     for it in play.known:
         _expect_dues(play, it, before)
-
-
-async def _nothing_is_left_due(play: Play, before: datetime) -> None:
-    assert not await play.world.database.read(timers.find_due, before, limit=1)
 
 
 def _expect_dues(play: Play, it: Expected, now: datetime) -> None:
@@ -131,18 +127,6 @@ def _expect_dues(play: Play, it: Expected, now: datetime) -> None:
             assert it.status in (Status.READY, Status.FAILED)
         case _:
             raise AssertionError(f"the scheduler began {began}")
-
-
-async def _claimed_masks(play: Play) -> list[messages.Message]:
-    """Take the masks that are owed, as whoever posts messages does."""
-    async with play.world.database.transaction() as tx:
-        now = play.clock.now()
-        stale = await message_queue.stale(tx, now, drawn_before=now, limit=9999)
-        owed = [each.message for each in stale]
-        masks = [each for each in owed if each.kind is MessageKind.MASK]
-        for each in masks:
-            await messages.give_up(tx, each)
-    return masks
 
 
 def _is_over(play: Play, it: Expected) -> bool:

@@ -5,9 +5,9 @@ import itertools
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -15,7 +15,10 @@ from bot.domain.approval_requests import RequestKind
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
 from bot.registrar import Registrar
-from bot.storage import history, runs, timers
+from bot.storage import history, message_queue, runs, timers
+from bot.storage.history import Entry
+from bot.storage.messages import Message, MessageKind
+from bot.storage.timers import Timer
 from graph.rights import ConsentMode
 from tests.reliability.state_machine.cast import POLICY, Figure
 from tests.reliability.state_machine.model import Expected
@@ -137,12 +140,21 @@ class Play:
 
     def told(self, it: Expected, *, since: timedelta) -> list[str]:
         """Return what history says of so long a time, up to now."""
+        return [each.what for each in self.history(it) if each.at > self.clock.at - since]
 
-        async def read() -> list[str]:
-            entries = await self.world.database.read(history.read, it.id)
-            return [entry.what for entry in entries if entry.at > self.clock.at - since]
+    def history(self, it: Expected) -> Sequence[Entry]:
+        return self.do(self.world.database.read(history.read, it.id))
 
-        return list(self.do(read()))
+    def due(self, it: Expected, *, of_consent: bool = False) -> list[Timer]:
+        """Return the registration's timers, however late they are due."""
+        read = self.world.database.read
+        found = self.do(read(timers.find_due, FAR, limit=9999, of_consent=of_consent))
+        return [each for each in found if each.registration == it.id]
+
+    def owed_masks(self) -> list[Message]:
+        now, read = self.clock.at, self.world.database.read
+        owed = self.do(read(message_queue.stale, now, drawn_before=now, limit=9999))
+        return [each.message for each in owed if each.message.kind is MessageKind.MASK]
 
     def ends_in(self, it: Expected, after: timedelta) -> None:
         """Expect the registration's deadline to be then, or its plan's."""
@@ -157,12 +169,7 @@ class Play:
         self, it: Expected, *, at_most: timedelta, at_least: timedelta = timedelta(minutes=1)
     ) -> None:
         """Expect the next look at its grants then, to the second."""
-
-        async def read() -> list[datetime]:
-            due = await self.world.database.read(timers.find_due, FAR, limit=9999, of_consent=True)
-            return [each.at for each in due if each.registration == it.id]
-
-        [at] = self.do(read())
+        [at] = [each.at for each in self.due(it, of_consent=True)]
         second = timedelta(seconds=1)
         assert at_least - second <= at - self.clock.at <= at_most + second
         it.consent.look_at = at
