@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.approval_requests import Vote
-from bot.domain.events import Subject
+from bot.domain.approval_requests import RequestKind, RequestState, Vote
+from bot.domain.events import Subject, event
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
 from bot.playground.clock import MovableClock
@@ -30,6 +30,13 @@ async def _owed(registrar_env: RegistrarEnv) -> Counter[tuple[str, RunKind]]:
     return Counter(
         (run.registration, run.kind) for run in await registrar_env.database.read(runs.pending)
     )
+
+
+async def _due(registrar_env: RegistrarEnv, id: str) -> Counter[TimerKind]:
+    """Count the registration's timers of the next month."""
+    month = registrar_env.clock.now() + timedelta(days=30)
+    found = await registrar_env.database.read(timers.find_due, month, limit=500)
+    return Counter(each.kind for each in found if each.registration == id)
 
 
 async def test_votes_count_only_for_the_plan_they_were_given_to(careful: RegistrarEnvs) -> None:
@@ -110,10 +117,7 @@ async def test_of_approving_and_taking_back_one_wins(registrar_envs: RegistrarEn
         assert refused.count(None) == 1
         won = Status.APPROVED if refused[0] is None else Status.CANCELLED
         assert (await one.found(id)).status is won
-        left = await one.database.read(
-            timers.find_due, one.clock.now() + timedelta(days=2), limit=500
-        )
-        assert not [due for due in left if due.registration == id]
+        assert not await _due(one, id)
 
 
 @postgres_is_quick
@@ -212,12 +216,8 @@ async def test_a_secret_is_revealed_before_it_is_revoked_or_never(
         shown = hidden is None
         assert await one.secret_life(id) is (SecretLife.CLAIMED if shown else SecretLife.CLOSED)
         assert hidden in (None, f"{id} is being revoked. Its card says when that is done.")
-        come = await one.database.read(
-            timers.find_due, one.clock.now() + timedelta(days=30), limit=500
-        )
         # Whatever stands on a screen is still masked.
-        kinds = Counter(due.kind for due in come if due.registration == id)
-        assert kinds == ({TimerKind.MASK: 1} if shown else {})
+        assert await _due(one, id) == ({TimerKind.MASK: 1} if shown else {})
 
 
 async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
@@ -267,32 +267,34 @@ async def test_schedulers_of_two_replicas_fire_a_timer_once(registrar_envs: Regi
         await one.database.write(timers.add, id, TimerKind.REMOVE_STRAY, one.clock.now())
         await asyncio.gather(*(each.scheduler().look() for each in (one, other) * 2))
         assert (await _owed(one))[id, RunKind.REMOVE_STRAY] == 1
-        assert not [
-            due
-            for due in await one.database.read(
-                timers.find_due, one.clock.now() + timedelta(hours=1), limit=50
-            )
-            if due.kind is TimerKind.REMOVE_STRAY
-        ]
+        assert not (await _due(one, id))[TimerKind.REMOVE_STRAY]
         await one.end_run(id)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", [RequestKind.PLAN, RequestKind.ROTATION])
 async def test_expiry_and_approval_at_the_same_moment_have_one_winner(
-    registrar_envs: RegistrarEnvs,
+    registrar_envs: RegistrarEnvs, kind: RequestKind
 ) -> None:
     one, other = registrar_envs
     for _ in range(ROUNDS):
-        id = await one.pending()
-        async with one.database.transaction() as tx:
-            await timers.cancel(tx, id, TimerKind.EXPIRE)
-            await timers.add(tx, id, TimerKind.EXPIRE, one.clock.now())
+        if kind is RequestKind.PLAN:
+            id = await one.pending()
+        else:
+            id = await one.in_use()
+            await one.registrar.requests.rotation(id, by=ROSA)
+        request = await one.asked(id, kind)
+        at = one.clock.now()
+        assert await one.database.write(timers.bring_forward, id, TimerKind.EXPIRE, at)
         [refused, _] = await all_at_once(
-            one.registrar.approval.approve(id, by=ADA), other.scheduler().look()
+            one.registrar.approval.approve(id, request.id, by=ADA), other.scheduler().look()
         )
-        status = (await one.found(id)).status
-        assert status is (Status.APPROVED if refused is None else Status.EXPIRED)
-        assert (await _what(one, id))[-1] == ("approved" if refused is None else "expired")
+        won = RequestState.APPROVED if refused is None else RequestState.EXPIRED
+        assert (await one.asked(id, kind)).state is won
+        confirmed = event(kind, "confirmed" if refused is None else "expired")
+        assert (await _what(one, id))[-1] == confirmed
+        if kind is RequestKind.PLAN:
+            assert (await one.found(id)).status is Status(won)
 
 
 async def test_a_run_that_cannot_be_started_keeps_no_other_waiting(env: RegistrarEnv) -> None:
@@ -322,8 +324,4 @@ async def test_a_dead_run_is_buried_once(registrar_envs: RegistrarEnvs) -> None:
         assert found.failure is not None
         assert found.failure.bug != "late"
         assert await _what(one, id) == ["submitted", "planned", "approved", "failed"]
-        come = await one.database.read(
-            timers.find_due, one.clock.now() + timedelta(days=30), limit=500
-        )
-        kinds = Counter(due.kind for due in come if due.registration == id)
-        assert kinds == {TimerKind.UNDO: 1, TimerKind.REMOVE_STRAY: 2}
+        assert await _due(one, id) == {TimerKind.UNDO: 1, TimerKind.REMOVE_STRAY: 2}

@@ -48,10 +48,7 @@ def _commits() -> Iterator[list[str]]:
         sa.event.remove(sa.Engine, "commit", committed)
 
 
-async def test_steps_that_end_together_are_committed_together(
-    registrar_envs: RegistrarEnvs,
-) -> None:
-    env, _ = registrar_envs
+async def test_steps_that_end_together_are_committed_together(env: RegistrarEnv) -> None:
     recorder = BatchWriter(env.services)
     one, other = await _begun(env), await _begun(env)
     with _commits() as commits:
@@ -88,10 +85,7 @@ async def test_nothing_is_learnt_for_a_run_that_has_ended(registrar_envs: Regist
     assert await one.database.read(runs.known_facts, run) == {}
 
 
-async def test_an_entry_that_cannot_be_kept_stops_nobody_else(
-    registrar_envs: RegistrarEnvs,
-) -> None:
-    env, _ = registrar_envs
+async def test_an_entry_that_cannot_be_kept_stops_nobody_else(env: RegistrarEnv) -> None:
     recorder, run = BatchWriter(env.services), await _begun(env)
     kept = await asyncio.gather(
         recorder.record(Entry(run=run, step="role:a", facts={"a": 1})),
@@ -105,12 +99,11 @@ async def test_an_entry_that_cannot_be_kept_stops_nobody_else(
 
 
 async def test_a_walk_begun_anew_does_not_take_up_a_secret_that_was_closed(
-    registrar_envs: RegistrarEnvs,
+    env: RegistrarEnv,
 ) -> None:
     """Killed between closing it and saying that the run has failed, it makes another one, of which
     nothing is proved yet.
     """
-    env, _ = registrar_envs
     run = await _begun(env, ("secret", "sign_in", "directory"))
     await env.seal(run.registration, run)
     async with env.database.transaction() as tx:

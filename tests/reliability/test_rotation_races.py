@@ -119,22 +119,6 @@ async def test_of_confirming_and_ending_it_otherwise_one_wins(
 
 
 @pytest.mark.slow
-async def test_of_the_end_of_its_time_and_a_confirmation_one_wins(
-    registrar_envs: RegistrarEnvs,
-) -> None:
-    one, other = registrar_envs
-    for _ in range(ROUNDS):
-        id = await one.in_use()
-        rotation = await _asked(one, id)
-        await one.database.write(timers.bring_forward, id, TimerKind.EXPIRE, one.clock.now())
-        [refused, _] = await all_at_once(
-            one.registrar.approval.approve(id, rotation, by=ADA), other.scheduler().look()
-        )
-        won = RequestState.EXPIRED if refused else RequestState.APPROVED
-        assert (await one.asked(id)).state is won
-
-
-@pytest.mark.slow
 async def test_asked_twice_at_once_it_is_asked_once(registrar_envs: RegistrarEnvs) -> None:
     one, other = registrar_envs
     for _ in range(ROUNDS):

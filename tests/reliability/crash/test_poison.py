@@ -25,12 +25,8 @@ async def test_a_run_that_kills_the_bot_each_time_is_given_up(story: CrashStory)
     await story.lives.begin(poison)
     await story.click_approve()
     await story.lives.until_dead()
-    for _ in range(MOST - 1):
-        await story.lives.begin(poison)
-        await story.lives.until_dead()
+    await _killed_again(story, poison)
     assert story.lives.deaths == MOST
-
-    await story.lives.begin(poison)  # which would die once more
     await story.until(lambda: story.cards(f"{story.id} failed"))
     assert "Something went wrong on our side" in story.cards(f"{story.id} failed")[-1]
     assert story.lives.deaths == MOST
@@ -56,14 +52,19 @@ async def test_a_run_beside_it_is_carried_to_its_end(story: CrashStory) -> None:
     run = story.stored("SELECT id FROM runs WHERE registration = ? AND ended_at IS NULL", killer)
     words = rf"UPDATE steps SET [^\n]*facts=[^\n]*'{run}', 'application'\)"
     poison = Death(when="before", at=Commit("facts of the killer", words))
-    for _ in range(MOST - 1):
-        await story.lives.begin(poison)
-        await story.lives.until_dead()
-    await story.lives.begin(poison)
+    await _killed_again(story, poison)
     await story.until(lambda: story.cards(f"{killer} failed"))
     await story.until(lambda: story.cards(f"{innocent} is ready"))
     assert story.lives.deaths == MOST
     assert await story.lives.stop() == 0
+
+
+async def _killed_again(story: CrashStory, poison: Death) -> None:
+    """Let it die MOST times in all, and begin once more, where it would die again."""
+    for _ in range(MOST - 1):
+        await story.lives.begin(poison)
+        await story.lives.until_dead()
+    await story.lives.begin(poison)
 
 
 AT_ONCE = 30.0

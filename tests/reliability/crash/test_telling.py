@@ -17,11 +17,8 @@ REMOVED = told("unread secret removed")
 
 @pytest.mark.parametrize(
     "death",
-    [
-        pytest.param(None, id="after the effect"),
-        pytest.param(Death(when="before", at=REMOVED), id="before"),
-        pytest.param(Death(when="after", at=REMOVED), id="after"),
-    ],
+    [None, Death(when="before", at=REMOVED), Death(when="after", at=REMOVED)],
+    ids=["after the effect", "before", "after"],
 )
 async def test_a_kill_while_it_is_removed_tells_everybody_once(
     story: CrashStory, death: Death | None

@@ -35,17 +35,15 @@ def changes(stage: Stage) -> dict[str, str]:
 async def test_a_kill_where_it_begins_to_wait(story: CrashStory, death: Death) -> None:
     await _waits(story, death)
     assert story.lives.deaths == 1
-    await story.lives.kill()
-    _consent(story)
+    await _consent(story)
     await _goes_on(story)
 
 
 async def _killed_at(story: CrashStory, path: str, when: When) -> None:
     """Kill it at a call after the consent."""
     await _waits(story)
-    await story.lives.kill()
+    await _consent(story)
     held = story.tenant.faults.hold("POST", path, when=when)
-    _consent(story)
     await story.lives.begin(later=LATER)
     await story.kill_at(held)
 
@@ -59,8 +57,7 @@ async def test_a_kill_during_a_look(story: CrashStory, when: When) -> None:
 @pytest.mark.parametrize("death", LOOKS, ids=str)
 async def test_a_kill_at_a_commit_of_a_look(story: CrashStory, death: Death) -> None:
     await _waits(story)
-    await story.lives.kill()
-    _consent(story)
+    await _consent(story)
     await story.lives.begin(death, later=LATER)
     await story.lives.until_dead()
     await _goes_on(story)
@@ -107,7 +104,9 @@ async def _waits(story: CrashStory, death: Death | None = None) -> None:
     assert story.stored(_SECRETS) == 0
 
 
-def _consent(story: CrashStory) -> None:
+async def _consent(story: CrashStory) -> None:
+    """Grant all while the bot does not run."""
+    await story.lives.kill()
     story.tenant.give(story.application["appId"], roles=ROLES, scopes=SCOPES)
 
 
