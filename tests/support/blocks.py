@@ -21,13 +21,32 @@ def button(label: str, **more: object) -> Json:
     return {"type": "button", "action_id": label.lower(), "text": plain(label), **more}
 
 
+def row(*elements: Json) -> Json:
+    return {"type": "actions", "elements": list(elements)}
+
+
 def actions(*labels: str) -> Json:
-    return {"type": "actions", "elements": [button(label) for label in labels]}
+    return row(*map(button, labels))
+
+
+def choice(type: str, *words: str, **more: object) -> Json:
+    """Return a menu or checkboxes."""
+    options = [{"text": plain(word), "value": word.lower()} for word in words]
+    return {"type": type, "action_id": "pick", "options": options, **more}
+
+
+def field(label: str, element: Json, **more: object) -> Json:
+    return {
+        "type": "input",
+        "block_id": label.lower(),
+        "label": plain(label),
+        "element": element,
+        **more,
+    }
 
 
 def text_input(label: str, **more: object) -> Json:
-    element = {"type": "plain_text_input", "action_id": "typed", **more}
-    return {"type": "input", "block_id": label.lower(), "label": plain(label), "element": element}
+    return field(label, {"type": "plain_text_input", "action_id": "typed", **more})
 
 
 def modal(*blocks: Json, **more: object) -> Json:

@@ -5,23 +5,20 @@ from slack_sdk.models.blocks import HeaderBlock, PlanBlock, TaskCardBlock
 
 from bot.playground.workspace.blocks.check import Surface, problems, too_large, view_problems
 from bot.playground.workspace.wire import Json
-from tests.support.blocks import actions, button, modal, plain, section, text_input
+from tests.support.blocks import actions, button, choice, modal, plain, row, section, text_input
 
 TASK: Json = {"type": "task_card", "task_id": "1", "title": "Do", "status": "pending"}
 
 
-def menu(options: list[Json], **more: object) -> Json:
-    element = {"type": "static_select", "action_id": "pick", "options": options, **more}
-    return {"type": "actions", "elements": [element]}
+LINKED: Json = {"text": plain("a"), "value": "a", "url": "https://example.com"}
 
 
-def option(word: str) -> Json:
-    return {"text": plain(word), "value": word}
+def plan(*tasks: Json) -> Json:
+    return {"type": "plan", "title": "Plan", "tasks": list(tasks)}
 
 
-def overflow(options: list[Json]) -> Json:
-    element = {"type": "overflow", "action_id": "more", "options": options}
-    return {"type": "actions", "elements": [element]}
+def menu(*words: str, **more: object) -> Json:
+    return row(choice("static_select", *words, **more))
 
 
 RIGHT: list[tuple[Surface, Json]] = [
@@ -29,11 +26,11 @@ RIGHT: list[tuple[Surface, Json]] = [
     (Surface.MESSAGE, {"type": "section", "fields": [plain("x")] * 10}),
     (Surface.MESSAGE, actions("Approve", "Deny")),
     (Surface.MESSAGE, {"type": "context", "elements": [plain("x")]}),
-    (Surface.MESSAGE, {"type": "plan", "title": "Plan", "tasks": [TASK]}),
-    (Surface.MESSAGE, menu([option("a")], initial_option=option("a"))),
+    (Surface.MESSAGE, plan(TASK)),
+    (Surface.MESSAGE, menu("a", initial_option={"text": plain("a"), "value": "a"})),
     (Surface.MESSAGE, HeaderBlock(text="Title").to_dict()),
     (Surface.HOME, {**HeaderBlock(text="Title").to_dict(), "level": 4}),
-    (Surface.MESSAGE, overflow([{**option("a"), "url": "https://example.com"}])),
+    (Surface.MESSAGE, row(choice("overflow", options=[LINKED]))),
     (Surface.MODAL, text_input("Name")),
     (Surface.HOME, actions("Open")),
 ]
@@ -44,13 +41,9 @@ WRONG: list[tuple[str, Surface, Json]] = [
     ("unknown field: colour", Surface.MESSAGE, {"type": "divider", "colour": "red"}),
     ("missing required field: text", Surface.MESSAGE, {"type": "header"}),
     ("between 1 and 4", Surface.MESSAGE, {"type": "header", "text": plain("x"), "level": 5}),
-    ("1 to 5 items, has 6", Surface.MESSAGE, overflow([option(it) for it in "abcdef"])),
-    ("unknown field: url", Surface.MESSAGE, menu([{**option("a"), "url": "https://example.com"}])),
-    (
-        "less than 76",
-        Surface.MESSAGE,
-        {"type": "actions", "elements": [button("x", accessibility_label="y" * 76)]},
-    ),
+    ("1 to 5 items, has 6", Surface.MESSAGE, row(choice("overflow", *"abcdef"))),
+    ("unknown field: url", Surface.MESSAGE, menu(options=[LINKED])),
+    ("less than 76", Surface.MESSAGE, row(button("x", accessibility_label="y" * 76))),
     ("unsupported type: mrkdwn", Surface.MESSAGE, {**section("x"), "type": "header"}),
     ("less than 3001", Surface.MESSAGE, section("x" * 3001)),
     ("more than 0", Surface.MESSAGE, section("")),
@@ -59,32 +52,20 @@ WRONG: list[tuple[str, Surface, Json]] = [
     ("less than 76", Surface.MESSAGE, actions("x" * 76)),
     ("1 to 25 items", Surface.MESSAGE, actions()),
     ("action_id 'go' must be unique", Surface.MESSAGE, actions("Go", "Go")),
+    ("one of primary, danger", Surface.MESSAGE, row(button("x", style="loud"))),
+    ("1 to 100 items, has 0", Surface.MESSAGE, menu()),
     (
-        "one of primary, danger",
+        "must be among the options",
         Surface.MESSAGE,
-        {"type": "actions", "elements": [button("x", style="loud")]},
+        menu("a", initial_option={"text": plain("b"), "value": "b"}),
     ),
-    ("1 to 100 items, has 0", Surface.MESSAGE, menu([])),
-    ("must be among the options", Surface.MESSAGE, menu([option("a")], initial_option=option("b"))),
     ("unsupported type: input", Surface.MESSAGE, text_input("Name")),
     ("unsupported type: task_card", Surface.MESSAGE, TASK),
     ("unsupported type: plan", Surface.MODAL, {"type": "plan", "title": "Plan"}),
-    (
-        "one of pending, in_progress",
-        Surface.MESSAGE,
-        {"type": "plan", "title": "Plan", "tasks": [{**TASK, "status": "completed"}]},
-    ),
-    (
-        "task_id '1' must be unique",
-        Surface.MESSAGE,
-        {"type": "plan", "title": "Plan", "tasks": [TASK, TASK]},
-    ),
+    ("one of pending, in_progress", Surface.MESSAGE, plan({**TASK, "status": "completed"})),
+    ("task_id '1' must be unique", Surface.MESSAGE, plan(TASK, TASK)),
     ("must be a boolean", Surface.MODAL, {**text_input("Name"), "optional": "yes"}),
-    (
-        "less than 2001",
-        Surface.MESSAGE,
-        {"type": "actions", "elements": [button("x", value="y" * 2001)]},
-    ),
+    ("less than 2001", Surface.MESSAGE, row(button("x", value="y" * 2001))),
 ]
 
 
@@ -110,8 +91,8 @@ def test_what_the_sdk_makes_of_a_plan_is_right() -> None:
 def test_some_things_only_show_across_blocks() -> None:
     twice = {"type": "divider", "block_id": "same"}
     assert "must be unique" in problems([twice, twice], Surface.MESSAGE)[0]
-    plan = {"type": "plan", "title": "Plan"}
-    assert "only one plan" in problems([plan, plan], Surface.MESSAGE)[0]
+    bare = {"type": "plan", "title": "Plan"}
+    assert "only one plan" in problems([bare, bare], Surface.MESSAGE)[0]
     assert "0 to 50 items" in problems([{"type": "divider"}] * 51, Surface.MESSAGE)[0]
     assert problems("text", Surface.MESSAGE)
 

@@ -13,6 +13,8 @@ from tests.support.blocks import error_of
 from tests.support.small_bot import client_of
 
 KIND = {"event_type": "x"}
+BARE = {**KIND, "event_payload": 1}
+POST, WHISPER = "chat.postMessage", "chat.postEphemeral"
 
 
 async def posted(
@@ -58,26 +60,18 @@ async def test_bodies_are_looked_at_first(workspace: Workspace, body: str, error
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("chat.shout", {}, "unknown_method"),
-    ("chat.postMessage", {"chanel": "C1"}, "invalid_arguments"),
-    (
-        "chat.postMessage",
-        {"channel": "general", "attachments": [{"text": "y"}]},
-        "invalid_arguments",
-    ),
-    ("chat.postMessage", {"channel": "general", "blocks": "[{"}, "invalid_blocks_format"),
-    ("chat.postMessage", {"channel": "general", "metadata": KIND}, "invalid_metadata_format"),
-    (
-        "chat.postMessage",
-        {"channel": "general", "metadata": {**KIND, "event_payload": 1}},
-        "invalid_metadata_schema",
-    ),
-    ("chat.postMessage", {"channel": "general", "thread_ts": "1.1"}, "cannot_reply_to_message"),
-    ("chat.postMessage", {"channel": "random"}, "not_in_channel"),
-    ("chat.postMessage", {"channel": "C0"}, "channel_not_found"),
-    ("chat.postMessage", {"channel": "dora"}, "channel_not_found"),
-    ("chat.postEphemeral", {"channel": "approvals", "user": "rosa"}, "user_not_in_channel"),
-    ("chat.postEphemeral", {"channel": "random", "user": "rosa"}, "not_in_channel"),
-    ("chat.postEphemeral", {"channel": "rosa", "user": "rosa"}, "channel_not_found"),
+    (POST, {"chanel": "C1"}, "invalid_arguments"),
+    (POST, {"channel": "general", "attachments": [{"text": "y"}]}, "invalid_arguments"),
+    (POST, {"channel": "general", "blocks": "[{"}, "invalid_blocks_format"),
+    (POST, {"channel": "general", "metadata": KIND}, "invalid_metadata_format"),
+    (POST, {"channel": "general", "metadata": BARE}, "invalid_metadata_schema"),
+    (POST, {"channel": "general", "thread_ts": "1.1"}, "cannot_reply_to_message"),
+    (POST, {"channel": "random"}, "not_in_channel"),
+    (POST, {"channel": "C0"}, "channel_not_found"),
+    (POST, {"channel": "dora"}, "channel_not_found"),
+    (WHISPER, {"channel": "approvals", "user": "rosa"}, "user_not_in_channel"),
+    (WHISPER, {"channel": "random", "user": "rosa"}, "not_in_channel"),
+    (WHISPER, {"channel": "rosa", "user": "rosa"}, "channel_not_found"),
     ("conversations.open", {}, "users_list_not_supplied"),
     ("conversations.open", {"users": "dora"}, "user_disabled"),
     ("conversations.open", {"users": "stan"}, "user_not_visible"),

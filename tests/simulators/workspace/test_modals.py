@@ -12,7 +12,16 @@ from slack_sdk.web.async_client import AsyncWebClient as Client
 from bot.playground.clock import MovableClock
 from bot.playground.workspace import CannotAct, Workspace
 from bot.playground.workspace.wire import Json
-from tests.support.blocks import actions, error_of, modal, plain, section, text_input
+from tests.support.blocks import (
+    actions,
+    choice,
+    error_of,
+    field,
+    modal,
+    plain,
+    section,
+    text_input,
+)
 from tests.support.small_bot import connected
 
 
@@ -116,54 +125,37 @@ async def test_only_a_click_inside_can_push(workspace: Workspace, bot: Bot) -> N
 
 
 async def test_every_kind_of_field_can_be_filled_in(workspace: Workspace, bot: Bot) -> None:
-    options = [{"text": plain(word), "value": word.lower()} for word in ("Red", "Blue")]
-    elements: list[Json] = [
-        {"type": "static_select", "options": options},
-        {"type": "checkboxes", "options": options, "initial_options": options},
-        {"type": "plain_text_input"},
-    ]
-    typed = ["Red", ["Red"], "payroll"]
-    kinds = [str(element["type"]) for element in elements]
-    blocks = [
-        {
-            "type": "input",
-            "block_id": kind,
-            "label": plain(kind),
-            "element": {**element, "action_id": "it"},
-        }
-        for kind, element in zip(kinds, elements, strict=True)
-    ]
-    bot.first = modal(*blocks)
+    menu, boxes = (choice(type, "Red", "Blue") for type in ("static_select", "checkboxes"))
+    boxes["initial_options"] = boxes["options"]
+    bot.first = modal(field("Menu", menu), field("Boxes", boxes), text_input("Name"))
     await workspace.command("rosa")
-    view = workspace.fill("rosa", dict(zip(kinds, typed, strict=True)))
+    view = workspace.fill("rosa", {"Menu": "Red", "Boxes": ["Red"], "Name": "payroll"})
     shown = workspace.text_of(view)
     await workspace.submit("rosa")
-    assert bot.values["static_select"]["it"]["selected_option"]["value"] == "red"
-    assert bot.values["checkboxes"]["it"]["selected_options"] == options[:1]
-    assert bot.values["plain_text_input"]["it"]["value"] == "payroll"
-    assert "static_select: Red\ncheckboxes: ☑ Red  ☐ Blue\nplain_text_input: payroll" in shown
+    assert bot.values["menu"]["pick"]["selected_option"]["value"] == "red"
+    assert bot.values["boxes"]["pick"]["selected_options"] == boxes["options"][:1]
+    assert bot.values["name"]["typed"]["value"] == "payroll"
+    assert "Menu: Red\nBoxes: ☑ Red  ☐ Blue\nName: payroll" in shown
 
 
 async def test_a_menu_that_is_dispatched_tells_the_app(
     workspace: Workspace, app: AsyncApp, bot: Bot
 ) -> None:
-    options = [{"text": plain(word), "value": word} for word in ("Mimecast", "Sophos")]
-    menu = {"type": "static_select", "action_id": "pick", "options": options}
-    field = {"type": "input", "label": plain("Kind"), "element": menu, "dispatch_action": True}
-    bot.first = modal(field)
+    menu = field("Kind", choice("static_select", "Mimecast", "Sophos"), dispatch_action=True)
+    bot.first = modal(menu)
     seen: list[Json] = []
 
     @app.action("pick")
     async def pick(ack: AsyncAck, action: Json, body: Json, client: Client) -> None:
         seen.append(action)
-        view = modal(field, section(f"for {action['selected_option']['value']}"))
+        view = modal(menu, section(f"for {action['selected_option']['value']}"))
         await client.views_update(view_id=body["view"]["id"], view=view)
         await ack()
 
     await workspace.command("rosa")
     await workspace.choose("rosa", "Kind", "Sophos")
-    assert seen[0]["selected_option"]["value"] == "Sophos"
-    assert "for Sophos" in workspace.text_of(front(workspace))
+    assert seen[0]["selected_option"]["value"] == "sophos"
+    assert "for sophos" in workspace.text_of(front(workspace))
 
 
 async def test_an_answer_redraws_the_view_and_none_closes_it(
@@ -266,25 +258,14 @@ async def test_a_field_that_is_another_forgets_what_was_typed(
 
 
 async def test_optional_fields_may_stay_empty(workspace: Workspace, bot: Bot) -> None:
-    option = {"text": plain("Red"), "value": "r"}
-    colours = {"type": "checkboxes", "action_id": "which", "options": [option]}
-    bot.first = modal(
-        {**text_input("Why"), "optional": True},
-        {
-            "type": "input",
-            "block_id": "colours",
-            "label": plain("Colours"),
-            "element": colours,
-            "optional": True,
-        },
-        text_input("Name"),
-    )
+    colours = field("Colours", choice("checkboxes", "Red"), optional=True)
+    bot.first = modal({**text_input("Why"), "optional": True}, colours, text_input("Name"))
     await workspace.command("rosa")
     with pytest.raises(CannotAct, match="'Name' must be filled in"):
         await workspace.submit("rosa")
     await workspace.submit("rosa", {"Name": "payroll"})
     assert bot.values["why"]["typed"]["value"] is None
-    assert bot.values["colours"]["which"]["selected_options"] == []
+    assert bot.values["colours"]["pick"]["selected_options"] == []
 
 
 async def test_what_a_view_carries_has_its_limits(workspace: Workspace, bot: Bot) -> None:

@@ -4,7 +4,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient as Client
 
 from bot.playground.workspace import CannotAct, Workspace
-from tests.support.blocks import actions, section
+from tests.support.blocks import actions, choice, section
 from tests.support.small_bot import Recorder
 
 
@@ -80,14 +80,10 @@ async def test_the_newest_button_is_meant_unless_another_is_named(
 async def test_an_overflow_menu_is_clicked_by_its_choices(
     workspace: Workspace, bot: Recorder
 ) -> None:
-    options = [{"text": {"type": "plain_text", "text": it}, "value": it} for it in ("One", "Two")]
-    menu = {"type": "overflow", "action_id": "more", "options": options}
-    block = {**section("x"), "accessory": menu}
-    await bot.client.chat_postMessage(
-        channel=workspace.channels["general"].id, text="x", blocks=[block]
-    )
+    block = {**section("x"), "accessory": choice("overflow", "One", "Two")}
+    await bot.client.chat_postMessage(channel="#general", text="x", blocks=[block])
     await workspace.click("rosa", "Two")
-    assert bot.heard[0]["actions"][0]["selected_option"]["value"] == "Two"
+    assert bot.heard[0]["actions"][0]["selected_option"]["value"] == "two"
 
 
 async def test_an_unknown_command_is_no_command(workspace: Workspace) -> None:

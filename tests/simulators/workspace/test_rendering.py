@@ -20,6 +20,15 @@ def name_of(id: str) -> str:
     return NAMES.get(id, id)
 
 
+def marked(text: str) -> Json:
+    return {"type": "mrkdwn", "text": text}
+
+
+def lines(*blocks: Json) -> list[str]:
+    """Return the lines of a message as they are shown."""
+    return text_of({"ts": "1.0", "text": "fallback", "blocks": list(blocks)}, name_of).splitlines()
+
+
 def task(title: str, status: str) -> Json:
     return {"type": "task_card", "task_id": title, "title": title, "status": status}
 
@@ -44,24 +53,17 @@ def test_marks_are_not_read_aloud(text: str, shown: str) -> None:
 
 
 def test_a_card_reads_well() -> None:
-    card = {
-        "ts": "1.0",
-        "text": "fallback",
-        "blocks": [
-            {"type": "header", "text": plain("AAD-7K3F · payroll")},
-            {
-                "type": "section",
-                "fields": [
-                    {"type": "mrkdwn", "text": "*Asked by*\n<@U1>"},
-                    {"type": "mrkdwn", "text": "*Profile:*\nMimecast"},
-                ],
-            },
-            {"type": "divider"},
-            {"type": "context", "elements": [{"type": "mrkdwn", "text": "_digest_ `4f1c`"}]},
-            actions("Approve", "Deny"),
-        ],
-    }
-    assert text_of(card, name_of).splitlines() == [
+    shown = lines(
+        {"type": "header", "text": plain("AAD-7K3F · payroll")},
+        {
+            "type": "section",
+            "fields": [marked("*Asked by*\n<@U1>"), marked("*Profile:*\nMimecast")],
+        },
+        {"type": "divider"},
+        {"type": "context", "elements": [marked("_digest_ `4f1c`")]},
+        actions("Approve", "Deny"),
+    )
+    assert shown == [
         *("AAD-7K3F · payroll", "Asked by: @ada", "Profile: Mimecast", "────────", "digest 4f1c"),
         "[Approve]  [Deny]",
     ]
@@ -74,12 +76,7 @@ def test_a_plan_shows_how_far_it_is() -> None:
         task("Secret", "pending"),
         task("Test", "error"),
     ]
-    message = {
-        "ts": "1.0",
-        "text": "",
-        "blocks": [{"type": "plan", "title": "Work", "tasks": tasks}],
-    }
-    assert text_of(message, name_of).splitlines() == [
+    assert lines({"type": "plan", "title": "Work", "tasks": tasks}) == [
         *("Work", "  ✔ Register", "  ● Consent", "  ○ Secret", "  ✖ Test")
     ]
 
@@ -114,9 +111,7 @@ def test_what_is_preformatted_is_indented() -> None:
         {"type": kind, "elements": words}
         for kind in ("rich_text_section", "rich_text_preformatted")
     ]
-    blocks: list[Json] = [{"type": "rich_text", "elements": parts}]
-    message = {"ts": "1.0", "text": "", "blocks": blocks}
-    assert text_of(message, name_of) == "a\nb\n  a\n  b"
+    assert lines({"type": "rich_text", "elements": parts}) == ["a", "b", "  a", "  b"]
 
 
 AT = datetime(2026, 2, 3, 23, 5, 9, tzinfo=UTC)
@@ -159,12 +154,8 @@ async def test_each_reads_in_their_own_zone(
     workspace: Workspace, client: Client, clock: MovableClock
 ) -> None:
     stamp = int(clock.now().timestamp())
-    section: Json = {
-        "type": "section",
-        "text": {"type": "mrkdwn", "text": f"<!date^{stamp}^{{time}}|soon>"},
-    }
-    channel = workspace.channels["general"].id
-    await client.chat_postMessage(channel=channel, text="x", blocks=[section])
+    blocks = [section(f"<!date^{stamp}^{{time}}|soon>")]
+    await client.chat_postMessage(channel="#general", text="x", blocks=blocks)
     [message] = workspace.messages("general")
     workspace.people["ben"].tz = "Asia/Kolkata"
     shown = {name: workspace.text_of(message, reader=name) for name in ("ada", "grace", "ben")}

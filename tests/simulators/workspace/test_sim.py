@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient as Client
 from bot.playground.clock import MovableClock
 from bot.playground.workspace import Kind, Workspace
 from bot.playground.workspace.wire import Json
-from tests.support.blocks import actions, error_of, modal, plain, section, text_input
+from tests.support.blocks import actions, choice, error_of, field, modal, plain, section, text_input
 from tests.support.small_bot import connected, served
 
 JSON = {"Content-Type": "application/json"}
@@ -43,14 +43,7 @@ async def sim(workspace: Workspace) -> AsyncIterator[Sim]:
 
 def teach(app: AsyncApp, workspace: Workspace) -> None:
     """A wish is typed into a form, shown to approvers and approved."""
-    kinds = {
-        **text_input("Kind"),
-        "element": {
-            "type": "static_select",
-            "action_id": "kind",
-            "options": [{"text": plain("Mimecast"), "value": "mimecast"}],
-        },
-    }
+    kinds = field("Kind", choice("static_select", "Mimecast"))
 
     @app.command("/aad-setup")
     async def ask(ack: AsyncAck, body: Json, client: Client) -> None:
