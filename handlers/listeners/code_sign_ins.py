@@ -6,6 +6,7 @@ button is still there.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol
 
 from bot.domain.people import Person, Refusal
@@ -92,13 +93,10 @@ class CodeSignIns:
             if not await self._response_urls.add(url, text=text, blocks=blocks):
                 raise Refusal(UNSHOWN)
 
-        async def goes_on(seconds: float) -> bool:
-            return await self._sleep(seconds, over)
-
         async def carry_out() -> None:
             nonlocal said
             try:
-                said = await sign_in(id, by=by, show=show, goes_on=goes_on)
+                said = await sign_in(id, by=by, show=show, goes_on=partial(self._sleep, over))
             except Refusal as refusal:
                 said = str(refusal)
 
@@ -108,7 +106,7 @@ class CodeSignIns:
             del self._newest[id, by.user_id]
             await self._response_urls.add(url, text=said)
 
-    async def _sleep(self, seconds: float, over: asyncio.Event) -> bool:
+    async def _sleep(self, over: asyncio.Event, seconds: float) -> bool:
         """Wait on the bot's clock. Return False as soon as the code is not waited for any more."""
         sleeping = asyncio.create_task(self._clock.sleep(seconds))
         ending = asyncio.create_task(over.wait())

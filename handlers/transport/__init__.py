@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from bot.problems import Unusable
@@ -55,9 +55,7 @@ class InFlight:
 
     async def drained(self, seconds: float) -> int:
         """Wait for running requests, for so many real seconds; return how many are left."""
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
-        except TimeoutError:
-            return self._running
-        return 0
+        return self._running
