@@ -10,6 +10,7 @@ from tests.support.blocks import actions, button, choice, modal, plain, row, sec
 TASK: Json = {"type": "task_card", "task_id": "1", "title": "Do", "status": "pending"}
 
 
+DONE = TaskCardBlock(task_id="1", title="Register", status="complete")
 LINKED: Json = {"text": plain("a"), "value": "a", "url": "https://example.com"}
 
 
@@ -27,6 +28,7 @@ RIGHT: list[tuple[Surface, Json]] = [
     (Surface.MESSAGE, actions("Approve", "Deny")),
     (Surface.MESSAGE, {"type": "context", "elements": [plain("x")]}),
     (Surface.MESSAGE, plan(TASK)),
+    (Surface.MESSAGE, PlanBlock(title="Plan", tasks=[DONE.to_dict()]).to_dict()),
     (Surface.MESSAGE, menu("a", initial_option={"text": plain("a"), "value": "a"})),
     (Surface.MESSAGE, HeaderBlock(text="Title").to_dict()),
     (Surface.HOME, {**HeaderBlock(text="Title").to_dict(), "level": 4}),
@@ -79,13 +81,6 @@ def test_a_wrong_block_says_what_is_wrong(found: str, surface: Surface, block: J
     [problem] = problems([block], surface)
     assert found in problem
     assert "[json-pointer:/blocks" in problem
-
-
-def test_what_the_sdk_makes_of_a_plan_is_right() -> None:
-    task = TaskCardBlock(task_id="1", title="Register", status="complete")
-    assert (
-        problems([PlanBlock(title="Plan", tasks=[task.to_dict()]).to_dict()], Surface.MESSAGE) == []
-    )
 
 
 def test_some_things_only_show_across_blocks() -> None:

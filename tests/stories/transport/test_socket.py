@@ -109,20 +109,20 @@ async def test_an_outage_at_the_start_is_waited_for(
         assert await intake.is_up()
 
 
+@pytest.mark.parametrize(
+    ("app_id", "sentence"),
+    [
+        (None, r"does not open \(not_allowed_token_type\): a firewall"),
+        ("A0ANOTHER", "SLACK_APP_TOKEN is not of the same Slack app as"),
+    ],
+)
 async def test_a_refusal_at_the_start_stops_it_with_a_sentence(
-    app: AsyncApp, workspace: Workspace
+    app: AsyncApp, workspace: Workspace, app_id: str | None, sentence: str
 ) -> None:
-    workspace.faults.fail("apps.connections.open", "not_allowed_token_type")
-    with pytest.raises(CannotListen, match=r"does not open \(not_allowed_token_type\): a firewall"):
-        async with listening(app, workspace):
-            pass
-
-
-async def test_a_token_of_another_app_stops_the_start_with_a_sentence(
-    app: AsyncApp, workspace: Workspace
-) -> None:
-    with pytest.raises(CannotListen, match="SLACK_APP_TOKEN is not of the same Slack app as"):
-        async with listening(app, workspace, app_id="A0ANOTHER"):
+    if app_id is None:
+        workspace.faults.fail("apps.connections.open", "not_allowed_token_type")
+    with pytest.raises(CannotListen, match=sentence):
+        async with listening(app, workspace, app_id=app_id):
             pass
     await workspace.until(lambda: not workspace.connections)
 
@@ -227,12 +227,7 @@ async def test_a_slack_that_does_not_say_goodbye_is_left(
     async with mute.running():
         client.base_url = mute.url + "/"
         before = asyncio.all_tasks()
-        intake = SocketMode(
-            app_of(client, workspace),
-            SocketApp(id="A0MUTE", token="xapp-1"),
-            in_flight=InFlight(),
-            watch_every=0.05,
-        )
+        intake = socket(app_of(client, workspace), workspace, app_id="A0MUTE")
         await intake.start()
         assert await intake.is_up()
         async with asyncio.timeout(CLOSE_SECONDS + 3):
