@@ -208,6 +208,7 @@ def steps(registration: Registration, drawing: Drawing) -> Iterator[Block]:
     open_stages = (step.stage for step in registration.steps if step.ended_at is None)
     stage = min(open_stages, default=None) if registration.run is not None else None
     states = [(step, _state(step, stage)) for step in registration.steps]
+    # What is said of the time is true whenever it is read.
     done = [step.ended_at for step in registration.steps if step.ended_at and not step.failed]
     words = f"{len(done)} of {len(registration.steps)} steps done"
     if done and registration.began_at is not None and registration.consent is None:

@@ -249,7 +249,7 @@ def reminder(
     asked = f"{ui.person(request.asked_by)} asked {ui.when(request.asked_at)}"
     said = f"{what} still waits for approval"
     lines = [f"*{said}*: *{ui.escaped(registration.form.name)}*, {asked}."]
-    # Nor are approvers called who have decided.
+    # Approvers who have decided are not called again.
     voters = [vote.person for vote in votes]
     if called := _mentions(registration, policy, request.asked_by, *voters):
         where = "card" if is_plan else "request"
