@@ -6,7 +6,7 @@ Each of these is a transaction; what they say to Entra in between is in bot/serv
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -45,25 +45,6 @@ OTHER_BROWSER = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Offer:
-    """What an approver who follows the link is asked to sign in for."""
-
-    attempt: SignInAttempt
-    registration: Registration
-    plan: Plan
-
-
-@dataclass(frozen=True, kw_only=True)
-class Taken:
-    """A sign-in that is used up, with what msal needs to end it."""
-
-    attempt: SignInAttempt
-    flow: Mapping[str, Any] = field(repr=False)
-    object_id: str
-    """The Entra account that belongs to the approver."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Granter:
     """An approver who has signed in."""
 
@@ -89,17 +70,15 @@ class SignIns:
             await sign_ins.add(tx, token, registration=registration.id, by=by, now=now)
         return f"{settings.public_url}{PATH}{token}"
 
-    async def offer(self, token: str) -> Offer:
-        """Return what a link is for. Nothing changes: Slack and mail look at links, too.
-
-        Raises Refusal.
+    async def offer(self, token: str) -> tuple[SignInAttempt, Registration]:
+        """Return what a link is for: the sign-in, and what it is to grant. Nothing changes: Slack
+        and mail look at links, too. Raises Refusal.
         """
         async with self.access.services.database.reading() as tx:
             attempt = self._usable(await sign_ins.by_token(tx, token))
             registration = await self.access.loaded(tx, attempt.registration)
         _check_waits(registration)
-        plan = _plan_of(registration)
-        return Offer(attempt=attempt, registration=registration, plan=plan)
+        return attempt, registration
 
     async def bind(self, attempt: SignInAttempt, begun: Begun, *, cookie: str) -> None:
         """Bind a sign-in to the browser that holds this cookie. Raises Refusal."""
@@ -110,8 +89,11 @@ class SignIns:
             ):
                 raise Refusal(OTHER_BROWSER)
 
-    async def take(self, state: str, cookies: Mapping[str, str]) -> Taken:
-        """Use up the sign-in to which Entra's answer belongs: once, in one browser, in time.
+    async def take(
+        self, state: str, cookies: Mapping[str, str]
+    ) -> tuple[SignInAttempt, dict[str, Any], str]:
+        """Use up the sign-in to which Entra's answer belongs: once, in one browser, in time. Return
+        it with what msal needs to end it, and the approver's account in Entra.
 
         It is used up before anything is made of the answer. Raises Refusal.
         """
@@ -128,14 +110,14 @@ class SignIns:
             if not await sign_ins.take(tx, attempt, now=self.access.now()):
                 raise Refusal(USED)
         try:
-            flow = json.loads(services.vault.open(attempt.owner, attempt.flow))
+            flow: dict[str, Any] = json.loads(services.vault.open(attempt.owner, attempt.flow))
         except SealBroken:
             raise Refusal(UNKNOWN) from None
         settings = services.settings.approver_sign_ins
         object_id = settings.identities.get(attempt.user_id) if settings else None
         if object_id is None:
             raise Refusal(self._no_identity())
-        return Taken(attempt=attempt, flow=flow, object_id=object_id)
+        return attempt, flow, object_id
 
     async def check_code(self, id: str, *, by: Person) -> str:
         """Return the object id of this approver's account in Entra, if they can sign in with a code

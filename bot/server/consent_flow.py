@@ -9,7 +9,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
@@ -41,15 +41,6 @@ GRANT_SECONDS = 40.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Begun:
-    """Where a browser goes to sign in, and the cookie by which it is known when it comes back."""
-
-    uri: str = field(repr=False)
-    cookie_name: str
-    cookie: str = field(repr=False)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Way:
     """How an approver signs in, and so where they read what came of it."""
 
@@ -76,9 +67,11 @@ class ConsentFlow:
     device_sign_in: DeviceSignIn
     grant_seconds: float = GRANT_SECONDS
 
-    async def begin(self, token: str, cookies: Mapping[str, str]) -> Begun:
-        """Bind the link to the browser that has these cookies. Raises Refusal."""
-        attempt = (await self.registrar.sign_ins.offer(token)).attempt
+    async def begin(self, token: str, cookies: Mapping[str, str]) -> tuple[str, str, str]:
+        """Bind the link to the browser that has these cookies. Return where it goes to sign in, and
+        the name and value of the cookie by which it is known when it comes back. Raises Refusal.
+        """
+        attempt, _ = await self.registrar.sign_ins.offer(token)
         check_browser(attempt, cookies)
         name = cookie_of(attempt)
         cookie = cookies[name] if attempt.browser else secrets.token_urlsafe()
@@ -87,20 +80,17 @@ class ConsentFlow:
         except GraphError as error:
             raise _refused(error, attempt.registration, LINK) from None
         await self.registrar.sign_ins.bind(attempt, begun, cookie=cookie)
-        return Begun(uri=begun.uri, cookie_name=name, cookie=cookie)
+        return begun.uri, name, cookie
 
     async def finish(self, form: Mapping[str, str], cookies: Mapping[str, str]) -> str:
         """Grant what the approver has signed in for, and return a sentence about it.
 
         `form` is what the browser brought back from Entra. Raises Refusal.
         """
-        sign_ins = self.registrar.sign_ins
-        taken = await sign_ins.take(form.get("state", ""), cookies)
-        attempt = taken.attempt
+        sign_ins, sign_in = self.registrar.sign_ins, self.device_sign_in.approver_sign_in
+        attempt, flow, object_id = await sign_ins.take(form.get("state", ""), cookies)
         try:
-            signed_in = await self.device_sign_in.approver_sign_in.redeem(
-                dict(taken.flow), form, object_id=taken.object_id
-            )
+            signed_in = await sign_in.redeem(flow, form, object_id=object_id)
         except GraphError as error:
             raise _refused(error, attempt.registration, LINK) from None
         return await self._finish(attempt.registration, attempt.user_id, signed_in, LINK)

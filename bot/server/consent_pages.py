@@ -18,13 +18,15 @@ from aiohttp import web
 
 from bot.domain.lifetimes import SIGN_IN_TTL
 from bot.domain.people import Refusal
-from bot.registrar.sign_ins import AGAIN, COOKIE, OTHER_BROWSER, PATH, UNKNOWN, Offer
+from bot.domain.registration import Registration
+from bot.registrar.sign_ins import AGAIN, COOKIE, OTHER_BROWSER, PATH, UNKNOWN
 from bot.server.consent_flow import ConsentFlow
 from bot.server.http_server import CLIENT_ERRORS, Routes, is_of_client
 from bot.settings.consent_client import CALLBACK
 from bot.settings.settings import Settings
 from bot.worker.loops import run_guarded, went_wrong
 from graph.permissions import KIND_WORDS
+from graph.plan import Plan
 from handlers.transport import REST_SECONDS, InFlight
 from handlers.transport.http import Bodies, TooLarge
 
@@ -120,17 +122,17 @@ class ConsentPages:
         if not TOKEN.fullmatch(token):
             raise Refusal(UNKNOWN)
         if request.method in ("GET", "HEAD"):
-            offer = await flow.registrar.sign_ins.offer(token)
-            return _page("Sign in and grant", _offered(offer), button="Sign in")
+            _, registration = await flow.registrar.sign_ins.offer(token)
+            return _page("Sign in and grant", _offered(registration), button="Sign in")
         if request.method != "POST":
             return _not_allowed("GET, HEAD, POST")
-        begun = await flow.begin(token, request.cookies)
+        uri, name, cookie = await flow.begin(token, request.cookies)
         answer = _page("Signing in", [], status=303)
-        answer.headers["Location"] = begun.uri
+        answer.headers["Location"] = uri
         # Entra's answer is a form that is sent from its page: without None the cookie would stay.
         answer.set_cookie(
-            begun.cookie_name,
-            begun.cookie,
+            name,
+            cookie,
             max_age=int(SIGN_IN_TTL.total_seconds()),
             path="/",
             secure=True,
@@ -164,8 +166,8 @@ def _read(body: bytes) -> Mapping[str, str]:
     return {name: values[0] for name, values in found.items() if len(values) == 1}
 
 
-def _offered(offer: Offer) -> Iterator[str]:
-    plan, registration = offer.plan, offer.registration
+def _offered(registration: Registration) -> Iterator[str]:
+    plan = Plan.from_json(dict(registration.plan or {}))
     yield (
         f"Permissions for “{plan.name}” ({registration.id}) in {plan.tenant_name} ({plan.domain}),"
         " for the whole tenant:"

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Protocol
 
 import sqlalchemy as sa
 import structlog
@@ -25,10 +24,12 @@ from slack_sdk.signature import Clock
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.checks import CannotStart
+from bot.restore.reconciliation import Reconciliation
 from bot.services import Services
 from bot.settings.settings import Settings
 from bot.storage.database import Database
 from bot.worker.loops import Loop, report_bug
+from bot.worker.outages import AwaitedService
 from handlers.slack.users import Installed
 from handlers.transport import REST_SECONDS, InFlight, Transport, http
 from handlers.transport.http import Http, Signatures
@@ -56,15 +57,6 @@ STUCK_SECONDS = 300.0
 DATABASE_SECONDS = 2.0
 
 
-class Missing(Protocol):
-    """The parts that must be there before the bot is ready."""
-
-    @property
-    def missing(self) -> str | None:
-        """Why it is not there yet, as one phrase; None once it is."""
-        ...
-
-
 @dataclass(kw_only=True)
 class Health:
     """Report problems in a few public words.
@@ -73,7 +65,8 @@ class Health:
     """
 
     database: Database
-    awaited: Iterable[Missing] = ()
+    awaited: Iterable[AwaitedService | Reconciliation] = ()
+    """What must be there before the bot is ready."""
     transport: Transport | None = None
     loops: Iterable[Loop] = ()
     now: Callable[[], float] = time.monotonic

@@ -108,12 +108,11 @@ async def test_what_takes_too_long_is_given_up_and_another_sign_in_finishes_it(
     flow = consent_flow_of(running.services, running.registrar, running.slack.users)
     assert flow is not None
     token = (await link_for(story, "ada", id)).rpartition("/")[2]
-    begun = await flow.begin(token, {})
-    landing = await story.tenant.sign_in_as(world.accounts["ada"], begun.uri)
+    uri, name, cookie = await flow.begin(token, {})
+    landing = await story.tenant.sign_in_as(world.accounts["ada"], uri)
     held = story.tenant.faults.hold("POST", "/appRoleAssignedTo", times=9)
-    cookies = {begun.cookie_name: begun.cookie}
     with pytest.raises(Refusal, match="has not granted it within"):
-        await replace(flow, grant_seconds=0.5).finish(landing.answer, cookies)
+        await replace(flow, grant_seconds=0.5).finish(landing.answer, {name: cookie})
     held.release()
     assert WAITS in card(story, id)
     assert (await signed_in(world, story, id)).status == 200
