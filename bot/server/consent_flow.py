@@ -7,8 +7,9 @@ one finishes, and grants that were made already are found by the watch or by tha
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -75,10 +76,8 @@ class ConsentFlow:
         check_browser(attempt, cookies)
         name = cookie_of(attempt)
         cookie = cookies[name] if attempt.browser else secrets.token_urlsafe()
-        try:
+        with _in_sentences(attempt.registration, LINK):
             begun = await self.device_sign_in.approver_sign_in.begin()
-        except GraphError as error:
-            raise _refused(error, attempt.registration, LINK) from None
         await self.registrar.sign_ins.bind(attempt, begun, cookie=cookie)
         return begun.uri, name, cookie
 
@@ -89,10 +88,8 @@ class ConsentFlow:
         """
         sign_ins, sign_in = self.registrar.sign_ins, self.device_sign_in.approver_sign_in
         attempt, flow, object_id = await sign_ins.take(form.get("state", ""), cookies)
-        try:
+        with _in_sentences(attempt.registration, LINK):
             signed_in = await sign_in.redeem(flow, form, object_id=object_id)
-        except GraphError as error:
-            raise _refused(error, attempt.registration, LINK) from None
         return await self._finish(attempt.registration, attempt.user_id, signed_in, LINK)
 
     async def with_code(
@@ -117,12 +114,10 @@ class ConsentFlow:
             await self.registrar.sign_ins.check_waits(id)
             return True
 
-        try:
+        with _in_sentences(id, CODE):
             code = await self.device_sign_in.begin()
             await show(code)
             signed_in = await self.device_sign_in.wait(code, object_id=object_id, goes_on=is_wanted)
-        except GraphError as error:
-            raise _refused(error, id, CODE) from None
         return await self._finish(id, by.user_id, signed_in, CODE)
 
     async def _finish(self, id: str, user_id: str, signed_in: SignedIn, way: Way) -> str:
@@ -130,13 +125,14 @@ class ConsentFlow:
         sign_ins, person = self.registrar.sign_ins, await self.users.look_up(user_id)
         granter = Granter(by=person, account=signed_in.name, with_code=way.with_code)
         registration = await sign_ins.signed_in(id, granter)
-        is_new = await self._grant(registration, signed_in, way)
+        with _in_sentences(id, way):
+            is_new = await self._grant(registration, signed_in, way)
         status = await sign_ins.granted(registration, granter, is_new=is_new)
         return _outcome(registration, status)
 
     async def _grant(self, registration: Registration, signed_in: SignedIn, way: Way) -> bool:
         """Make the grants that are missing, unless there is more than was approved. Return whether
-        any was missing. Raises Refusal.
+        any was missing. Raises Refusal and GraphError.
         """
         services = self.services
         context = GrantContext(
@@ -164,8 +160,6 @@ class ConsentFlow:
                 f"Entra has not granted it within {self.grant_seconds:.0f} seconds. The bot finds"
                 f" what it has granted; for the rest, sign in again. {way.again}"
             ) from None
-        except GraphError as error:
-            raise _refused(error, registration.id, way) from None
         return bool(before.ungranted)
 
     async def _grant_missing(
@@ -203,12 +197,17 @@ def consent_flow_of(services: Services, registrar: Registrar, users: Users) -> C
     )
 
 
-def _refused(error: GraphError, id: str, way: Way) -> Refusal:
-    """Return the sentence for an error of Entra's, and log its number."""
-    log.info("approver not signed in", registration=id, code=error.code, request=error.request_id)
-    traced = f"Request ID: {error.request_id}." if error.request_id else ""
-    said = way.foreign(" ".join(filter(None, (error.sentence, error.advice, traced))))
-    return Refusal(f"{said} {way.again}")
+@contextmanager
+def _in_sentences(id: str, way: Way) -> Iterator[None]:
+    """Turn an error of Entra's inside into a Refusal, and log its number."""
+    try:
+        yield
+    except GraphError as error:
+        request = error.request_id
+        log.info("approver not signed in", registration=id, code=error.code, request=request)
+        traced = f"Request ID: {request}." if request else ""
+        said = way.foreign(" ".join(filter(None, (error.sentence, error.advice, traced))))
+        raise Refusal(f"{said} {way.again}") from None
 
 
 def _outcome(registration: Registration, status: Status) -> str:
