@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -154,11 +155,8 @@ async def check_limit(
     by: Person | None = None,
 ) -> None:
     """Raise Refusal if this happened too often: to one registration, by one user, or at all."""
-
-    async def count(event: Event | RequestEvent) -> int:
-        since = now - limit.within
-        return await history.count(tx, event, since=since, registration=registration, by=by)
-
+    since = now - limit.within
+    count = partial(history.count, tx, since=since, registration=registration, by=by)
     renewed = await count(limit.renewed_by) if limit.renewed_by else 0
     if await count(limit.event) >= limit.most + renewed:
         # No str.format: other braces may come from a setting.

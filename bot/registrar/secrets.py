@@ -78,14 +78,9 @@ class Secrets:
             profile = self.access.profile(registration)  # before anything is claimed
             clear = await self._opened(tx, registration, secret.id)
             mask = await secrets.owner(tx, secret.id, Purpose.ANSWER)
-            await secrets.change(
-                tx,
-                secret.id,
-                SecretState.CLAIMED,
-                since=[SecretState.SEALED],
-                sealed=None,
-                answer_to=self.access.services.vault.seal(mask, answer_to),
-            )
+            kept = {"sealed": None, "answer_to": self.access.services.vault.seal(mask, answer_to)}
+            state, since = SecretState.CLAIMED, [SecretState.SEALED]
+            await secrets.change(tx, secret.id, state, since=since, **kept)
             now = self.access.now()
             await registrations.update(tx, id, deadline=None)
             for kind in (TimerKind.REMOVE_UNREAD, TimerKind.REMIND_UNREAD):

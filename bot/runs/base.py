@@ -175,10 +175,8 @@ class RunBase:
         votes = registration.counting(request) if request else ()
         if request is None or not votes:
             raise changed("This was not approved for the present plan.")
-        try:
+        with untampered():
             await audit.check_approved(tx, registration, request, votes)
-        except Refusal as refusal:
-            raise tampered(refusal) from None
 
     async def _schedule_stray_removal(self, tx: AsyncConnection, run: Run) -> None:
         if run.kind in (RunKind.REGISTER, RunKind.REPLACE_SECRET, RunKind.ADD_SECRET):
@@ -241,14 +239,17 @@ def changed(sentence: str) -> StepFailed:
     return StepFailed("changed", failure)
 
 
-def tampered(
-    refusal: Refusal,
-    *,
+@contextmanager
+def untampered(
     step: str = "Compare the approvals with history",
     advice: str = "Ask again with a new registration once it is known who did it.",
-) -> StepFailed:
-    """Say that the database is not as history says."""
-    return StepFailed("history", Failure(step=step, sentence=str(refusal), advice=advice))
+) -> Iterator[None]:
+    """Turn a Refusal inside, because the database is not as history says, into a failure."""
+    try:
+        yield
+    except Refusal as refusal:
+        failure = Failure(step=step, sentence=str(refusal), advice=advice)
+        raise StepFailed("history", failure) from None
 
 
 @contextmanager

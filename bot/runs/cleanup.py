@@ -5,11 +5,10 @@ from collections.abc import Sequence
 
 from bot.domain.approval_requests import RequestState
 from bot.domain.events import Event
-from bot.domain.people import Refusal
 from bot.domain.registration import Deleted, Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import RemovalReason, Secret
-from bot.runs.base import RunBase, failing, tampered
+from bot.runs.base import RunBase, failing, untampered
 from bot.runs.journal import Superseded
 from bot.storage import (
     audit,
@@ -146,14 +145,11 @@ class Cleanup(RunBase):
 
     async def _check_asked_for(self, run: Run, registration: Registration, digest: str) -> None:
         """Check that approvers have approved to delete for good what this plan has made."""
-        try:
+        with untampered("Compare the request with history", "Nothing was deleted for good."):
             async with self._database.reading() as tx:
                 await audit.check_purge(tx, registration, digest, run.subject)
                 if run.subject is not None:  # else one approver has had it started, before 0007
                     await self._check_request(tx, run, registration)
-        except Refusal as refusal:
-            step, advice = "Compare the request with history", "Nothing was deleted for good."
-            raise tampered(refusal, step=step, advice=advice) from None
 
     async def _purge(self, context: StepContext, each: Deleted) -> None:
         await purge(

@@ -18,11 +18,10 @@ from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestSt
 from bot.domain.events import Event, Subject
 from bot.domain.forms import plan_request_of
 from bot.domain.lifetimes import FIRST_CHECK, UNREAD_SECRET
-from bot.domain.people import Refusal
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import RemovalReason
-from bot.runs.base import RunBase, StepFailed, changed, failing, gone, tampered
+from bot.runs.base import RunBase, StepFailed, changed, failing, gone, untampered
 from bot.runs.consent import ConsentCheck
 from bot.runs.journal import BatchWriter, Entry, Superseded
 from bot.services import Services
@@ -140,15 +139,13 @@ class Provisioning(RunBase):
         Raises StepFailed.
         """
         votes = registration.approvals()
-        try:
+        with untampered():
             if run.kind is RunKind.REGISTER:
                 await audit.check_not_carried_out(tx, registration)
             if votes or run.kind is not RunKind.ADD_SECRET:
                 await audit.check_approved(tx, registration, None, votes)
             else:  # lost by a restore, which history knows
                 await audit.check_votes(tx, registration, None, votes)
-        except Refusal as refusal:
-            raise tampered(refusal) from None
         if run.kind is RunKind.ADD_SECRET:
             await self._check_request(tx, run, registration)
 
