@@ -138,8 +138,7 @@ async def connected(
         served(at, port, health=Health(database=database, awaited=awaited), routes=paths) as health,
         connected_to_entra(settings, clock) as tenant,
     ):
-        async with database.transaction() as tx:
-            id = await installation.ensure_id(tx, new=uuid4().hex[:12], now=clock.now())
+        id = await database.write(installation.ensure_id, new=uuid4().hex[:12], now=clock.now())
         async with watched(database, url, now=clock.now(), every=every) as watermark:
             client = slack_client(settings, session, token=settings.slack_bot_token)
             installed = await slack_first.ask(partial(check_slack, client, settings))
@@ -263,8 +262,7 @@ async def _at_work(
 
 async def _take_over(services: Services, engine: engines.Engine, executor: str) -> None:
     """Let runs that this executor left when it died be started again. Its slot must be held."""
-    async with services.database.transaction() as tx:
-        await stored_runs.fail_attempts(tx, executor)
+    await services.database.write(stored_runs.fail_attempts, executor)
     if await engine.forget_left(executor):
         services.wakeups.scheduler.set()
 

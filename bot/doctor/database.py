@@ -84,8 +84,7 @@ async def current(settings: Settings) -> AsyncIterator[tuple[Database, str]]:
     async with _opened(settings) as (database, found):
         ours = None
         if database is not None and found is Age.CURRENT:
-            async with database.reading() as tx:
-                ours = await installation.id_of(tx)
+            ours = await database.read(installation.id_of)
         if database is None or ours is None:
             advice = "Start the bot once, or check DATABASE_URL."
             raise Unknown(wrong("Database: empty or from another version.", advice))
@@ -104,8 +103,7 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Database | None, Ag
         return
     try:
         async with beside(settings.database_url, Vault(settings.vault_keys)) as database:
-            async with database.reading() as tx:
-                found = await age(tx)
+            found = await database.read(age)
             yield database, found
     except UnusableDatabase as error:
         raise Unknown(wrong(f"Database: {error}", NO_START)) from None
@@ -141,8 +139,7 @@ def _closed(error: BaseException) -> Finding:
 
 async def _vault(settings: Settings, database: Database) -> Finding:
     vault = Vault(settings.vault_keys)
-    async with database.reading() as tx:
-        waiting = await secrets.unseen(tx)
+    waiting = await database.read(secrets.unseen)
     lost = sorted({registration for registration, it in waiting if not vault.holds_key_of(it)})
     if lost:
         return wrong(
@@ -181,8 +178,7 @@ async def verify(settings: Settings, wanted: str) -> AsyncIterator[Finding]:
 
 async def _compare(database: Database, id: str, differences: list[str]) -> None:
     # A transaction each: a long one would keep the bot from emptying its write-ahead log.
-    async with database.reading() as tx:
-        differences[:] = await audit.findings(tx, id)
+    differences[:] = await database.read(audit.findings, id)
 
 
 async def _ids(database: Database) -> list[str]:

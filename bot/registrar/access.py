@@ -53,8 +53,7 @@ class Access:
         Raises Refusal.
         """
         self.services.policy.check_account(by)  # first: else outsiders would learn which ids exist
-        async with self.services.database.reading() as tx:
-            registration = await self.loaded(tx, id)
+        registration = await self.services.database.read(self.loaded, id)
         self.services.policy.check(verb, by, registration, request)
         return registration
 

@@ -40,10 +40,9 @@ class Approval:
 
         Raises Refusal.
         """
-        if request is None:
-            async with self.access.services.database.reading() as tx:
-                if not await approval_requests.given(tx, id):
-                    return ()  # as nearly always: then `approve` checks all the rest
+        read = self.access.services.database.read
+        if request is None and not await read(approval_requests.given, id):
+            return ()  # as nearly always: then `approve` checks all the rest
         registration = await self.access.loaded_for(Verb.APPROVE, id, by, request)
         asked = self._in_time(registration, request)
         quorum, earlier = self.access.quorum(registration, asked.kind), registration.counting(asked)

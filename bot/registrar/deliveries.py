@@ -43,8 +43,8 @@ class Deliveries:
 
     async def is_news(self, event_id: str) -> bool:
         """Whether this event of Slack's comes for the first time."""
-        async with self.access.services.database.transaction() as tx:
-            return await messages.is_first_delivery(tx, event_id, self.access.services.clock.now())
+        now = self.access.now()
+        return await self.access.services.database.write(messages.is_first_delivery, event_id, now)
 
     async def is_at(self, message: str, *, channel: str, ts: str) -> bool:
         """Whether a message is here, and no copy of it.
@@ -52,8 +52,7 @@ class Deliveries:
         While Slack has not said where it was posted, it is where it is clicked. A message that
         storage does not know has no copy.
         """
-        async with self.access.services.database.reading() as tx:
-            place = await messages.place(tx, message)
+        place = await self.access.services.database.read(messages.place, message)
         if place is None or place == (channel, ts):
             return True
         if place[1] is not None:
@@ -120,8 +119,7 @@ class Deliveries:
 
     async def choose_cards(self, *, plain: bool, by: Person) -> None:
         self.access.services.policy.check_account(by)
-        async with self.access.services.database.transaction() as tx:
-            await messages.choose_cards(tx, by, plain=plain)
+        await self.access.services.database.write(messages.choose_cards, by, plain=plain)
 
 
 async def expected(tx: AsyncConnection) -> timedelta | None:

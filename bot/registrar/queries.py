@@ -77,8 +77,7 @@ class Queries:
     async def status(self, id: str, *, by: Person) -> Registration:
         """Return the registration, for any member of the team. Raises Refusal if there is none."""
         self.access.services.policy.check_account(by)
-        async with self.access.services.database.reading() as tx:
-            return await self.access.loaded(tx, id.upper())
+        return await self.access.services.database.read(self.access.loaded, id.upper())
 
     def is_concerned(self, registration: Registration, person: Person) -> bool:
         """Whether this user asked for it or decides on it."""
@@ -107,16 +106,10 @@ class Queries:
         policy = self.access.services.policy
         policy.check_account(by)
         waits = which is ListKind.WAITING and not for_all and policy.is_approver(by)
-        async with self.access.services.database.reading() as tx:
-            return await queries.find(
-                tx,
-                which,
-                reader=by,
-                now=self.access.now(),
-                limit=LISTED,
-                offset=(page - 1) * LISTED,
-                undecided_by=by if waits else None,
-            )
+        find = partial(queries.find, reader=by, now=self.access.now(), limit=LISTED)
+        offset, undecided_by = (page - 1) * LISTED, by if waits else None
+        read = self.access.services.database.read
+        return await read(find, which, offset=offset, undecided_by=undecided_by)
 
     async def history(self, id: str, *, by: Person, page: int = 1) -> HistoryPage:
         """Return the history of a registration, newest first. Raises Refusal."""
@@ -128,13 +121,11 @@ class Queries:
 
     async def latest_entry(self, id: str) -> Entry | None:
         """Return the newest entry of a registration's history."""
-        async with self.access.services.database.reading() as tx:
-            return await history.latest(tx, id)
+        return await self.access.services.database.read(history.latest, id)
 
     async def mark(self) -> Mark:
         """Return a value that differs after each change that a Home shows, by any process."""
-        async with self.access.services.database.reading() as tx:
-            return await queries.mark(tx)
+        return await self.access.services.database.read(queries.mark)
 
     async def home(self, pages: Mapping[Part, int], *, by: Person) -> Home:
         """Return what this user's App Home shows, from one transaction. Raises Refusal."""

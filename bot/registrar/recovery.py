@@ -121,8 +121,8 @@ class Recovery:
         found = await self.access.loaded_for(Verb.CHECK, id, by)
         if found.status is Status.WAITING_FOR_CONSENT:
             # Without a lock, which would redraw every card. The last look may have been just now.
-            async with self.access.services.database.transaction() as tx:
-                await timers.hasten(tx, id, TimerKind.CONSENT, now + CONSENT_PAUSE)
+            soon, write = now + CONSENT_PAUSE, self.access.services.database.write
+            await write(timers.hasten, id, TimerKind.CONSENT, soon)
             return found.status
         async with self.access.locked_for(Verb.CHECK, id, by) as (tx, registration):
             check_idle(registration)

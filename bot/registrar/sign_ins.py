@@ -82,12 +82,10 @@ class SignIns:
 
     async def bind(self, attempt: SignInAttempt, begun: Begun, *, cookie: str) -> None:
         """Bind a sign-in to the browser that holds this cookie. Raises Refusal."""
-        vault = self.access.services.vault
-        async with self.access.services.database.transaction() as tx:
-            if not await sign_ins.bind(
-                tx, attempt, vault, cookie=cookie, state=begun.state, flow=begun.flow
-            ):
-                raise Refusal(OTHER_BROWSER)
+        write, vault = self.access.services.database.write, self.access.services.vault
+        state, flow = begun.state, begun.flow
+        if not await write(sign_ins.bind, attempt, vault, cookie=cookie, state=state, flow=flow):
+            raise Refusal(OTHER_BROWSER)
 
     async def take(
         self, state: str, cookies: Mapping[str, str]
@@ -99,16 +97,14 @@ class SignIns:
         """
         services = self.access.services
         # Anybody can send an answer: only one that belongs to a sign-in may wait to write.
-        async with services.database.reading() as tx:
-            attempt = await sign_ins.by_state(tx, state)
+        attempt = await services.database.read(sign_ins.by_state, state)
         if attempt is not None:
             check_browser(attempt, cookies)
         attempt = self._usable(attempt)
         if attempt.flow is None:
             raise Refusal(USED)
-        async with services.database.transaction() as tx:
-            if not await sign_ins.take(tx, attempt, now=self.access.now()):
-                raise Refusal(USED)
+        if not await services.database.write(sign_ins.take, attempt, now=self.access.now()):
+            raise Refusal(USED)
         try:
             flow: dict[str, Any] = json.loads(services.vault.open(attempt.owner, attempt.flow))
         except SealBroken:
@@ -129,8 +125,7 @@ class SignIns:
 
     async def check_waits(self, id: str) -> None:
         """Raise Refusal unless this registration still waits for consent."""
-        async with self.access.services.database.reading() as tx:
-            _check_waits(await self.access.loaded(tx, id))
+        _check_waits(await self.access.services.database.read(self.access.loaded, id))
 
     async def signed_in(self, id: str, granter: Granter) -> Registration:
         """Note that the approver has signed in, if their approval still counts now.

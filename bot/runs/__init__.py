@@ -48,8 +48,7 @@ class Runs:
 
     async def died(self, id: str, bug: str) -> None:
         """End a run that broke, or that the engine gave up, and say so with the bug's id."""
-        async with self._database.reading() as tx:
-            run = await runs.get(tx, id)
+        run = await self._database.read(runs.get, id)
         if run is None:
             return
         failure = Failure(

@@ -76,8 +76,7 @@ class RunBase:
             log.warning("run overruled, or carried on by another process", run=run.id)
 
     async def _registration(self, run: Run) -> Registration:
-        async with self._database.reading() as tx:
-            registration = await registrations.get(tx, run.registration)
+        registration = await self._database.read(registrations.get, run.registration)
         assert registration is not None
         return registration
 
@@ -189,8 +188,7 @@ class RunBase:
     ) -> None:
         """Remove a secret from Entra, and note it."""
         await self._take_out(run, registration, secret)
-        async with self._database.transaction() as tx:
-            await secrets.note_removed(tx, secret.id, because, now=self._clock.now())
+        await self._database.write(secrets.note_removed, secret.id, because, now=self._clock.now())
 
     async def _take_out(self, run: Run, registration: Registration, secret: Secret) -> None:
         context = self._step_context(run, registration)

@@ -50,8 +50,7 @@ class Cleanup(RunBase):
 
     async def _taken_out(self, run: Run) -> Secret | None:
         """Take the run's secret out of Entra, and return it. None if it is to stay."""
-        async with self._database.reading() as tx:
-            secret = await secrets.get(tx, run.subject or "")
+        secret = await self._database.read(secrets.get, run.subject or "")
         stays = run.kind is RunKind.REMOVE_PREVIOUS and secret and secret.remove_at is None
         if secret is None or stays:
             return None
@@ -71,8 +70,7 @@ class Cleanup(RunBase):
 
     async def _remove_strays(self, run: Run, registration: Registration) -> Sequence[str]:
         """Return the key ids of the secrets that were removed. Raises StepFailed."""
-        async with self._database.reading() as tx:
-            live = await secrets.live(tx, run.registration)
+        live = await self._database.read(secrets.live, run.registration)
         context = self._step_context(run, registration)
         await self._check_made(context)
         known = frozenset(secret.key_id for secret in live if secret.key_id)
@@ -110,9 +108,8 @@ class Cleanup(RunBase):
     async def _undo_step(self, run: Run, each: Step, context: StepContext) -> None:
         if each.undo is None:
             return
-        async with self._database.reading() as tx:
-            if await runs.get(tx, run.id) is None:
-                raise Superseded
+        if await self._database.read(runs.get, run.id) is None:
+            raise Superseded
         with failing(f"Delete {each.creates}"):
             buried = await self._erase(each, context)
         async with self._database.transaction() as tx:

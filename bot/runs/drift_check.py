@@ -43,8 +43,7 @@ class DriftCheck(RunBase):
     async def check(self, run: Run) -> None:
         """Compare once, store the result, and tell the people concerned."""
         registration = await self._registration(run)
-        async with self._database.reading() as tx:
-            written = await runs.last_write(tx, registration.id) or registration.created_at
+        written = await self._database.read(runs.last_write, registration.id)
         found: Drift | GraphError
         try:
             found = await self._look(run, registration)
@@ -54,7 +53,7 @@ class DriftCheck(RunBase):
             ids = {"run": run.id, "code": error.code, "request": error.request_id}
             log.warning("tenant not compared", **ids)
         # Until then a difference may be our own write on its way to a replica.
-        settled_at = written + REPLICATION_TIME
+        settled_at = (written or registration.created_at) + REPLICATION_TIME
         if may_change and self._clock.now() < settled_at:
             # Without a word; the result of the next look is for the same person.
             async with self._ending(run, RunOutcome.UNSETTLED) as (tx, _):

@@ -60,8 +60,7 @@ class Attempts:
         what asks whether to go on ends here. Safe to repeat.
         """
         self._is_stopping = True
-        async with self._database.transaction() as tx:
-            await runs.release(tx, self._executor)
+        await self._database.write(runs.release, self._executor)
 
     def go_on(self) -> None:
         """Raise CancelledError if the process stops: ended in any other way, it would be over."""
@@ -105,23 +104,20 @@ class RunJournal:
         """Note that the step is about to write. True if an earlier attempt may have written."""
         if step in self.announced:
             return self.announced[step]
-        async with self.services.database.transaction() as tx:
-            return await runs.record_intent(tx, self.run, step, self.services.clock.now())
+        now = self.services.clock.now()
+        return await self.services.database.write(runs.record_intent, self.run, step, now)
 
     async def last_intent(self, step: str) -> datetime | None:
         """Return when an attempt at this step may last have written, if one may have."""
-        async with self.services.database.reading() as tx:
-            return await runs.intended_at(tx, self.run.registration, step)
+        return await self.services.database.read(runs.intended_at, self.run.registration, step)
 
     async def clear_intent(self, step: str) -> None:
         """Note that no attempt at this step has written."""
-        async with self.services.database.transaction() as tx:
-            await runs.clear_intent(tx, self.run.registration, step)
+        await self.services.database.write(runs.clear_intent, self.run.registration, step)
 
     async def adopt(self, step: str, new_facts: Facts) -> None:
         """Store the object of an attempt at this step whose answer was lost."""
-        async with self.services.database.transaction() as tx:
-            await runs.adopt(tx, self.run.registration, step, new_facts)
+        await self.services.database.write(runs.adopt, self.run.registration, step, new_facts)
 
     async def attempt(self) -> Sealed | str:
         """Return the secret that this run has sealed; else store and return a new nonce for one.
@@ -158,8 +154,7 @@ class RunJournal:
 
     async def unseal(self, id: str) -> str:
         """Return the clear secret, for a test of it. Raises Superseded if it was closed since."""
-        async with self.services.database.reading() as tx:
-            owner, sealed = await secrets.sealed(tx, id, Purpose.SECRET)
+        owner, sealed = await self.services.database.read(secrets.sealed, id, Purpose.SECRET)
         if sealed is None:
             raise Superseded
         return self.services.vault.open(owner, sealed)

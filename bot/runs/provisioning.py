@@ -181,8 +181,7 @@ class Provisioning(RunBase):
             with failing(each.title), collecting_requests() as requests:
                 new_facts = await each.do(context)
         except StepFailed:
-            async with self._database.transaction() as tx:
-                await runs.fail_step(tx, run, each.name, self._clock.now())
+            await self._database.write(runs.fail_step, run, each.name, self._clock.now())
             raise
         entry = Entry(
             run=run, step=each.name, facts=new_facts, requests=requests, lasting=each.lasting

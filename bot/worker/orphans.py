@@ -167,17 +167,14 @@ class OrphanScan:
         for application in found:
             # A mark can be copied: a problem with one application must hide no other.
             await run_guarded(f"orphan {application.app_id}", partial(self._handle, application))
-        async with self._database.transaction() as tx:
-            await installation.set_last_orphan_scan(tx, self._clock.now())
+        await self._database.write(installation.set_last_orphan_scan, self._clock.now())
 
     async def _is_my_turn(self) -> bool:
-        now = self._clock.now()
-        async with self._database.reading() as tx:
-            if not await installation.is_orphan_scan_due(tx, since=now - ORPHANS_EVERY):
-                return False
-        async with self._database.transaction() as tx:
-            again = now - ORPHANS_EVERY + ORPHANS_RETRY
-            return await installation.claim_orphan_scan(tx, since=now - ORPHANS_EVERY, until=again)
+        since = self._clock.now() - ORPHANS_EVERY
+        if not await self._database.read(installation.is_orphan_scan_due, since=since):
+            return False
+        claim, again = installation.claim_orphan_scan, since + ORPHANS_RETRY
+        return await self._database.write(claim, since=since, until=again)
 
     async def _search(self) -> tuple[TaggedApplication, ...] | None:
         """Return the marked objects, or None if the tenant does not answer."""

@@ -114,8 +114,7 @@ class Scheduler:
     async def look(self) -> None:
         """Fire all timers, start all runs. What fails is put off, and delays nothing else."""
         due = await timers.readable(self._database, self._clock.now(), limit=AT_ONCE)
-        async with self._database.reading() as tx:
-            pending = await runs.pending(tx, unreadable=self._report_unreadable)
+        pending = await self._database.read(runs.pending, unreadable=self._report_unreadable)
         await self._fire_timers(due)
         await self._start_runs(pending)
         await self._forget()
@@ -129,8 +128,7 @@ class Scheduler:
     async def _start_runs(self, pending: Sequence[Run]) -> None:
         if self._services.entra.missing is not None:
             if pending and self._services.entra.tried.is_set():
-                async with self._database.transaction() as tx:
-                    await registrations.set_outage(tx, OUTAGE)
+                await self._database.write(registrations.set_outage, OUTAGE)
             return
         if {run.id for run in pending} - self._seen:
             await self._quiet()  # of many clicks at once, all are answered before the work begins
@@ -175,9 +173,8 @@ class Scheduler:
 
     async def _fail_abandoned(self, run: Run) -> None:
         """Fail the run, unless it has just ended by itself."""
-        async with self._database.reading() as tx:
-            if await runs.get(tx, run.id) is None:
-                return
+        if await self._database.read(runs.get, run.id) is None:
+            return
         bug = uuid4().hex[:8]
         log.error("run given up", bug=bug, run=run.id, kind=run.kind)
         await self._died(run.id, bug)
@@ -191,16 +188,14 @@ class Scheduler:
             await self._engine.forget(before=now - ENGINE_RETENTION)
             kept_since = now - self._services.settings.retention
             await retention.delete_old(self._database, before=kept_since)
-            async with self._database.transaction() as tx:
-                await sign_ins.forget_expired(tx, now)
+            await self._database.write(sign_ins.forget_expired, now)
             self._forget_at = now + DAY
 
     async def _fire_timers(self, due: Sequence[Timer]) -> None:
         for timer in due:
             what = f"timer {timer.kind} of {timer.registration}"
             if await run_guarded(what, partial(self._fire_timer, timer)):
-                async with self._database.transaction() as tx:
-                    await timers.postpone(tx, timer.id, self._clock.now() + BUSY)
+                await self._database.write(timers.postpone, timer.id, self._clock.now() + BUSY)
 
     async def _fire_timer(self, timer: Timer) -> None:
         async with self._services.writing() as tx:
