@@ -29,6 +29,9 @@ Port = Annotated[int, valued("N", "Where it listens; 0 takes a free port.")]
 AsLine = Annotated[bool, switch("--json", "Print one line of JSON when it is there.")]
 AsJson = Annotated[bool, switch("--json", "Print JSON.")]
 Open = Annotated[bool, switch("--open", "Open the page in a browser.")]
+ORPHANS = "List what carries the bot's mark in the tenant and belongs to no registration."
+LIVE = "Prove by a probe application, which it removes, that CONSENT_MODE=limited is limited."
+DONE = "A copy was restored by other means, such as pg_restore: announce it."
 
 main = typer.Typer(
     add_completion=False,
@@ -131,20 +134,8 @@ def workspace(port: Port = 9080, as_json: AsLine = False) -> None:
 
 @main.command()
 def doctor(
-    orphans: Annotated[
-        bool,
-        switch(
-            "--orphans",
-            "List what carries the bot's mark in the tenant and belongs to no registration.",
-        ),
-    ] = False,
-    live: Annotated[
-        bool,
-        switch(
-            "--live",
-            "Prove by a probe application, which it removes, that CONSENT_MODE=limited is limited.",
-        ),
-    ] = False,
+    orphans: Annotated[bool, switch("--orphans", ORPHANS)] = False,
+    live: Annotated[bool, switch("--live", LIVE)] = False,
 ) -> None:
     """Check everything that the bot needs, and advise. Without --live it changes nothing.
 
@@ -220,10 +211,7 @@ def restore(
     file: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="A copy of the SQLite database.")
     ] = None,
-    done: Annotated[
-        bool,
-        switch("--done", "A copy was restored by other means, such as pg_restore: announce it."),
-    ] = False,
+    done: Annotated[bool, switch("--done", DONE)] = False,
 ) -> None:
     """Put an older copy of the database in place while the bot is stopped.
 

@@ -3,6 +3,7 @@ what a card is drawn from beside its registration, as its reader wants it.
 """
 
 import statistics
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -102,14 +103,12 @@ class Deliveries:
         """Return the address where an administrator has to consent, or nothing if none has to, or
         the client id is not the one that was signed.
         """
-        if registration.status is not Status.WAITING_FOR_CONSENT:
-            return ""
-        try:
-            await audit.check_waits(tx, registration)
-        except Refusal:
-            return ""
         settings = self.access.services.settings
-        return settings.cloud.permissions_page(settings.tenant_id, registration.app_id)
+        if registration.status is Status.WAITING_FOR_CONSENT:
+            with suppress(Refusal):
+                await audit.check_waits(tx, registration)
+                return settings.cloud.permissions_page(settings.tenant_id, registration.app_id)
+        return ""
 
     @property
     def with_codes(self) -> bool:
