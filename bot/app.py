@@ -42,7 +42,7 @@ from bot.storage.watermark import watched
 from bot.worker import engine as engines
 from bot.worker import replicas
 from bot.worker.consent_watch import ConsentWatch
-from bot.worker.loops import Loop, run_guarded
+from bot.worker.loops import Loop, let_end, run_guarded
 from bot.worker.orphans import OrphanScan
 from bot.worker.outages import AwaitedService
 from bot.worker.scheduler import Scheduler
@@ -103,8 +103,7 @@ class App:
             await asyncio.shield(self.signed_in)
             await asyncio.Event().wait()
         finally:
-            checks.cancel()
-            await asyncio.gather(checks, return_exceptions=True)
+            await let_end([checks], seconds=0)
 
 
 @dataclass(frozen=True)

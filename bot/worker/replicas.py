@@ -8,7 +8,7 @@ process, one slot, and no lock but that of the file.
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import psycopg
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ import structlog
 
 from bot.problems import Unusable
 from bot.storage.database import is_locked, sqlite_path
+from bot.worker.loops import let_end
 
 log = structlog.get_logger()
 
@@ -80,9 +81,7 @@ async def taken(url: str, *, lost: Callable[[], None] = leave) -> AsyncIterator[
         try:
             yield slot
         finally:
-            watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await watch
+            await let_end([watch], seconds=0)
 
 
 async def held(url: str) -> int:
