@@ -49,15 +49,6 @@ GRAPH = "00000003-0000-0000-c000-000000000000"
 Facts = Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Registered:
-    """What the SDK has made: an application that may read users, and its secret."""
-
-    application: Application
-    principal: ServicePrincipal
-    secret: PasswordCredential
-
-
 def blocking(facts: Facts, client_id: str, client_secret: str) -> ClientSecretCredential:
     """azure-identity's credential on msal and requests."""
     options = sign_in_options(facts["url"], facts["ca_file"])
@@ -106,8 +97,12 @@ class Client:
     graph: GraphServiceClient
     adapter: GraphRequestAdapter
 
-    async def register(self, name: str, *, role: str, scope: str) -> Registered:
-        """Do the whole job: application, service principal, both grants, secret."""
+    async def register(
+        self, name: str, *, role: str, scope: str
+    ) -> tuple[Application, PasswordCredential]:
+        """Do the whole job: application, service principal, both grants, secret. Return the first
+        and the last of them.
+        """
         graph = self.graph
         application = await graph.applications.post(
             Application(display_name=name, sign_in_audience="AzureADMyOrg")
@@ -134,7 +129,7 @@ class Client:
         secret = await graph.applications.by_application_id(application.id).add_password.post(
             AddPasswordPostRequestBody(password_credential=wanted)
         )
-        return Registered(application=application, principal=principal, secret=secret)
+        return application, secret
 
     async def resource(self) -> ServicePrincipal:
         """Return Microsoft Graph's own service principal, with its roles."""

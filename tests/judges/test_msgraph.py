@@ -49,9 +49,9 @@ async def administrator(sdk: Any, tenant: SimulatorProcess) -> "AsyncIterator[gr
 async def test_a_new_application_reads_the_directory(
     sdk: Any, tenant: SimulatorProcess, administrator: "graph_sdk.Client"
 ) -> None:
-    made = await administrator.register("judged", role="User.Read.All", scope="User.Read")
-    assert made.secret.secret_text.startswith(made.secret.hint)
-    credential = sdk.asynchronous(tenant.facts, made.application.app_id, made.secret.secret_text)
+    made, secret = await administrator.register("judged", role="User.Read.All", scope="User.Read")
+    assert secret.secret_text.startswith(secret.hint)
+    credential = sdk.asynchronous(tenant.facts, made.app_id, secret.secret_text)
     async with sdk.client_of(tenant.facts, credential) as judged:
         people = await judged.all_users(top=100, select=["id", "displayName"])
         assert len({person.id for person in people}) == USERS
@@ -72,8 +72,8 @@ async def test_a_new_application_reads_the_directory(
 
 
 async def test_what_is_deleted_is_found_and_purged(administrator: "graph_sdk.Client") -> None:
-    made = await administrator.register("judged", role="User.Read.All", scope="User.Read")
-    graph, id = administrator.graph, made.application.id
+    made, _ = await administrator.register("judged", role="User.Read.All", scope="User.Read")
+    graph, id = administrator.graph, made.id
     await graph.applications.by_application_id(id).delete()
     assert await administrator.deleted_applications() == [id]
     await graph.directory.deleted_items.by_directory_object_id(id).delete()
