@@ -48,7 +48,7 @@ async def waiting(registrations: int, rounds: int) -> None:
     found: dict[str, list[Times]] = {ONE: [], NONE_DUE: [], ALL_DUE: []}
     with tempfile.TemporaryDirectory() as folder:
         async with standing(folder=Path(folder), clock=MovableClock(), ca=trustme.CA()) as stage:
-            environ, story = stage.portal_environ(), Story(stage)
+            environ, story = stage.portal_environ(LOG_LEVEL="ERROR"), Story(stage)
             async with bot_process(environ):
                 await measured(story)
                 found[ONE] = [await measured(story) for _ in range(rounds)]
