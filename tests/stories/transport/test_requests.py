@@ -26,7 +26,7 @@ from bot.storage.tables import accepted_signatures
 from bot.worker.loops import Loop
 from handlers.transport import InFlight
 from handlers.transport.http import LARGEST_BODY, Http, Signatures
-from tests.support.http_endpoint import HttpEndpoint, stamped
+from tests.support.http_endpoint import HttpEndpoint, Told, stamped
 from tests.support.registrar_env import opened
 from tests.support.workspace_fixtures import app, client, clock, workspace
 
@@ -60,9 +60,11 @@ class Post:
     heard: list[dict[str, Any]] = field(default_factory=list)
     broken: bool = False
 
-    async def signed(self, body: str | bytes, *, path: str = EVENTS, **headers: str) -> Any:
-        headers = {**stamped(self.secret, body), **headers}
-        return await self.door.send("POST", path, data=body, headers=headers)
+    async def send(self, headers: Mapping[str, str], body: Any = COMMAND) -> Told:
+        return await self.door.send("POST", EVENTS, data=body, headers=headers)
+
+    async def signed(self, body: str | bytes, **headers: str) -> Told:
+        return await self.send({**stamped(self.secret, body), **headers}, body)
 
     @asynccontextmanager
     async def replica(self, *, clock: Clock = REAL) -> AsyncIterator[HttpEndpoint]:
@@ -129,7 +131,7 @@ async def test_what_is_not_signed_is_401_and_not_heard(
         dict(stamped(post.secret, COMMAND, ago=-310)),
     ]
     for headers in forged:
-        told = await post.door.send("POST", EVENTS, data=COMMAND, headers=headers)
+        told = await post.send(headers)
         assert (told.status, told.body) == (401, ""), headers
     assert not post.heard
     printed = "".join(capsys.readouterr())
@@ -143,25 +145,21 @@ async def test_what_is_compressed_is_not_unpacked_before_it_is_believed(
 ) -> None:
     bomb = gzip.compress(bytes(50_000_000))
     for body, encoding in ((b"no gzip", "gzip"), (b"no deflate", "deflate"), (bomb, "gzip")):
-        told = await post.door.send(
-            "POST", EVENTS, data=body, headers={"Content-Encoding": encoding}
-        )
+        told = await post.send({"Content-Encoding": encoding}, body)
         assert (told.status, told.body) == (401, ""), encoding
     assert not caplog.records  # no traceback for whoever sends nonsense
 
 
 async def test_a_replay_is_401_even_beside_the_first(post: Post) -> None:
     headers = stamped(post.secret, COMMAND)
-    told = await asyncio.gather(
-        *(post.door.send("POST", EVENTS, data=COMMAND, headers=headers) for _ in range(5))
-    )
+    told = await asyncio.gather(*(post.send(headers) for _ in range(5)))
     assert sorted(it.status for it in told) == [200, 401, 401, 401, 401]
     assert len(post.heard) == 1
 
 
 async def test_a_replay_is_401_at_another_replica_and_after_a_restart(post: Post) -> None:
     headers = stamped(post.secret, COMMAND)
-    assert (await post.door.send("POST", EVENTS, data=COMMAND, headers=headers)).status == 200
+    assert (await post.send(headers)).status == 200
     async with post.replica() as other:
         assert (await other.send("POST", EVENTS, data=COMMAND, headers=headers)).status == 401
     assert len(post.heard) == 1
@@ -171,13 +169,13 @@ async def test_what_slack_signs_anew_is_taken_again(post: Post) -> None:
     """Slack repeats what it had no answer to: the same body, with a signature of that moment."""
     for ago in (60, 0):
         headers = stamped(post.secret, COMMAND, ago=ago)
-        assert (await post.door.send("POST", EVENTS, data=COMMAND, headers=headers)).status == 200
+        assert (await post.send(headers)).status == 200
 
 
 async def test_of_a_signature_only_a_digest_is_stored_and_not_for_long(post: Post) -> None:
     for ago in (299, 0):
         headers = stamped(post.secret, COMMAND, ago=ago)
-        assert (await post.door.send("POST", EVENTS, data=COMMAND, headers=headers)).status == 200
+        assert (await post.send(headers)).status == 200
     async with post.database.transaction() as tx:
         rows = (await tx.execute(sa.select(accepted_signatures))).all()
         assert len(rows) == 2
@@ -205,30 +203,31 @@ async def test_what_has_failed_is_taken_again_only_if_slack_signs_it_anew(post: 
     """It may have failed after its effect."""
     headers = stamped(post.secret, COMMAND, ago=1)
     post.broken = True
-    assert (await post.door.send("POST", EVENTS, data=COMMAND, headers=headers)).status == 500
+    assert (await post.send(headers)).status == 500
     post.broken = False
-    assert (await post.door.send("POST", EVENTS, data=COMMAND, headers=headers)).status == 401
+    assert (await post.send(headers)).status == 401
     assert len(post.heard) == 1
     assert (await post.signed(COMMAND)).status == 200
 
 
 async def test_a_replica_whose_clock_is_ahead_lets_no_replay_in(post: Post) -> None:
     headers = stamped(post.secret, COMMAND)
-    assert (await post.door.send("POST", EVENTS, data=COMMAND, headers=headers)).status == 200
+    assert (await post.send(headers)).status == 200
     async with post.replica(clock=Ahead()) as other:
         its_own = stamped(post.secret, COMMAND, ago=-SECONDS_AHEAD)
         await other.send("POST", EVENTS, data=COMMAND, headers=its_own)  # Bolt has another clock
     async with post.database.reading() as tx:
         kept = await tx.scalar(sa.select(sa.func.count()).select_from(accepted_signatures))
     assert kept == len([headers, its_own])
-    assert (await post.door.send("POST", EVENTS, data=COMMAND, headers=headers)).status == 401
+    assert (await post.send(headers)).status == 401
 
 
 async def test_only_posts_to_one_path_are_for_slack(post: Post) -> None:
     for method in ("GET", "PUT", "DELETE", "HEAD"):
         assert (await post.door.send(method, EVENTS)).status == 405
+    signed = stamped(post.secret, COMMAND)
     for path in ("/", "/slack", "/slack/events/", "/slack/install", "/metrics"):
-        assert (await post.signed(COMMAND, path=path)).status == 404
+        assert (await post.door.send("POST", path, data=COMMAND, headers=signed)).status == 404
     assert (await post.door.send("POST", "/healthz")).status == 405
     assert not post.heard
 
@@ -238,7 +237,7 @@ async def test_a_look_at_the_certificate_is_answered_and_means_nothing(post: Pos
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     for told in (
         await post.door.ask(f"{EVENTS}?ssl_check=1"),
-        await post.door.send("POST", EVENTS, data=check, headers=form),
+        await post.send(form, check),
     ):
         assert (told.status, told.body) == (200, "")
     assert not post.heard
@@ -248,14 +247,14 @@ async def test_a_look_at_the_certificate_is_answered_and_means_nothing(post: Pos
 async def test_nobody_is_read_at_length_for_a_look_at_the_certificate(post: Post) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     long = io.BytesIO(b"ssl_check=1" + b"&a=%41" * 100_000)
-    assert (await post.door.send("POST", EVENTS, data=long, headers=form)).status == 401
+    assert (await post.send(form, long)).status == 401
 
 
 async def test_slack_proves_the_address_by_a_signed_challenge(post: Post) -> None:
     body = json.dumps({"type": "url_verification", "challenge": "3eZbrw1aB"})
     told = await post.signed(body, **{"Content-Type": "application/json"})
     assert (told.status, told.body) == (200, {"challenge": "3eZbrw1aB"})
-    assert (await post.door.send("POST", EVENTS, data=body)).status == 401
+    assert (await post.send({}, body)).status == 401
 
 
 @pytest.mark.parametrize(
@@ -302,7 +301,7 @@ async def test_a_body_that_is_too_large_is_413(post: Post) -> None:
             yield bytes(50_000)
 
     headers = stamped(post.secret, b"")
-    told = await post.door.send("POST", EVENTS, data=in_pieces(), headers=headers)
+    told = await post.send(headers, in_pieces())
     assert told.status == 413
 
 
