@@ -5,7 +5,6 @@ the help and in USAGE.md.
 """
 
 from bot.domain.registration import Status
-from bot.registrar.queries import ENTRIES, LISTED
 from handlers.listeners.command import (
     Answer,
     Command,
@@ -87,9 +86,9 @@ async def _list(it: Interaction, parsed: Parsed) -> Answer:
     is_public, page = parsed.is_public, parsed.page
     found = await registrar.queries.listed(which, by=by, for_all=is_public, page=page)
     if is_public:
-        return listing.least(which, found, size=LISTED)
+        return listing.least(which, found)
     decides, may_ask = registrar.policy.is_approver(by), registrar.policy.may_ask(by)
-    return listing.listing(which, found, size=LISTED, decides=decides, may_ask=may_ask)
+    return listing.listing(which, found, decides=decides, may_ask=may_ask)
 
 
 async def _values(it: Interaction, parsed: Parsed) -> Answer:
@@ -158,7 +157,7 @@ async def _purge(it: Interaction, parsed: Parsed) -> Answer:
 async def _history(it: Interaction, parsed: Parsed) -> Answer:
     """Show what happened and who did it; `history AAD-7K3F 2` shows the second page."""
     told = await it.registrar.queries.history(parsed.id, by=it.person, page=parsed.page)
-    return history.history(parsed.id, told, size=ENTRIES)
+    return history.history(parsed.id, told)
 
 
 async def _hand_over(it: Interaction, parsed: Parsed) -> Answer:

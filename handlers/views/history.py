@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bot.domain.events import REQUEST_EVENTS, Event
+from bot.registrar.queries import ENTRIES
 from bot.storage.history import BOT, Entry, HistoryPage
 from handlers.views import ui
 from handlers.views.ids import COMMAND
@@ -59,13 +60,11 @@ LONGEST = 200
 """More of a detail would push the other lines away."""
 
 
-def history(id: str, told: HistoryPage, *, size: int) -> str:
+def history(id: str, told: HistoryPage) -> str:
     """Return a page of a registration's history, oldest line first; each begins with the request
-    and the decisions.
-
-    `size` is the number of entries on a page. Only details are cut where a page is full.
+    and the decisions. Only details are cut where a page is full.
     """
-    pages = _pages(id, told, size)
+    pages = _pages(id, told)
     shown = {each.seq for _, each in told.entries}
     decisive = [each for each in told.decisive if each.seq not in shown]
     entries = [each for _, each in reversed(told.entries)]
@@ -81,9 +80,9 @@ def history(id: str, told: HistoryPage, *, size: int) -> str:
     return "\n".join([title, *lines(longest), *pages])
 
 
-def _pages(id: str, told: HistoryPage, size: int) -> list[str]:
+def _pages(id: str, told: HistoryPage) -> list[str]:
     """Say how to read the earlier entries, or the newest ones if there is no such page."""
-    following = told.offset // size + 2
+    following = told.offset // ENTRIES + 2
     if not told.entries:
         return [f"There is no such page: `{COMMAND} history {id}` shows the newest one."]
     earlier = f"{told.left} earlier: `{COMMAND} history {id} {following}` shows them."

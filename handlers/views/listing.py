@@ -1,5 +1,6 @@
 """Lists of registrations: a line each, for the person alone or for a whole channel."""
 
+from bot.registrar.queries import LISTED
 from bot.storage.queries import REACH, ListKind, ListLine, ListPage
 from handlers.views import ui
 from handlers.views.card import headline
@@ -25,20 +26,16 @@ SHORTEST_NAME = 24
 """Minimum length of a name where lines are full: the rest of a line is never cut."""
 
 
-def listing(
-    which: ListKind, page: ListPage, *, size: int, decides: bool = False, may_ask: bool = True
-) -> str:
+def listing(which: ListKind, page: ListPage, *, decides: bool = False, may_ask: bool = True) -> str:
     """Return a list for one person: an approver reads which requests wait for their own decision,
     and a person who `may_ask` reads how to begin.
-
-    `size` is the number of lines on a page.
     """
     for_them = decides and which is ListKind.WAITING
     if not page.total:
         opens = f" `{COMMAND}` opens the form." if may_ask and which is ListKind.MINE else ""
         return "No registration waits for your decision." if for_them else WORDS[which][1] + opens
     title = "Registrations that wait for your decision" if for_them else _title(which, page)
-    after = _after(which, page, size)
+    after = _after(which, page)
     if which is ListKind.EXPIRING:
         after.append(f"`{COMMAND} rotate AAD-…` asks for a new one beside the one in use.")
     others = [*(line(which, each, 0) for each in page.lines), title, *after]
@@ -48,13 +45,13 @@ def listing(
     return "\n".join([f"*{title}*", *lines, *after])
 
 
-def least(which: ListKind, page: ListPage, *, size: int) -> str:
+def least(which: ListKind, page: ListPage) -> str:
     """Return a list for a whole channel: ids, how they stand, since when."""
     if not page.total:
         return "There are none." if which is ListKind.MINE else WORDS[which][1]
     title = "Latest registrations" if which is ListKind.MINE else _title(which, page)
     lines = [f"• {headline(each)} · asked {ui.when(each.created_at)}" for each in page.lines]
-    return "\n".join([f"*{title}*", *lines, *_after(which, page, size)])
+    return "\n".join([f"*{title}*", *lines, *_after(which, page)])
 
 
 def _title(which: ListKind, page: ListPage) -> str:
@@ -80,11 +77,11 @@ def line(which: ListKind, listed: ListLine, longest: int) -> str:
     return " · ".join(words)
 
 
-def _after(which: ListKind, page: ListPage, size: int) -> list[str]:
+def _after(which: ListKind, page: ListPage) -> list[str]:
     """Say how many lines follow, and how to see them."""
     name = "list" if which is ListKind.OPEN else f"list {which}"
     if not page.lines:
         return [f"There is no such page: `{COMMAND} {name}` shows the first one."]
-    following = page.offset // size + 2
+    following = page.offset // LISTED + 2
     more = f"and {page.left} more: `{COMMAND} {name} {following}` shows the next."
     return [more] if page.left else []

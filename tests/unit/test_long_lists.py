@@ -26,7 +26,7 @@ def are_whole(text: str) -> bool:
 def test_every_row_of_a_page_is_there_and_whole(which: ListKind, name: str) -> None:
     rotation = RequestKind.ROTATION
     lines = [list_line(id=f"AAD-22{n:02}", name=name, waits=rotation) for n in range(10)]
-    shown = listing.listing(which, ListPage(lines=lines, total=14), size=10)
+    shown = listing.listing(which, ListPage(lines=lines, total=14))
     assert len(shown) <= LONGEST_TEXT
     for each in lines:
         (row,) = [row for row in shown.splitlines() if each.id in row]
@@ -40,7 +40,7 @@ def test_a_history_keeps_who_asked_and_who_approved() -> None:
     decisive = [entry("submitted", seq=1), entry("approved", ADA, seq=3)]
     entries = [("AAD-7K3F", entry("failed", seq=n, why="&" * 400)) for n in range(40, 30, -1)]
     told = HistoryPage(entries=entries, total=40, decisive=decisive)
-    shown = history.history("AAD-7K3F", told, size=10)
+    shown = history.history("AAD-7K3F", told)
     assert len(shown) <= LONGEST_TEXT
     assert are_whole(shown)
     lines = shown.splitlines()
@@ -55,7 +55,7 @@ def test_a_history_that_fits_names_nobody_twice() -> None:
     told = HistoryPage(
         entries=[("AAD-7K3F", each) for each in entries], total=2, decisive=entries[::-1]
     )
-    shown = history.history("AAD-7K3F", told, size=10)
+    shown = history.history("AAD-7K3F", told)
     assert [line.split(" · ")[1] for line in shown.splitlines()[1:]] == ["asked for", "approved"]
 
 
