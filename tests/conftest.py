@@ -33,7 +33,7 @@ from tests.support.postgres import (
     postgres_template,
     postgres_url,
 )
-from tests.support.registrar_env import database, env, opened
+from tests.support.registrar_env import database, env, nobody_dies, opened
 from tests.support.running_bot import LOOK_EVERY, Bot
 from tests.support.statements import share_compiled_statements
 from tests.support.story import Story
@@ -177,7 +177,7 @@ def empty_databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     async def make() -> None:
         async with (
             opened(url),
-            engine.running(engine.url_of(url), executor="nobody", jobs={}, died=_nobody),
+            engine.running(engine.url_of(url), executor="nobody", jobs={}, died=nobody_dies),
         ):
             pass
 
@@ -185,10 +185,6 @@ def empty_databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for file in folder.iterdir():
         file.chmod(0o600)  # as `serve` makes them
     return folder
-
-
-async def _nobody(run: str, bug: str) -> None:
-    raise AssertionError(f"{run} died of {bug}")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Call(NamedTuple):
-    """A call of the road, as the tenant sees it."""
+    """A call of the bot, as the tenant sees it."""
 
     name: str
     method: str

@@ -24,10 +24,8 @@ async def holds(story: CrashStory, *, cards: int = 1) -> None:
 
 async def a_day_later(story: CrashStory) -> None:
     """Start the bot 25 hours later and wait for its sweep."""
-    if not story.lives.dead:
-        assert await story.lives.stop() == 0
     swept = story.told("swept")
-    await story.lives.begin(later=DAY)
+    await story.lives.restart(later=DAY)
     await story.until(lambda: story.told("swept") > swept)
 
 

@@ -67,6 +67,12 @@ class CrashRunner:
         """Ask it politely to end, and return its exit code."""
         return await self._end(signal.SIGTERM)
 
+    async def restart(self, death: Death | None = None, *, later: timedelta = timedelta(0)) -> None:
+        """Ask it politely to end, if it runs, and start it again."""
+        if not self.dead:
+            assert await self.stop() == 0
+        await self.begin(death, later=later)
+
     async def until_dead(self) -> None:
         assert self._process is not None
         async with asyncio.timeout(SECONDS):

@@ -102,7 +102,7 @@ class RegistrarEnv:
     ) -> Scheduler:
         """Return a scheduler that looks when it is told to."""
         services = replace(self.services, entra=entra)
-        engine, died = engine or IdleEngine(), died or _nobody
+        engine, died = engine or IdleEngine(), died or nobody_dies
         return Scheduler(services, engine, died=died, quiet=at_once, every=3600)
 
     def runs(self) -> Runs:
@@ -270,7 +270,7 @@ class IdleEngine(Engine):
     """Takes every run and begins none; runs named in `poison` it cannot even take."""
 
     def __init__(self) -> None:
-        super().__init__({}, _nobody)
+        super().__init__({}, nobody_dies)
         self.started: list[str] = []
         self.poison: set[str] = set()
 
@@ -290,7 +290,7 @@ async def at_once() -> None:
     """Nobody clicks here, so no run has to wait for that."""
 
 
-async def _nobody(run: str, bug: str) -> None:
+async def nobody_dies(run: str, bug: str) -> None:
     raise AssertionError(f"{run} died of {bug}")
 
 

@@ -127,19 +127,24 @@ def test_a_request_is_decided_only_where_its_kind_can_wait(
                 POLICY.check(verb, person, found, "r1")
 
 
-@pytest.mark.parametrize("doubt", ["is deactivated", "is a bot", "is from outside"])
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        *(
+            ({"doubts": (doubt,)}, f"Slack says that your account {doubt}")
+            for doubt in ("is deactivated", "is a bot", "is from outside")
+        ),
+        # The same user id in another team is another person.
+        ({"team_id": "T0ELSE"}, "You belong to another Slack team"),
+    ],
+)
 @pytest.mark.parametrize("verb", Verb)
-def test_an_account_in_doubt_may_do_nothing(verb: Verb, doubt: str) -> None:
+def test_an_account_in_doubt_may_do_nothing(
+    verb: Verb, changes: dict[str, Any], sentence: str
+) -> None:
     for person in (ROSA, ADA, BEN):
-        sentence = refusal(verb, replace(person, doubts=(doubt,)), Status.PENDING)
-        assert sentence == f"Slack says that your account {doubt}, so you can't use this bot."
-
-
-@pytest.mark.parametrize("verb", Verb)
-def test_the_same_user_id_in_another_team_is_another_person(verb: Verb) -> None:
-    for person in (ROSA, ADA, BEN):
-        sentence = refusal(verb, replace(person, team_id="T0ELSE"), Status.PENDING)
-        assert sentence == "You belong to another Slack team, so you can't use this bot."
+        told = refusal(verb, replace(person, **changes), Status.PENDING)
+        assert told == f"{sentence}, so you can't use this bot."
 
 
 def test_an_empty_list_of_requesters_lets_nobody_ask() -> None:

@@ -24,9 +24,10 @@ are stored lack the field, and their digests are approved.
 FORM = Form(profile="mimecast", name="billing", reason="To sync", secret_days=90)
 
 
-def words(plan: Plan, pen: Pen) -> str:
+def words(plan: Plan, pen: Pen, *, is_decided: bool = False) -> str:
     asked_at = datetime(2026, 11, 23, tzinfo=UTC)
-    return "\n\n".join(plan_paragraphs(plan, MIMECAST, FORM, pen, asked_at=asked_at))
+    told = plan_paragraphs(plan, MIMECAST, FORM, pen, asked_at=asked_at, is_decided=is_decided)
+    return "\n\n".join(told)
 
 
 @pytest.mark.parametrize("pen", PENS, ids=["plain", "slack"])
@@ -79,10 +80,7 @@ def test_how_consent_is_given_and_by_whom_it_can_be_is_said_in_each_mode(
 @pytest.mark.parametrize("is_decided", [False, True])
 @pytest.mark.parametrize("mode", ConsentMode)
 def test_the_autonomous_mode_is_marked_and_no_other(mode: ConsentMode, is_decided: bool) -> None:
-    asked_at, made = datetime(2026, 11, 23, tzinfo=UTC), plan(consent_mode=str(mode))
-    told = "\n".join(
-        plan_paragraphs(made, MIMECAST, FORM, PLAIN_PEN, asked_at=asked_at, is_decided=is_decided)
-    )
+    told = words(plan(consent_mode=str(mode)), PLAIN_PEN, is_decided=is_decided)
     is_marked = PLAIN_PEN.warning(ALMIGHTY) in told
     assert is_marked is (mode is ConsentMode.AUTONOMOUS)
 

@@ -53,8 +53,7 @@ async def test_a_secret_of_which_nobody_knows_goes_with_the_first_sweep(story: C
     await _killed_during(story, CALLS[4], "has happened")
     assert len(story.live_secrets()) == 2
 
-    assert await story.lives.stop() == 0
-    await story.lives.begin(later=timedelta(minutes=16))
+    await story.lives.restart(later=timedelta(minutes=16))
     await story.until(lambda: story.told("swept"))
     (left,) = story.live_secrets()
     assert story.secret.startswith(left["hint"])
@@ -65,9 +64,8 @@ async def test_a_secret_of_which_nobody_knows_goes_with_the_first_sweep(story: C
 async def test_a_sweep_that_is_killed_sweeps_again(story: CrashStory) -> None:
     await _killed_during(story, CALLS[4], "has happened")
 
-    assert await story.lives.stop() == 0
     held = story.tenant.faults.hold("POST", "/removePassword", when="before_effect")
-    await story.lives.begin(later=timedelta(minutes=16))
+    await story.lives.restart(later=timedelta(minutes=16))
     await story.kill_at(held)
     await story.lives.begin(later=LATER)
     await story.until(lambda: story.told("swept"))

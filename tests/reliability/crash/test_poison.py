@@ -30,8 +30,7 @@ async def test_a_run_that_kills_the_bot_each_time_is_given_up(story: CrashStory)
     await story.until(lambda: story.cards(f"{story.id} failed"))
     assert "Something went wrong on our side" in story.cards(f"{story.id} failed")[-1]
     assert story.lives.deaths == MOST
-    assert await story.lives.stop() == 0
-    await story.lives.begin()
+    await story.lives.restart()
     card = story.workspace.messages("approvals")[-1]
     await story.workspace.click("ada", "Retry", on=card)
     await story.walk_on()

@@ -116,9 +116,8 @@ async def test_a_secret_on_the_screen_is_masked_by_the_next_life(story: CrashSto
 
 async def test_a_mask_whose_answer_is_lost_is_laid_again(story: CrashStory) -> None:
     await _shown(story)
-    assert await story.lives.stop() == 0
     held = story.workspace.faults.hold("response_url")
-    await story.lives.begin(later=timedelta(seconds=61))
+    await story.lives.restart(later=timedelta(seconds=61))
     await story.reach(held)
     assert story.secret not in story.whispers("rosa")
     await story.lives.kill()

@@ -3,12 +3,12 @@
 import json
 from datetime import timedelta
 from time import monotonic
-from typing import NamedTuple
 
 import pytest
 
 from bot.playground.tenant.faults import When
 from bot.worker.scheduler import MOST
+from tests.support.crash_calls import Call
 from tests.support.crash_process import Commit, Death
 from tests.support.crash_story import CrashStory
 from tests.support.purge_story import purge
@@ -19,14 +19,6 @@ pytestmark = pytest.mark.slow
 AT_ONCE = timedelta(seconds=1)
 """From a death to the next start: nothing has settled by then, and nothing may wait for it."""
 LAGS = (2.0, 5.0)
-
-
-class Call(NamedTuple):
-    """A call of a revocation, as the tenant sees it."""
-
-    name: str
-    method: str
-    path: str
 
 
 CALLS = (
@@ -111,8 +103,7 @@ async def test_a_run_is_not_given_up_for_being_killed_while_it_waits(story: Cras
 @pytest.mark.parametrize("death", DEATHS, ids=str)
 async def test_a_kill_at_a_commit_leaves_nothing_behind(story: CrashStory, death: Death) -> None:
     await story.be_ready()
-    assert await story.lives.stop() == 0
-    await story.lives.begin(death)
+    await story.lives.restart(death)
     await story.insist(lambda: _press_revoke(story), lambda: story.told("revoke asked"))
     await _is_revoked(story)
     assert story.lives.deaths == 1

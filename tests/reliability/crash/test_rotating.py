@@ -59,15 +59,13 @@ async def _rotate(story: CrashStory) -> None:
 
 async def _grace_is_over(story: CrashStory, death: Death | None = None) -> None:
     """A week after it was seen there is the new secret, and nothing else."""
-    assert await story.lives.stop() == 0
-    await story.lives.begin(death, later=PREVIOUS_SECRET)
+    await story.lives.restart(death, later=PREVIOUS_SECRET)
     for _ in range(RUNS):
         await _are_idle(story)
         if story.told("previous secret removed"):
             break
         if not story.lives.dead:
-            assert await story.lives.stop() == 0
-        await story.lives.begin(later=LATER)
+            await story.lives.restart(later=LATER)
     assert len(story.live_secrets()) == 1
     assert await story.sign_in(story.secret) == 200
     assert story.told("previous secret removed") == 1

@@ -25,12 +25,10 @@ async def test_a_kill_while_it_is_removed_tells_everybody_once(
 ) -> None:
     await story.be_ready()
     for count, after in enumerate(SWEEPS, 1):  # one by one: a removal waits for a sweep
-        assert await story.lives.stop() == 0
-        await story.lives.begin(later=after + LATER)
+        await story.lives.restart(later=after + LATER)
         await _is_idle(story, sweeps=count)
-    assert await story.lives.stop() == 0
     held = story.tenant.faults.hold("POST", "/removePassword") if death is None else None
-    await story.lives.begin(death, later=WEEK)
+    await story.lives.restart(death, later=WEEK)
     if held is not None:
         await story.kill_at(held)
         assert not _said(story, "rosa") + _said(story, "approvals")
@@ -45,8 +43,7 @@ async def test_a_kill_while_it_is_removed_tells_everybody_once(
 
 
 async def _lives_once_more(story: CrashStory) -> None:
-    assert await story.lives.stop() == 0
-    await story.lives.begin(later=LATER)
+    await story.lives.restart(later=LATER)
     await story.workspace.command("rosa", "")  # it is at work again
     assert await story.lives.stop() == 0
 
