@@ -40,7 +40,8 @@ LONGEST_SECRET_DAYS = 730  # the Entra portal's own maximum, 24 months
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 Shape = Mapping[str, Any]
-"""A kind for each key: a type, a list with the type of its items, or the shape of a table."""
+"""A kind for each key: a type, a list with the type of its items, or the shape of a table. A key
+with a question mark may be left out."""
 
 OPTION: Shape = {"id": str, "kind": str, "label": str, "hint": str}
 VALUE: Shape = {"label": str, "value": str}
@@ -50,21 +51,16 @@ PROFILE: Shape = {
     "summary": str,
     "roles": [str],
     "scopes": [str],
-    "legacy": [str],
+    "legacy?": [str],
     "warnings": [str],
     "next_steps": str,
-    "refused_clouds": dict.fromkeys(CLOUDS, str),
-    "approval": {"needed": int, "distinct_groups": bool},
-    "redirect": {"rule": str, "caution": str},
+    "refused_clouds?": {f"{name}?": str for name in CLOUDS},
+    "approval?": {"needed?": int, "distinct_groups?": bool},
+    "redirect": {"rule": str, "caution?": str},
     "secret": {"name": str, "default_days": int, "choices": [object]},  # "never" is told of later
-    "options": [OPTION],
+    "options?": [OPTION],
     "values": [VALUE],
 }
-OPTIONAL = frozenset(
-    {"legacy", "approval", "options", "redirect.caution", "refused_clouds"}
-    | {"approval.needed", "approval.distinct_groups"}
-    | {f"refused_clouds.{name}" for name in CLOUDS}
-)
 WORDS = {str: "a text in quotes", int: "a whole number", bool: "true or false"}
 
 
@@ -247,14 +243,15 @@ def _wrong_name(id: str, reserved: Collection[str]) -> Iterable[str]:
 
 def _unshapely(raw: Mapping[str, Any], shape: Shape = PROFILE, within: str = "") -> Iterator[str]:
     """Yield a sentence for each key that is missing, unknown, or of another kind."""
-    for key in shape:
-        if key not in raw and f"{within}{key}" not in OPTIONAL:
+    kinds = {key.removesuffix("?"): kind for key, kind in shape.items()}
+    for key in kinds:
+        if key not in raw and f"{key}?" not in shape:
             yield f"`{within}{key}` is missing."
     for key, value in raw.items():
-        if key in shape:
-            yield from _unlike(value, shape[key], f"{within}{key}")
+        if key in kinds:
+            yield from _unlike(value, kinds[key], f"{within}{key}")
         else:
-            near = get_close_matches(key, shape, n=1)
+            near = get_close_matches(key, kinds, n=1)
             meant = f" Did you mean `{within}{near[0]}`?" if near else ""
             yield f"`{within}{key}` is no key of a profile.{meant}"
 

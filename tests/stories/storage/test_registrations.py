@@ -42,7 +42,7 @@ async def test_only_the_moves_of_the_table_are_made(env: RegistrarEnv, origin: S
                 assert await _status(tx, id) is target
             else:
                 assert await _status(tx, id) is origin
-    assert made == MOVES[origin]
+    assert made == MOVES.get(origin, set())
 
 
 async def test_a_move_that_is_not_made_sets_nothing_else(env: RegistrarEnv) -> None:
