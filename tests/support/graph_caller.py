@@ -66,6 +66,15 @@ class Asking:
             {"principalId": principal["id"], "resourceId": resource["id"], "appRoleId": ids[role]},
         )
 
+    async def grant_scopes(
+        self, principal: dict[str, Any], scope: str, **changes: Any
+    ) -> httpx.Response:
+        """Grant delegated permissions of Microsoft Graph for everybody."""
+        resource = (await self.resource())["id"]
+        grant = {"clientId": principal["id"], "consentType": "AllPrincipals"}
+        body = {**grant, "resourceId": resource, "scope": scope, **changes}
+        return await self.post("/oauth2PermissionGrants", body)
+
     async def secret(self, application: dict[str, Any], **wanted: Any) -> dict[str, Any]:
         answer = await self.add_password(application, **wanted)
         assert answer.status_code == 200, answer.text

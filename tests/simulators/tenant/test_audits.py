@@ -32,8 +32,7 @@ async def a_whole_life(graph: Asking) -> Json:
     principal = await graph.principal(application["appId"])
     assignment = (await graph.grant(principal, "User.Read.All")).json()
     resource = assignment["resourceId"]
-    grant = {"clientId": principal["id"], "consentType": "AllPrincipals", "resourceId": resource}
-    made = (await graph.post("/oauth2PermissionGrants", {**grant, "scope": "User.Read"})).json()
+    made = (await graph.grant_scopes(principal, "User.Read")).json()
     secret = await graph.secret(application, displayName="Mimecast Key")
     path = f"/applications/{application['id']}"
     await graph.post(f"{path}/removePassword", {"keyId": secret["keyId"]})

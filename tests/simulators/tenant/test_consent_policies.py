@@ -92,14 +92,7 @@ async def role(admin: Asking, policy: str, credential: Credential) -> Json:
 
 async def scoped(bot: Asking, principal: Json, scope: str, **changes: Any) -> int:
     """Grant delegated permissions; return the status."""
-    body = {
-        "clientId": principal["id"],
-        "consentType": "AllPrincipals",
-        "resourceId": (await bot.resource())["id"],
-        "scope": scope,
-        **changes,
-    }
-    return (await bot.post("/oauth2PermissionGrants", body)).status_code
+    return (await bot.grant_scopes(principal, scope, **changes)).status_code
 
 
 async def test_a_caller_without_rights_and_roles_grants_nothing(

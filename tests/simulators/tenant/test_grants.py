@@ -15,16 +15,6 @@ async def assigned(graph: Asking, principal: Json, role: str = "Domain.Read.All"
     return {"principalId": principal["id"], "resourceId": resource["id"], "appRoleId": id}
 
 
-def delegated(principal: Json, resource: Json, scope: str) -> Json:
-    return {
-        "clientId": principal["id"],
-        "consentType": "AllPrincipals",
-        "principalId": None,
-        "resourceId": resource["id"],
-        "scope": scope,
-    }
-
-
 async def test_a_granted_role_is_in_the_next_token(
     tenant: Tenant, graph: Asking, principal: Json
 ) -> None:
@@ -84,9 +74,9 @@ async def test_granting_needs_two_rights(
 async def test_scopes_are_granted_together_and_widened_by_a_change(
     tenant: Tenant, graph: Asking, principal: Json
 ) -> None:
-    body = delegated(principal, await graph.resource(), "User.Read")
-    assert (await graph.post("/oauth2PermissionGrants", body)).status_code == 201
-    again = await graph.post("/oauth2PermissionGrants", body)
+    first = await graph.grant_scopes(principal, "User.Read", principalId=None)
+    assert first.status_code == 201
+    again = await graph.grant_scopes(principal, "User.Read")
     assert (again.status_code, message_of(again)) == (409, "Permission entry already exists.")
     where = f"clientId eq '{principal['id']}' and consentType eq 'AllPrincipals'"
     found = await graph.get("/oauth2PermissionGrants", params={"$filter": where})
@@ -115,8 +105,8 @@ async def test_scopes_are_granted_together_and_widened_by_a_change(
 async def test_a_wrong_grant_is_refused(
     tenant: Tenant, graph: Asking, principal: Json, change: Json
 ) -> None:
-    body = {**delegated(principal, await graph.resource(), "User.Read"), **change}
-    assert (await graph.post("/oauth2PermissionGrants", body)).status_code == 400
+    wrong = {"scope": "User.Read", **change}
+    assert (await graph.grant_scopes(principal, **wrong)).status_code == 400
     assert tenant.grants == []
 
 
@@ -144,8 +134,7 @@ async def test_a_grant_names_all_three(graph: Asking, principal: Json, missing: 
 async def test_a_delegated_grant_is_deleted_by_its_id(
     tenant: Tenant, graph: Asking, principal: Json
 ) -> None:
-    body = delegated(principal, await graph.resource(), "User.Read")
-    made = (await graph.post("/oauth2PermissionGrants", body)).json()
+    made = (await graph.grant_scopes(principal, "User.Read")).json()
     path = f"/oauth2PermissionGrants/{made['id']}"
     assert (await graph.patch(path, {"consentType": "Principal"})).status_code == 400
     assert (await graph.delete(path)).status_code == 204

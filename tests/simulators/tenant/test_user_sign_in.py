@@ -138,9 +138,8 @@ async def test_consent_is_of_one_user_for_one_application(
     assert number_of(landing.answer["error_description"]) == 65001
     async with asking(tenant, tenant.administrator) as graph:
         client = (await graph.get(f"/servicePrincipals(appId='{other.client_id}')")).json()
-        body = {"clientId": client["id"], "consentType": "Principal", "principalId": ada["id"]}
-        body |= {"resourceId": (await graph.resource())["id"], "scope": "User.Read"}
-        assert (await graph.post("/oauth2PermissionGrants", body)).status_code == 201
+        whose = {"consentType": "Principal", "principalId": ada["id"]}
+        assert (await graph.grant_scopes(client, "User.Read", **whose)).status_code == 201
     assert "code" in (await tenant.sign_in_as(ada, flow["auth_uri"])).answer
     landing = await tenant.sign_in_as(grace, flow["auth_uri"])
     assert number_of(landing.answer["error_description"]) == 65001
