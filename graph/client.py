@@ -316,15 +316,7 @@ class Client:
 
 def _lost(call: Call, error: GraphError) -> GraphError:
     """Return LostAnswer for a call that must not be repeated, because its effect is unknown."""
-    if call.repeatable:
-        return error
-    return LostAnswer(
-        code=error.code,
-        status=error.status,
-        request_id=error.request_id,
-        call=error.call,
-        retry_after=error.retry_after,
-    )
+    return error if call.repeatable else error.meaning(LostAnswer)
 
 
 _BATCH = {"responses": [{"id": str, "status": int, "headers?": {str: str | int}}]}

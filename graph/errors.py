@@ -30,7 +30,7 @@ answers: graph/error_mapping.py tells which answer means which error, and drops 
 """
 
 from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -56,6 +56,11 @@ class GraphError(Exception):
         self.sentence = self.sentence or self.TEXT
         self.advice = self.advice or self.ADVICE
         super().__init__(" ".join(filter(None, (self.call, str(self.status or ""), self.code))))
+
+    def meaning(self, kind: "type[GraphError]", **words: Any) -> "GraphError":
+        """Return the same failure with another meaning."""
+        kept = ("code", "status", "request_id", "call", "retry_after")
+        return kind(**{name: getattr(self, name) for name in kept}, **words)
 
 
 class NotThereYet(GraphError):

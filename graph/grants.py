@@ -11,7 +11,7 @@ has collided is tried again under a lock. A grant that is there already is a suc
 import asyncio
 from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -51,11 +51,8 @@ async def _within_policy(grant: Act, context: StepContext) -> Facts:
     except Forbidden as refused:
         if refused.call.startswith("GET"):
             raise
-        raise PolicyForbids(
-            code=refused.code,
-            status=refused.status,
-            request_id=refused.request_id,
-            call=refused.call,
+        raise refused.meaning(
+            PolicyForbids,
             sentence=f"Entra refused a grant that the catalogue allows: the app consent policy"
             f" “{POLICY_ID}” or the bot's directory role does not allow it (any more).",
             advice="Ask this bot's administrators to run aad-setup doctor, and to set up the policy"
@@ -185,9 +182,7 @@ async def _in_turn(
     async def once() -> T:
         nonlocal collided
         try:
-            if not collided:
-                return await act()
-            async with context.one_at_a_time:
+            async with context.one_at_a_time if collided else nullcontext():
                 return await act()
         except Conflict:
             collided = True

@@ -95,18 +95,27 @@ def sign_in_backoff(tries: int, jitter: Jitter) -> float:
     return exponential(tries, 60.0) * (0.75 + jitter() / 2)
 
 
-def through_outage(jitter: Jitter) -> Wait:
-    """Wait out throttling and outages. A lost answer is not ours to repeat."""
+def _patience(jitter: Jitter) -> Wait:
+    """Wait longer from try to try, until the waits together are too long."""
     waited = 0.0
 
     def wait(error: GraphError, tries: int) -> float | None:
         nonlocal waited
-        if isinstance(error, LostAnswer) or not isinstance(error, Throttled | Unavailable):
-            return None
         seconds = max(backoff(tries, jitter), error.retry_after or 0.0)
         waited += seconds
         most = ASKED_SECONDS if error.retry_after else OUTAGE_SECONDS
         return seconds if tries < ATTEMPTS and waited <= most else None
+
+    return wait
+
+
+def through_outage(jitter: Jitter) -> Wait:
+    """Wait out throttling and outages. A lost answer is not ours to repeat."""
+    patience = _patience(jitter)
+
+    def wait(error: GraphError, tries: int) -> float | None:
+        is_ours = isinstance(error, Throttled | Unavailable) and not isinstance(error, LostAnswer)
+        return patience(error, tries) if is_ours else None
 
     return wait
 
@@ -124,10 +133,10 @@ def until_replicated(
     Without `written` nothing is young enough to be waited for. `settling` are further errors, of
     sign-ins, that end by themselves once our write has replicated.
     """
-    waited, collisions = 0.0, 0
+    patience, collisions = _patience(jitter), 0
 
     def wait(error: GraphError, tries: int) -> float | None:
-        nonlocal waited, collisions
+        nonlocal collisions
         if isinstance(error, (NotThereYet, *settling)):
             if written is None:
                 return None
@@ -138,8 +147,6 @@ def until_replicated(
         if not isinstance(error, Conflict | LostAnswer):
             return None
         collisions += 1
-        seconds = max(backoff(collisions, jitter), error.retry_after or 0.0)
-        waited += seconds
-        return seconds if collisions < ATTEMPTS and waited <= OUTAGE_SECONDS else None
+        return patience(error, collisions)
 
     return wait

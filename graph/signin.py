@@ -269,14 +269,12 @@ class BotTokens:
     _renew_at: datetime | None = None
 
     async def token(self) -> Token:
-        async with self._lock:
-            if self._token is None or self._renew_at is None or self.clock.now() >= self._renew_at:
-                self._token = await self._new()
-            return self._token
+        return await self.fresh(None)
 
-    async def fresh(self, stale: Token) -> Token:
+    async def fresh(self, stale: Token | None) -> Token:
         async with self._lock:
-            if self._token is None or self._token is stale:
+            is_due = self._renew_at is None or self.clock.now() >= self._renew_at
+            if self._token is None or self._token is stale or is_due:
                 self._token = await self._new()
             return self._token
 
