@@ -15,6 +15,7 @@ from bot.playground.tenant.operations import OPERATIONS
 from bot.playground.tenant.rights import OPEN_TO_USERS, Rule
 from tests.support.graph_schema import Schema
 
+_ASSIGNED = "/applications/{id}/appmanagementpolicies"
 SAME_AS: Mapping[tuple[str, str], str] = {
     # Paths without a row, and the path whose row counts for them: a count reads what a list
     # reads, a reference changes the collection that it is in, a property is read with its object.
@@ -23,14 +24,8 @@ SAME_AS: Mapping[tuple[str, str], str] = {
     ("GET", "servicePrincipals/{}/appRoles"): "/serviceprincipals/{id}",
     ("GET", "servicePrincipals/{}/oauth2PermissionScopes"): "/serviceprincipals/{id}",
     ("POST", "applications/{}/owners/$ref"): "/applications/{id}/owners",
-    (
-        "POST",
-        "applications/{}/appManagementPolicies/$ref",
-    ): "/applications/{id}/appmanagementpolicies",
-    (
-        "DELETE",
-        "applications/{}/appManagementPolicies/{}/$ref",
-    ): "/applications/{id}/appmanagementpolicies",
+    ("POST", "applications/{}/appManagementPolicies/$ref"): _ASSIGNED,
+    ("DELETE", "applications/{}/appManagementPolicies/{}/$ref"): _ASSIGNED,
 }
 _ROLE_READERS = {
     *("RoleManagement.Read.Directory", "RoleManagement.Read.All"),
