@@ -7,14 +7,14 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 import trustme
 from hypothesis.internal.conjecture import providers
 
-from bot import app
-from bot.app import App
+from bot.app import App, Intervals, running
 from bot.domain.catalogue import Catalogue
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
@@ -58,12 +58,12 @@ LONGEST = (
 )
 IN_MEMORY = Path("/dev/shm")
 ROOM = 2**30
-INTERVALS = app.Intervals(storage=LOOK_EVERY, consent=LOOK_EVERY)
+INTERVALS = Intervals(storage=LOOK_EVERY, consent=LOOK_EVERY)
 GARBAGE = 50_000
 """Objects made since the last look for garbage; Python's own 700 is for smaller programs."""
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Let `tmp_path` be in memory, where there is such a folder with enough room.
 
     SQLite waits for the disk at every commit, and a story has hundreds. What a kill leaves is the
@@ -71,6 +71,9 @@ def pytest_configure() -> None:
     """
     if IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
+    config.addinivalue_line(
+        "markers", "settings(**changes): of the bot that the fixture `app` starts"
+    )
     # No test fails by time: how long an example takes says how busy the machine is.
     hypothesis.settings.register_profile("any machine", deadline=None)
     hypothesis.settings.load_profile("any machine")
@@ -194,7 +197,7 @@ def bot(stage: Stage, empty_databases: Path) -> Bot:
     @asynccontextmanager
     async def start(
         *,
-        intervals: app.Intervals = INTERVALS,
+        intervals: Intervals = INTERVALS,
         catalogue: Catalogue | None = None,
         **changes: str,
     ) -> AsyncIterator[App]:
@@ -203,16 +206,33 @@ def bot(stage: Stage, empty_databases: Path) -> Bot:
         if file is not None and not file.exists():
             for name in ("aad-setup.db", "aad-setup-engine.db"):
                 shutil.copy(empty_databases / name, file.parent)
-        async with app.running(
+        async with running(
             settings, stage.clock, intervals=intervals, catalogue=catalogue
-        ) as running:
-            yield running
+        ) as started:
+            yield started
 
     return start
 
 
 @pytest.fixture
-async def story(stage: Stage, bot: Bot) -> AsyncIterator[Story]:
+def settings() -> dict[str, Any]:
+    """How the bot of this file's stories is started; a test's mark `settings` adds to it."""
+    return {}
+
+
+@pytest.fixture
+async def app(
+    request: pytest.FixtureRequest, stage: Stage, bot: Bot, settings: dict[str, Any]
+) -> AsyncIterator[App]:
+    """A bot that runs for the whole test. What its mark calls is called with the stage."""
+    mark = request.node.get_closest_marker("settings")
+    changes = {} if mark is None else mark.kwargs
+    called = {name: it(stage) if callable(it) else it for name, it in changes.items()}
+    async with bot(**settings | called) as app:
+        yield app
+
+
+@pytest.fixture
+def story(app: App, stage: Stage) -> Story:
     """A stage with a bot that runs for the whole test."""
-    async with bot():
-        yield Story(stage)
+    return Story(stage)

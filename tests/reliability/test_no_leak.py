@@ -104,7 +104,7 @@ async def the_whole_story(story: Story) -> None:
     gone = "so it was deleted"
     await eventually(story, lambda: gone in story.workspace.text_of(story.notice(unread)))
     await press(story, id)
-    await story.until(lambda: f"{id} was revoked" in story.read(story.card_of(id)))
+    await story.until(lambda: f"{id} was revoked" in story.card(id))
 
 
 async def the_story_of_a_change(story: Story) -> None:
@@ -124,9 +124,9 @@ async def the_story_of_a_change(story: Story) -> None:
     await eventually(story, lambda: len(story.tenant.minted) > before)
     await story.workspace.command("ben", f"status {id} public")
     await press(story, id)
-    await story.until(lambda: f"{id} was revoked" in story.read(story.card_of(id)))
+    await story.until(lambda: f"{id} was revoked" in story.card(id))
     await purge(story, id)
-    await story.until(lambda: PURGED in story.read(story.card_of(id)))
+    await story.until(lambda: PURGED in story.card(id))
 
 
 def refuses_the_test(story: Story) -> Any:

@@ -20,8 +20,7 @@ async def test_no_plan_is_posted_to_a_channel_that_was_shared_after_the_start(st
     await story.ask("first")
     channel.is_ext_shared = True
     with structlog.testing.capture_logs() as logs:
-        await story.open_form()
-        await story.workspace.submit("rosa", {"Application name": "second", "Reason": "To sync"})
+        await story.fill_and_send("second")
         await story.until(lambda: any(it.get("code") == "channel_is_shared" for it in logs))
     assert len(story.workspace.messages("approvals")) == 1
     await story.workspace.open_home("ada")
@@ -42,24 +41,24 @@ async def test_a_card_says_no_more_in_a_channel_that_was_shared_after_its_post(
     id, other = await story.ask("first"), await story.ask("second")
     channel.is_ext_shared = True
     story.clock.move(RECENTLY)
-    before = [story.read(story.card_of(each)) for each in (id, other)]
+    before = [story.card(each) for each in (id, other)]
     with structlog.testing.capture_logs() as logs:
         await story.workspace.click("ada", "Approve", on=story.card_of(id))
         await story.workspace.command("rosa", f"cancel {other}")
         await story.until(lambda: story.is_announced(id))
         await story.until(lambda: any(it.get("code") == "channel_is_shared" for it in logs))
     await story.until(lambda: f"{other} was cancelled" in story.direct("rosa"))
-    assert [story.read(story.card_of(each)) for each in (id, other)] == before
+    assert [story.card(each) for each in (id, other)] == before
     channel.is_ext_shared = False
     await eventually(
         story,
-        lambda: f"{id} is ready" in story.read(story.card_of(id)) and is_cancelled(story, other),
+        lambda: f"{id} is ready" in story.card(id) and is_cancelled(story, other),
         step=timedelta(seconds=31),
     )
 
 
 def is_cancelled(story: Story, id: str) -> bool:
-    return "cancelled" in story.read(story.card_of(id))
+    return "cancelled" in story.card(id)
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ from tests.support.credentials import (
 from tests.support.limited_consent import set_up
 from tests.support.marks import slow
 from tests.support.running_bot import Bot
-from tests.support.signing_in import card, consent_world, signed_in
+from tests.support.signing_in import consent_world, signed_in
 from tests.support.story import Story
 
 OFTEN = CREDENTIALS[-1]
@@ -70,11 +70,10 @@ async def test_from_the_form_to_the_mask_with_each_credential(
             if mode == "portal":
                 await consented(story, id)
             elif world:
-                await story.until(lambda: "[Sign in and grant]" in card(story, id))
+                await story.until(lambda: "[Sign in and grant]" in story.card(id))
                 assert (await signed_in(world, story, id)).status == 200
             await story.until(lambda: story.is_announced(id))
-            await story.values(id)
-            assert "••••••••" not in await story.reveal()
+            assert "••••••••" not in await story.revealed(id)
             story.clock.move(timedelta(seconds=61))
             await story.until(lambda: "masked for good" in story.whispers("rosa"))
             token = await app.services.tenant.tokens.token()
@@ -101,7 +100,7 @@ async def consented(story: Story, id: str) -> None:
 
     def is_ready() -> bool:
         story.clock.move(timedelta(minutes=1))
-        return f"{id} is ready" in story.read(story.card_of(id))
+        return f"{id} is ready" in story.card(id)
 
     await story.until(is_ready)
 
@@ -145,8 +144,7 @@ async def test_while_a_file_cannot_be_used_work_fails_with_that_sentence_and_can
         story = Story(stage)
         private(file, key_pem(rsa_key()))
         stage.tenant.faults.fail("GET", "applications", status=401, code="InvalidToken")
-        await story.open_form()
-        await story.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
+        await story.fill_and_send()
         await story.until(lambda: "ENTRA_CERTIFICATE holds no certificate" in story.direct("rosa"))
         private(file, pem(rsa_key()))
         await story.workspace.click("rosa", "Retry", on=story.workspace.messages("rosa")[-1])

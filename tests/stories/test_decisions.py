@@ -1,12 +1,10 @@
 """Decisions: each has one winner, who is told of on the card, and whoever is late learns of it."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
-from tests.support.forged_clicks import forged_button
-from tests.support.running_bot import Bot
+from tests.support.forged_clicks import forged_click
 from tests.support.story import Story
 
 
@@ -80,60 +78,55 @@ async def test_a_click_that_slack_repeats_is_one_vote(story: Story) -> None:
     assert story.card().count("Approved by") == 1
 
 
-async def test_two_approvals_are_two_people(bot: Bot, stage: Any) -> None:
-    async with bot(APPROVALS_NEEDED="2"):
-        story = Story(stage)
-        id = await story.ask("billing")
-        await story.workspace.click("ada", "Approve", on=story.card_of(id))
-        await story.until(lambda: "1 of 2 approvals given" in story.card())
-        assert "Approved by @ada" in story.card()
-        await story.workspace.click("ada", "Approve", on=story.card_of(id))
-        assert story.whispers("ada") == (
-            f"You have approved {id} already. It needs another approver, too."
-        )
-        denied = await story.deny(id, by="ada")
-        assert denied.errors == {
-            "Reason": f"You have approved {id}. Withdraw that first, then deny it."
-        }
-        assert f"{id} waits for approval" in story.card()
-        assert not story.tenant.applications
+@pytest.mark.settings(APPROVALS_NEEDED="2")
+async def test_two_approvals_are_two_people(story: Story) -> None:
+    id = await story.ask("billing")
+    await story.vote(id)
+    assert "Approved by @ada" in story.card()
+    await story.workspace.click("ada", "Approve", on=story.card_of(id))
+    assert story.whispers("ada") == (
+        f"You have approved {id} already. It needs another approver, too."
+    )
+    denied = await story.deny(id, by="ada")
+    assert denied.errors == {
+        "Reason": f"You have approved {id}. Withdraw that first, then deny it."
+    }
+    assert f"{id} waits for approval" in story.card()
+    assert not story.tenant.applications
 
-        await story.approve(id, by="grace")
-        assert "Approved by @grace" in story.card()
+    await story.approve(id, by="grace")
+    assert "Approved by @grace" in story.card()
 
 
 @pytest.mark.slow
-async def test_two_last_approvals_at_once_reach_the_quorum(bot: Bot, stage: Any) -> None:
-    async with bot(APPROVALS_NEEDED="2"):
-        story = Story(stage)
-        id = await story.ask("billing")
-        card = story.card_of(id)
-        await asyncio.gather(
-            story.workspace.click("ada", "Approve", on=card),
-            story.workspace.click("grace", "Approve", on=card),
-        )
-        await story.until(lambda: f"{id} is ready" in story.card())
-        assert not story.whispers("ada") + story.whispers("grace")
+@pytest.mark.settings(APPROVALS_NEEDED="2")
+async def test_two_last_approvals_at_once_reach_the_quorum(story: Story) -> None:
+    id = await story.ask("billing")
+    card = story.card_of(id)
+    await asyncio.gather(
+        story.workspace.click("ada", "Approve", on=card),
+        story.workspace.click("grace", "Approve", on=card),
+    )
+    await story.until(lambda: f"{id} is ready" in story.card())
+    assert not story.whispers("ada") + story.whispers("grace")
 
 
-async def test_one_denial_outweighs_an_approval(bot: Bot, stage: Any) -> None:
-    async with bot(APPROVALS_NEEDED="2"):
-        story = Story(stage)
-        id = await story.ask("billing")
-        await story.workspace.click("ada", "Approve", on=story.card_of(id))
-        await story.deny(id, by="grace")
-        await story.until(lambda: f"{id} was denied" in story.card())
-        assert "Approved by @ada" in story.card()
-        assert "Denied by @grace" in story.card()
+@pytest.mark.settings(APPROVALS_NEEDED="2")
+async def test_one_denial_outweighs_an_approval(story: Story) -> None:
+    id = await story.ask("billing")
+    await story.workspace.click("ada", "Approve", on=story.card_of(id))
+    await story.deny(id, by="grace")
+    await story.until(lambda: f"{id} was denied" in story.card())
+    assert "Approved by @ada" in story.card()
+    assert "Denied by @grace" in story.card()
 
 
 async def test_what_has_not_happened_yet_cannot_be_used(story: Story) -> None:
     id = await story.ask("billing")
     for button in ("retry", "undo", "values", "reveal", "renew"):
-        forged = await forged_button(story.workspace, button, id)
-        story.workspace.reload("rosa")
-        await story.workspace.click("rosa", button, on=forged)
-        assert story.whispers("rosa").startswith(f"{id} waits for approval.")
+        assert (await forged_click(story, "rosa", button, id)).startswith(
+            f"{id} waits for approval."
+        )
 
 
 LOOKALIKES = str.maketrans("∗∼∶ˍ", "*~:_")

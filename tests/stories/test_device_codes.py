@@ -19,7 +19,6 @@ from tests.support.running_bot import Bot
 from tests.support.signing_in import (
     ROLE,
     SigningIn,
-    card,
     code_for,
     codes,
     consent_world,
@@ -62,9 +61,8 @@ async def test_from_the_form_to_the_mask(world: SigningIn, story: Story) -> None
     await story.until(lambda: story.is_announced(id))
     await story.until(lambda: f"The permissions of {id} are granted" in story.whispers("ada"))
     name = world.accounts["ada"]["displayName"]
-    assert f"signed in as {name} with a code; its strength is decided by your" in card(story, id)
-    await story.values(id)
-    shown = await story.reveal()
+    assert f"signed in as {name} with a code; its strength is decided by your" in story.card(id)
+    shown = await story.revealed(id)
     assert any(secret in shown for secret in story.tenant.minted)
     await story.workspace.click("rosa", "Mask now", on=story.workspace.ephemerals("rosa")[-1])
     assert {it.caller_app_id for it in grants(story)} == {world.environ["CONSENT_CLIENT_ID"]}
@@ -98,7 +96,7 @@ async def test_it_is_off_unless_it_is_switched_on(bot: Bot, stage: Stage) -> Non
     world, story = consent_world(stage), Story(stage)
     async with bot(**world.environ, intervals=UNHURRIED):
         id = await waiting(story)
-        assert "[Sign in with a code]" not in card(story, id)
+        assert "[Sign in with a code]" not in story.card(id)
         forged = await forged_button(story.workspace, ids.GRANT_WITH_CODE, id)
         await story.workspace.click("ada", ids.GRANT_WITH_CODE, on=forged)
         await story.until(lambda: "is switched off" in story.whispers("ada"))
@@ -110,7 +108,7 @@ async def test_the_account_must_be_the_approver_s_own(world: SigningIn, story: S
     id = await waiting(story)
     await entered(world, story, id, user="grace")
     await story.until(lambda: "APPROVER_IDENTITIES" in story.whispers("ada"))
-    assert "[Sign in with a code]" in card(story, id)
+    assert "[Sign in with a code]" in story.card(id)
     assert not grants(story)
     await entered(world, story, id)
     await story.until(lambda: story.is_announced(id))
@@ -155,7 +153,7 @@ async def test_why_it_did_not_come_about_is_said_and_another_code_works(
     await entered(world, story, id, **how)
     await story.until(lambda: words in story.whispers("ada"))
     assert "Press *Sign in with a code*" in str(story.workspace.ephemerals("ada")[-1])
-    assert WAITS in card(story, id)
+    assert WAITS in story.card(id)
     await entered(world, story, id)
     await story.until(lambda: story.is_announced(id))
 
@@ -169,7 +167,7 @@ async def test_a_code_that_is_not_used_expires_and_who_is_blocked_reads_why_on_e
     await story.until(lambda: "code has expired" in story.whispers("ada"))
     # Every five seconds for 15 minutes.
     assert len(story.tenant.calls("POST", "/oauth2/v2.0/token")) < 200
-    assert WAITS in card(story, id)
+    assert WAITS in story.card(id)
     assert not grants(story)
 
 
@@ -205,7 +203,7 @@ async def test_after_a_restart_the_code_is_of_no_use_and_the_button_is_there(
     assert "does not wait for this code any more" in story.whispers("ada")
     async with bot(**world.environ, intervals=UNHURRIED):
         await story.tenant.sign_in_as(world.accounts["ada"], page, user_code=user_code)
-        assert "[Sign in with a code]" in card(story, id)
+        assert "[Sign in with a code]" in story.card(id)
         assert not grants(story)
         await entered(world, story, id)
         await story.until(lambda: story.is_announced(id))
@@ -218,7 +216,7 @@ async def test_an_approver_without_the_role_is_told_which_one_it_takes(
     id = await waiting(story, by="grace")
     await entered(world, story, id, user="grace", by="grace")
     await story.until(lambda: ROLE in story.whispers("grace"))
-    assert WAITS in card(story, id)
+    assert WAITS in story.card(id)
 
 
 @pytest.mark.slow
@@ -233,7 +231,7 @@ async def test_the_authentication_context_is_asked_for_and_must_be_met(
         await story.until(lambda: "authentication context" in story.whispers("ada"))
         assert not grants(story)
         await entered(world, story, id, acrs=("c1",))
-        await story.until(lambda: "with a code, under c1" in card(story, id))
+        await story.until(lambda: "with a code, under c1" in story.card(id))
 
 
 @pytest.mark.slow

@@ -70,7 +70,7 @@ async def test_every_change_by_hand_is_told_to_whoever_asked(story: Story) -> No
     assert "Granted and not in the plan: Mail.Read (application)." in told
     assert "An owner was added to the application: aad-setup." in told
     assert added["secretText"] not in told
-    await story.until(lambda: "Mail.Read" in story.read(story.card_of(id)))
+    await story.until(lambda: "Mail.Read" in story.card(id))
     assert not report(story, id, "rosa")
 
 

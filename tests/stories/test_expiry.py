@@ -17,7 +17,6 @@ from tests.support.registrar_env import RegistrarEnv
 from tests.support.rotation_story import (
     announced,
     asked,
-    card,
     decide,
     in_use,
     request,
@@ -73,9 +72,9 @@ async def test_a_secret_in_use_that_has_expired_is_said_to_have_in_every_view(st
     id = await in_use(story)
     workspace = story.workspace
     story.clock.move(timedelta(days=366))
-    await story.until(lambda: card(story, id).startswith(f"{id}: secret expired"))
-    assert "can no longer sign in" in card(story, id)
-    assert "is ready" not in card(story, id)
+    await story.until(lambda: story.card(id).startswith(f"{id}: secret expired"))
+    assert "can no longer sign in" in story.card(id)
+    assert "is ready" not in story.card(id)
     await story.until(lambda: f"{id}: secret expired" in story.direct("rosa"))
     for words in ("status", f"status {id}", "list all", "list ready", "list expiring"):
         shown = str((await workspace.command("rosa", words)).text)
@@ -89,7 +88,7 @@ async def test_a_secret_in_use_that_has_expired_is_said_to_have_in_every_view(st
 
     await rotated(story, id)
     await seen(story, id)
-    await story.until(lambda: card(story, id).startswith(f"{id} is ready"))
+    await story.until(lambda: story.card(id).startswith(f"{id} is ready"))
 
 
 def home(story: Story, name: str) -> str:

@@ -136,9 +136,7 @@ async def test_a_secret_that_does_not_work_is_removed_and_a_retry_makes_all_of_i
     story: Story,
 ) -> None:
     story.tenant.faults.refuse("POST", "batch")
-    id = await story.ask("billing")
-    await story.workspace.click("ada", "Approve", on=story.card_of(id))
-    await story.until(lambda: f"{id} failed" in story.card())
+    id = await story.fails()
     [application] = story.tenant.applications_named("billing")
     assert not story.tenant.live_secrets(application["appId"])
     assert "connector values" not in story.direct("rosa")

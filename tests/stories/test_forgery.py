@@ -193,13 +193,9 @@ async def _two_in_the_bin(story: Story) -> tuple[str, str]:
     ids = await story.ready("payroll"), await story.ready("billing")
     for id in ids:
         await story.workspace.click("ada", "Revoke", on=story.card_of(id))
-        await story.until(lambda id=id: f"{id} was revoked" in _card(story, id))
+        await story.until(lambda id=id: f"{id} was revoked" in story.card(id))
     assert len(story.tenant.deleted) == 4
     return ids
-
-
-def _card(story: Story, id: str) -> str:
-    return story.read(story.card_of(id))
 
 
 TAKE = "UPDATE registrations SET {0} = (SELECT {0} FROM registrations WHERE id = '{2}')" + (
@@ -216,7 +212,7 @@ async def test_what_another_registration_has_deleted_is_not_deleted_for_good(sto
         f"UPDATE registrations SET deleted = json_remove(deleted, '$[1]') WHERE id = '{id}'",
     )
     await purge(story, id)
-    await story.until(lambda: "does not carry the registration's marks" in _card(story, id))
+    await story.until(lambda: "does not carry the registration's marks" in story.card(id))
     assert len(story.tenant.deleted) == 4
 
 
@@ -238,7 +234,7 @@ async def test_nothing_is_deleted_for_good_that_nobody_has_asked_for(story: Stor
         "INSERT INTO runs (id, registration, kind, attempts, created_at)"
         f" VALUES ('forged', '{id}', 'purge', 0, :now)",
     )
-    await story.until(lambda: f"aad-setup audit verify {id}" in _card(story, id))
+    await story.until(lambda: f"aad-setup audit verify {id}" in story.card(id))
     assert len(story.tenant.deleted) == 4
 
 

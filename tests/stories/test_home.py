@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 
 from bot.playground.clock import MovableClock
-from bot.playground.stage import Stage
 from bot.worker.loops import Wakeups
 from handlers.outbox.home_publisher import MOST_OPEN, HomePublisher
 from tests.support.command_story import deliver
 from tests.support.failure_story import failed
 from tests.support.home_story import opened, part, seen
-from tests.support.running_bot import Bot
 from tests.support.story import Story
 from tests.support.waiting import eventually
 
@@ -107,34 +105,32 @@ async def test_secrets_about_to_expire_are_shown_to_their_people(story: Story) -
 
 
 @pytest.mark.slow
-async def test_pages_are_turned_and_invented_ones_are_not(stage: Stage, bot: Bot) -> None:
-    async with bot():
-        story = Story(stage)
-        for number in range(9):
-            id = await story.ask(f"wish {number}")
-            await story.workspace.command("rosa", f"cancel {id}")
-        mine = part(await opened(story, "rosa"), "Your registrations (9)")
-        assert "wish 8" in mine
-        assert "wish 4" not in mine
-        assert "Page 1 of 3" in mine
-        assert "[Next]" in mine
-        assert "[Previous]" not in mine
-        for page in (2, 3):
-            await story.workspace.click("rosa", "Next", on=story.workspace.home_of("rosa"))
-            mine = part(seen(story, "rosa"), "Your registrations (9)")
-            assert f"Page {page} of 3" in mine
-        assert "wish 0" in mine
-        assert "[Next]" not in mine
-        await story.workspace.click("rosa", "home_back", on=story.workspace.home_of("rosa"))
-        assert "Page 2 of 3" in part(seen(story, "rosa"), "Your registrations (9)")
+async def test_pages_are_turned_and_invented_ones_are_not(story: Story) -> None:
+    for number in range(9):
+        id = await story.ask(f"wish {number}")
+        await story.workspace.command("rosa", f"cancel {id}")
+    mine = part(await opened(story, "rosa"), "Your registrations (9)")
+    assert "wish 8" in mine
+    assert "wish 4" not in mine
+    assert "Page 1 of 3" in mine
+    assert "[Next]" in mine
+    assert "[Previous]" not in mine
+    for page in (2, 3):
+        await story.workspace.click("rosa", "Next", on=story.workspace.home_of("rosa"))
+        mine = part(seen(story, "rosa"), "Your registrations (9)")
+        assert f"Page {page} of 3" in mine
+    assert "wish 0" in mine
+    assert "[Next]" not in mine
+    await story.workspace.click("rosa", "home_back", on=story.workspace.home_of("rosa"))
+    assert "Page 2 of 3" in part(seen(story, "rosa"), "Your registrations (9)")
 
-        home = story.workspace.home_of("rosa")
-        for value in ("mine:0", "mine:99", "mine:9999"):
-            await click(story, "rosa", "home_on", value, home)
-            assert "Page" in seen(story, "rosa")
-        for value in ("mine:99999", "mine:-1", "mine:x", "other:1", "", "mine:²", "health:1"):
-            await click(story, "rosa", "home_on", value, home)
-            assert seen(story, "rosa").startswith("There is no such page. Open this tab again.")
+    home = story.workspace.home_of("rosa")
+    for value in ("mine:0", "mine:99", "mine:9999"):
+        await click(story, "rosa", "home_on", value, home)
+        assert "Page" in seen(story, "rosa")
+    for value in ("mine:99999", "mine:-1", "mine:x", "other:1", "", "mine:²", "health:1"):
+        await click(story, "rosa", "home_on", value, home)
+        assert seen(story, "rosa").startswith("There is no such page. Open this tab again.")
 
 
 async def click(story: Story, person: str, action: str, value: str, view: Json | None) -> bool:

@@ -76,8 +76,7 @@ async def test_from_the_form_to_the_mask_without_a_right_to_grant(
     await story.approve(id)
     assert story.tenant.roles_of(app_id(story)) == ROLES
     assert story.tenant.scopes_of(app_id(story)) == SCOPES
-    await story.values(id)
-    shown = await story.reveal()
+    shown = await story.revealed(id)
     assert any(secret in shown for secret in story.tenant.minted)
     await story.workspace.click("rosa", "Mask now", on=story.workspace.ephemerals("rosa")[-1])
     assert not any(secret in story.whispers("rosa") for secret in story.tenant.minted)
@@ -135,9 +134,7 @@ async def test_a_policy_changed_under_the_bot_fails_with_its_name_and_a_retry_go
 @pytest.mark.slow
 async def test_an_undo_leaves_no_grant_and_asks_for_none_to_be_removed(story: Story) -> None:
     story.tenant.faults.refuse("POST", "batch")
-    id = await story.ask()
-    await story.workspace.click("ada", "Approve", on=story.card_of(id))
-    await story.until(lambda: f"{id} failed" in story.card())
+    id = await story.fails()
     await story.click_when_idle("ada", "Undo", story.card_of(id))
     await story.until(lambda: f"{id} was undone" in story.card())
     nothing_is_left(story)
@@ -152,7 +149,7 @@ async def test_a_secret_is_rotated_checked_and_everything_revoked(story: Story) 
     await story.until(lambda: f"{id} matches what was approved" in story.direct("rosa"))
     assert "Entra refused" not in story.direct("rosa")
     await story.click_when_idle("grace", "Revoke", story.card_of(id))
-    await story.until(lambda: f"{id} was revoked" in story.read(story.card_of(id)))
+    await story.until(lambda: f"{id} was revoked" in story.card(id))
     nothing_is_left(story)
 
 
@@ -182,8 +179,7 @@ async def test_a_plan_is_refused_once_the_bot_holds_a_wider_right(
     bot = Credential(client_id=settings["ENTRA_CLIENT_ID"], client_secret="")
     story.tenant.allow(bot, "AppRoleAssignment.ReadWrite.All")
     story.clock.move(timedelta(hours=2))  # the bot's token of before does not carry it
-    await story.open_form()
-    await story.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
+    await story.fill_and_send()
     await story.until(lambda: "can't be created" in story.direct("rosa"))
     assert "because it also holds AppRoleAssignment.ReadWrite.All" in story.direct("rosa")
 

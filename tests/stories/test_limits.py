@@ -12,12 +12,10 @@ from bot.domain.events import Event
 from bot.domain.lifetimes import CHECK_PAUSE
 from bot.domain.people import Refusal
 from bot.playground.clock import MovableClock
-from bot.playground.stage import Stage
 from bot.storage import history, installation
 from bot.storage.database import Database
 from tests.support.factories import ADA, BEN, EVERYBODY, GRACE, ROSA, form
 from tests.support.registrar_env import RegistrarEnv, registrar_env, team_policy, two_registrar_envs
-from tests.support.running_bot import Bot
 from tests.support.story import Story
 
 
@@ -29,23 +27,17 @@ async def registrar_envs(
         yield both
 
 
-async def test_one_person_has_three_open_at_a_time(bot: Bot, stage: Stage) -> None:
-    async with bot(OPEN_LIMIT="2"):
-        story = Story(stage)
-        first, _ = await story.ask("one"), await story.ask("two")
-        await story.open_form()
-        sent = await story.workspace.submit(
-            "rosa", {"Application name": "three", "Reason": "To sync"}
-        )
-        assert sent.errors["Application name"].startswith(
-            "You have 2 registrations open, which is the most."
-        )
-        await story.deny(first)
-        await story.until(lambda: f"{first} was denied" in story.direct("rosa"))
-        sent = await story.workspace.submit(
-            "rosa", {"Application name": "three", "Reason": "To sync"}
-        )
-        assert not sent.errors
+@pytest.mark.settings(OPEN_LIMIT="2")
+async def test_one_person_has_three_open_at_a_time(story: Story) -> None:
+    first, _ = await story.ask("one"), await story.ask("two")
+    sent = await story.fill_and_send("three")
+    assert sent.errors["Application name"].startswith(
+        "You have 2 registrations open, which is the most."
+    )
+    await story.deny(first)
+    await story.until(lambda: f"{first} was denied" in story.direct("rosa"))
+    sent = await story.workspace.submit("rosa", {"Application name": "three", "Reason": "To sync"})
+    assert not sent.errors
 
 
 async def test_of_many_at_once_only_as_many_as_there_is_room_for(

@@ -31,7 +31,7 @@ async def test_a_new_request_notifies_the_approvers_and_not_its_requester(
         assert not notified(story, "ben", id)
         await story.approve(id)
         assert len(notified(story, "ada", id)) == 1
-        assert "For @" not in story.read(story.card_of(id))
+        assert "For @" not in story.card(id)
 
 
 async def test_where_there_are_approver_groups_those_are_mentioned(stage: Stage, bot: Bot) -> None:
@@ -44,11 +44,10 @@ async def test_where_there_are_approver_groups_those_are_mentioned(stage: Stage,
         assert not notified(story, "ada", id)
 
 
-async def test_nobody_is_mentioned_if_that_is_set(stage: Stage, bot: Bot) -> None:
-    async with bot(MENTION="none"):
-        story = Story(stage)
-        id = await story.ask()
-        assert not notified(story, "ada", id)
+@pytest.mark.settings(MENTION="none")
+async def test_nobody_is_mentioned_if_that_is_set(story: Story) -> None:
+    id = await story.ask()
+    assert not notified(story, "ada", id)
 
 
 @pytest.mark.slow

@@ -180,9 +180,7 @@ async def test_an_application_that_an_undo_came_too_early_for_is_removed_by_anot
     story, faults = Story(stage), stage.tenant.faults
     faults.lag = timedelta(hours=12).total_seconds()
     faults.reset("PATCH", "/applications", times=99, when="after_effect")
-    id = await story.ask()
-    await story.workspace.click("ada", "Approve", on=story.card_of(id))
-    await story.until(lambda: "[Undo]" in story.card())
+    id = await story.fails()
     await story.workspace.click("ada", "Undo", on=story.card_of(id))
     await story.until(lambda: f"{id} was undone" in story.card())
     assert len(stage.tenant.applications) == 1

@@ -79,8 +79,7 @@ async def test_it_does_not_wait_for_a_new_secret_which_nobody_gets(
     story = Story(stage)
     async with bot():
         id = await story.ready()
-        await story.values(id)
-        await story.reveal()
+        await story.revealed(id)
         story.clock.move(timedelta(minutes=16))  # it is masked, and settled
         held = story.tenant.faults.hold(point.method, point.path, when=point.when)
         await make_a_new_one(story, id)
@@ -107,7 +106,7 @@ async def test_it_does_not_wait_for_a_rotation(story: Story) -> None:
     await rotation_story.decide(story, "Confirm", by="grace")
     await held.reached.wait()
     await press(story, id)
-    await story.until(lambda: f"{id} was revoked" in rotation_story.card(story, id))
+    await story.until(lambda: f"{id} was revoked" in story.card(id))
     held.release()
     assert nothing_is_left(story)
     request = story.workspace.text_of(rotation_story.request(story))

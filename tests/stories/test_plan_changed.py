@@ -116,9 +116,7 @@ async def test_a_plan_of_another_version_of_the_profile_cannot_be_approved(
 async def test_a_retry_does_not_run_a_plan_that_was_changed_meanwhile(intruder: Intruder) -> None:
     story = intruder.story
     fault = story.tenant.faults.refuse("POST", "appRoleAssignedTo")
-    id = await story.ask()
-    await story.workspace.click("ada", "Approve", on=story.card_of(id))
-    await story.until(lambda: f"{id} failed" in story.card())
+    id = await story.fails()
     fault.times = 0
     await intruder.sql(f"UPDATE registrations SET plan = {OTHER_NAME}")
     await story.press("rosa", "Retry")

@@ -1,12 +1,12 @@
 """Consent mode `portal`: an administrator consents in the Entra admin centre, not the bot."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import jwt
 import pytest
 
+from bot.app import App
 from bot.domain.lifetimes import CONSENT_TTL
 from bot.playground.stage import Stage
 from bot.playground.tenant.tenant import PORTAL
@@ -20,7 +20,6 @@ from tests.support.portal_story import (
     batches,
     called,
     calls,
-    card,
     environ,
     looked,
     waiting,
@@ -34,9 +33,8 @@ DIRECTORY = {"Profile": "Directory reader (any vendor)"}
 
 
 @pytest.fixture
-async def story(bot: Bot, stage: Stage) -> AsyncIterator[Story]:
-    async with bot(**environ(stage, SEE), REQUESTERS="*"):
-        yield Story(stage)
+def settings(stage: Stage) -> dict[str, str]:
+    return {**environ(stage, SEE), "REQUESTERS": "*"}
 
 
 @pytest.mark.slow
@@ -60,8 +58,7 @@ async def test_from_the_form_to_the_mask(bot: Bot, stage: Stage, rights: tuple[s
         story.tenant.grant_admin_consent(app_id(story))
         await looked(story, id, "is ready")
         await story.until(lambda: story.is_announced(id))
-        await story.values(id)
-        shown = await story.reveal()
+        shown = await story.revealed(id)
         assert any(secret in shown for secret in story.tenant.minted)
         await story.workspace.click("rosa", "Mask now", on=story.workspace.ephemerals("rosa")[-1])
         assert not any(secret in story.whispers("rosa") for secret in story.tenant.minted)
@@ -78,8 +75,7 @@ async def test_a_profile_with_delegated_permissions_takes_the_right_to_see_them(
 ) -> None:
     async with bot(**environ(stage)):
         story = Story(stage)
-        await story.open_form()
-        await story.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
+        await story.fill_and_send()
         await story.until(lambda: "can't be created" in story.direct("rosa"))
         assert SEE in story.direct("rosa")
 
@@ -91,10 +87,10 @@ async def test_each_grant_is_ticked_as_it_comes_and_one_that_vanished_is_named(
     id = await waiting(story)
     story.tenant.give(app_id(story), roles=["User.Read.All"])
     await looked(story, id, "User.Read.All (application): ✅ granted")
-    assert "Directory.Read.All (application): not granted yet" in card(story, id)
+    assert "Directory.Read.All (application): not granted yet" in story.card(id)
     story.tenant.withdraw(app_id(story), "User.Read.All")
     await looked(story, id, "revoked in Entra: User.Read.All")
-    assert "User.Read.All (application): not granted yet" in card(story, id)
+    assert "User.Read.All (application): not granted yet" in story.card(id)
     story.tenant.grant_admin_consent(app_id(story))
     await looked(story, id, "is ready")
 
@@ -105,7 +101,7 @@ async def test_what_was_not_approved_stops_it_and_alarms_the_approvers(story: St
     story.tenant.grant_admin_consent(app_id(story))
     story.tenant.give(app_id(story), roles=["Mail.Read"])
     await looked(story, id, "failed")
-    assert "Mail.Read" in card(story, id)
+    assert "Mail.Read" in story.card(id)
     await story.until(lambda: "was changed in Entra" in called(story))
     assert story.tenant.live_secrets(app_id(story)) == []
     story.tenant.withdraw(app_id(story), "Mail.Read")
@@ -130,59 +126,55 @@ async def test_without_consent_in_a_week_it_fails_after_three_reminders(story: S
 
 
 @pytest.mark.slow
-async def test_it_looks_once_a_minute_at_most_and_less_often_later(bot: Bot, stage: Stage) -> None:
-    async with bot(**environ(stage, SEE), intervals=UNHURRIED) as running:
-        story = Story(stage)
-        await waiting(story)
+@pytest.mark.settings(intervals=UNHURRIED)
+async def test_it_looks_once_a_minute_at_most_and_less_often_later(story: Story, app: App) -> None:
+    await waiting(story)
 
-        async def in_an_hour() -> int:
-            before = batches(story)
-            for _ in range(120):
-                story.clock.move(timedelta(seconds=30))
-                await running.consent_watch.look()
-            return batches(story) - before
+    async def in_an_hour() -> int:
+        before = batches(story)
+        for _ in range(120):
+            story.clock.move(timedelta(seconds=30))
+            await app.consent_watch.look()
+        return batches(story) - before
 
-        assert await in_an_hour() in range(15, 30)
-        story.clock.move(timedelta(hours=4))
-        await running.consent_watch.look()
-        assert await in_an_hour() == 4
+    assert await in_an_hour() in range(15, 30)
+    story.clock.move(timedelta(hours=4))
+    await app.consent_watch.look()
+    assert await in_an_hour() == 4
 
 
 @pytest.mark.slow
-async def test_many_that_wait_are_looked_at_in_few_calls(bot: Bot, stage: Stage) -> None:
-    async with bot(**environ(stage, SEE), intervals=UNHURRIED) as running:
-        story = Story(stage)
-        for number in range(7):
-            await waiting(story, name=f"app {number}")
-        before = batches(story)
-        story.clock.move(timedelta(minutes=2))
-        await running.consent_watch.look()  # which wakes the loop for the rest
-        await eventually(story, lambda: batches(story) - before >= 2, step=timedelta(0))
-        await running.consent_watch.look()
-        assert batches(story) - before == 2
+@pytest.mark.settings(intervals=UNHURRIED)
+async def test_many_that_wait_are_looked_at_in_few_calls(story: Story, app: App) -> None:
+    for number in range(7):
+        await waiting(story, name=f"app {number}")
+    before = batches(story)
+    story.clock.move(timedelta(minutes=2))
+    await app.consent_watch.look()  # which wakes the loop for the rest
+    await eventually(story, lambda: batches(story) - before >= 2, step=timedelta(0))
+    await app.consent_watch.look()
+    assert batches(story) - before == 2
 
 
 @pytest.mark.slow
 async def test_revoking_while_it_waits_removes_everything(story: Story) -> None:
     id = await waiting(story)
     await story.workspace.click("ada", "Revoke", on=story.card_of(id))
-    await story.until(lambda: "was revoked" in card(story, id))
+    await story.until(lambda: "was revoked" in story.card(id))
     assert story.tenant.applications == []
 
 
-@pytest.mark.slow
-async def test_look_now_brings_the_look_forward(bot: Bot, stage: Stage) -> None:
-    async with bot(**environ(stage, SEE), intervals=UNHURRIED) as running:
-        story = Story(stage)
-        id = await waiting(story)
-        story.clock.move(timedelta(hours=5))
-        await running.consent_watch.look()
-        story.tenant.grant_admin_consent(app_id(story))
-        await story.workspace.click("ada", "Look now", on=story.card_of(id))
-        assert "within a minute" in story.whispers("ada")
-        story.clock.move(timedelta(minutes=1))
-        await running.consent_watch.look()
-        await story.until(lambda: "is ready" in card(story, id))
+@pytest.mark.settings(intervals=UNHURRIED)
+async def test_look_now_brings_the_look_forward(story: Story, app: App) -> None:
+    id = await waiting(story)
+    story.clock.move(timedelta(hours=5))
+    await app.consent_watch.look()
+    story.tenant.grant_admin_consent(app_id(story))
+    await story.workspace.click("ada", "Look now", on=story.card_of(id))
+    assert "within a minute" in story.whispers("ada")
+    story.clock.move(timedelta(minutes=1))
+    await app.consent_watch.look()
+    await story.until(lambda: "is ready" in story.card(id))
 
 
 @pytest.mark.slow
@@ -195,46 +187,45 @@ async def test_a_bot_that_was_stopped_meanwhile_goes_on(bot: Bot, stage: Stage) 
         await looked(story, id, "is ready")
 
 
-async def test_of_two_processes_one_looks(bot: Bot, stage: Stage) -> None:
-    async with bot(**environ(stage, SEE), intervals=UNHURRIED) as running:
-        story = Story(stage)
-        await waiting(story)
-        before = batches(story)
-        story.clock.move(timedelta(minutes=2))
-        other = ConsentWatch(running.services, every=3600)
-        await asyncio.gather(running.consent_watch.look(), other.look())
-        assert batches(story) - before == 1
+@pytest.mark.settings(intervals=UNHURRIED)
+async def test_of_two_processes_one_looks(story: Story, app: App) -> None:
+    await waiting(story)
+    before = batches(story)
+    story.clock.move(timedelta(minutes=2))
+    other = ConsentWatch(app.services, every=3600)
+    await asyncio.gather(app.consent_watch.look(), other.look())
+    assert batches(story) - before == 1
 
 
 @pytest.mark.slow
-async def test_an_outage_is_waited_for_whatever_the_deadline_says(bot: Bot, stage: Stage) -> None:
-    async with bot(**environ(stage, SEE), intervals=UNHURRIED) as running:
-        story = Story(stage)
-        id = await waiting(story)
-        story.tenant.grant_admin_consent(app_id(story))
-        story.clock.move(CONSENT_TTL)
-        stage.tenant.faults.fail("POST", "batch", status=403)
-        await running.consent_watch.look()
-        assert WAITS in card(story, id)
-        stage.tenant.faults.clear()
-        story.clock.move(timedelta(minutes=1))
-        await running.consent_watch.look()
-        await story.until(lambda: "is ready" in card(story, id))
-
-
-@pytest.mark.slow
-async def test_an_application_that_is_deleted_meanwhile_is_not_waited_for(
-    bot: Bot, stage: Stage
+@pytest.mark.settings(intervals=UNHURRIED)
+async def test_an_outage_is_waited_for_whatever_the_deadline_says(
+    story: Story, stage: Stage, app: App
 ) -> None:
-    async with bot(**environ(stage, SEE), intervals=UNHURRIED) as running:
-        story = Story(stage)
-        await waiting(story)
-        async with by_hand(story) as hand:
-            await hand.delete(f"/applications/{story.tenant.applications[-1]['id']}")
-        for _ in range(20):
-            story.clock.move(timedelta(minutes=1))
-            await running.consent_watch.look()
-        await story.until(lambda: "was deleted in Entra" in story.direct("rosa"))
+    id = await waiting(story)
+    story.tenant.grant_admin_consent(app_id(story))
+    story.clock.move(CONSENT_TTL)
+    stage.tenant.faults.fail("POST", "batch", status=403)
+    await app.consent_watch.look()
+    assert WAITS in story.card(id)
+    stage.tenant.faults.clear()
+    story.clock.move(timedelta(minutes=1))
+    await app.consent_watch.look()
+    await story.until(lambda: "is ready" in story.card(id))
+
+
+@pytest.mark.slow
+@pytest.mark.settings(intervals=UNHURRIED)
+async def test_an_application_that_is_deleted_meanwhile_is_not_waited_for(
+    story: Story, app: App
+) -> None:
+    await waiting(story)
+    async with by_hand(story) as hand:
+        await hand.delete(f"/applications/{story.tenant.applications[-1]['id']}")
+    for _ in range(20):
+        story.clock.move(timedelta(minutes=1))
+        await app.consent_watch.look()
+    await story.until(lambda: "was deleted in Entra" in story.direct("rosa"))
 
 
 @pytest.mark.slow

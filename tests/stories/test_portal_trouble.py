@@ -1,10 +1,10 @@
 """Consent mode `portal`, when something is not as it should be while a registration waits."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.app import App
 from bot.domain.lifetimes import CONSENT_TTL
 from bot.domain.people import Person
 from bot.playground.stage import Stage
@@ -18,7 +18,6 @@ from tests.support.portal_story import (
     app_id,
     called,
     calls,
-    card,
     environ,
     looked,
     waiting,
@@ -36,9 +35,8 @@ GRAPH = "00000003-0000-0000-c000-000000000000"
 
 
 @pytest.fixture
-async def story(bot: Bot, stage: Stage) -> AsyncIterator[Story]:
-    async with bot(**environ(stage, SEE), REQUESTERS="*"):
-        yield Story(stage)
+def settings(stage: Stage) -> dict[str, str]:
+    return {**environ(stage, SEE), "REQUESTERS": "*"}
 
 
 def no_secret(story: Story) -> bool:
@@ -53,7 +51,7 @@ async def test_what_the_next_consent_would_grant_beyond_the_plan_stops_it(story:
         asked = hand.application["requiredResourceAccess"]
         await hand.change(requiredResourceAccess=[*asked, more][-1:])
     await looked(story, id, "failed")
-    assert "now also asks for Mail.Read" in card(story, id)
+    assert "now also asks for Mail.Read" in story.card(id)
     assert no_secret(story)
 
 
@@ -90,14 +88,14 @@ async def test_a_secret_is_made_only_after_a_fresh_look(story: Story, stage: Sta
     await looked(story, id, "is ready")
 
 
-async def test_a_forged_consent_is_looked_at(bot: Bot, stage: Stage) -> None:
-    async with bot(**environ(stage, SEE), intervals=UNHURRIED):
-        story = Story(stage)
-        id = await waiting(story)
-        await forge_consent(stage, id)
-        await story.until(lambda: calls(story, id) == 2)
-        await story.until(lambda: "waits for an administrator's consent" in card(story, id))
-        assert no_secret(story)
+@pytest.mark.slow
+@pytest.mark.settings(intervals=UNHURRIED)
+async def test_a_forged_consent_is_looked_at(story: Story, stage: Stage) -> None:
+    id = await waiting(story)
+    await forge_consent(stage, id)
+    await story.until(lambda: calls(story, id) == 2)
+    await story.until(lambda: "waits for an administrator's consent" in story.card(id))
+    assert no_secret(story)
 
 
 async def forge_consent(stage: Stage, id: str) -> None:
@@ -113,69 +111,64 @@ async def forge_consent(stage: Stage, id: str) -> None:
     await changed(stage, "UPDATE registrations SET status = 'approved' WHERE id = ?", id)
 
 
+@pytest.mark.settings(intervals=UNHURRIED)
 async def test_a_wait_that_is_taken_up_again_ends_when_it_would_have(
-    bot: Bot, stage: Stage
+    story: Story, stage: Stage
 ) -> None:
-    async with bot(**environ(stage, SEE), intervals=UNHURRIED):
-        story = Story(stage)
-        id = await waiting(story)
+    id = await waiting(story)
 
-        def left() -> timedelta:
-            deadline = str(read(stage, "SELECT deadline FROM registrations WHERE id = ?", id))
-            return datetime.fromisoformat(deadline).replace(tzinfo=UTC) - story.clock.now()
+    def left() -> timedelta:
+        deadline = str(read(stage, "SELECT deadline FROM registrations WHERE id = ?", id))
+        return datetime.fromisoformat(deadline).replace(tzinfo=UTC) - story.clock.now()
 
-        assert timedelta(days=6, hours=23) < left() <= timedelta(days=7)
-        for times, days in enumerate((4.0, 2.5), start=2):
-            story.clock.move(timedelta(days=days))
-            expected = max(left(), timedelta(days=1))
-            await forge_consent(stage, id)
-            await story.until(lambda: read(stage, WAITED, id) == times)  # noqa: B023 - in this turn
-            assert abs(left() - expected) < timedelta(hours=1)
+    assert timedelta(days=6, hours=23) < left() <= timedelta(days=7)
+    for times, days in enumerate((4.0, 2.5), start=2):
+        story.clock.move(timedelta(days=days))
+        expected = max(left(), timedelta(days=1))
+        await forge_consent(stage, id)
+        await story.until(lambda: read(stage, WAITED, id) == times)  # noqa: B023 - in this turn
+        assert abs(left() - expected) < timedelta(hours=1)
 
 
+@pytest.mark.settings(intervals=UNHURRIED)
 async def test_rows_that_cannot_be_read_are_given_up_a_day_after_the_deadline(
-    bot: Bot, stage: Stage
+    story: Story, stage: Stage, app: App
 ) -> None:
-    async with bot(**environ(stage, SEE), intervals=UNHURRIED) as running:
-        story = Story(stage)
-        id = await waiting(story)
-        await changed(stage, "UPDATE registrations SET plan = '{\"is\": 1}' WHERE id = ?", id)
-        story.clock.move(CONSENT_TTL)
-        await running.consent_watch.look()
-        assert read(stage, STATUS, id) == WAITING
-        story.clock.move(timedelta(days=1))
-        await running.consent_watch.look()
-        assert read(stage, STATUS, id) == "failed"
-        code = "SELECT details FROM history WHERE registration = ? AND what = 'failed'"
-        assert "ConsentUnseen" in read(stage, code, id)
+    id = await waiting(story)
+    await changed(stage, "UPDATE registrations SET plan = '{\"is\": 1}' WHERE id = ?", id)
+    story.clock.move(CONSENT_TTL)
+    await app.consent_watch.look()
+    assert read(stage, STATUS, id) == WAITING
+    story.clock.move(timedelta(days=1))
+    await app.consent_watch.look()
+    assert read(stage, STATUS, id) == "failed"
+    code = "SELECT details FROM history WHERE registration = ? AND what = 'failed'"
+    assert "ConsentUnseen" in read(stage, code, id)
 
 
-async def test_a_forged_client_id_gets_no_link(bot: Bot, stage: Stage) -> None:
-    async with bot(**environ(stage, SEE), intervals=UNHURRIED) as running:
-        story = Story(stage)
-        id = await waiting(story)
-        true = app_id(story)
-        await changed(stage, "UPDATE steps SET facts = replace(facts, ?, ?)", true, true[::-1])
-        rosa = stage.workspace.people["rosa"]
-        person = Person(team_id=rosa.team_id, user_id=rosa.id)
-        found = await running.registrar.queries.status(id, by=person)
-        drawing = await running.registrar.deliveries.drawing(found, reader=rosa.id)
-        assert drawing.consent_page == ""
+@pytest.mark.settings(intervals=UNHURRIED)
+async def test_a_forged_client_id_gets_no_link(story: Story, stage: Stage, app: App) -> None:
+    id = await waiting(story)
+    true = app_id(story)
+    await changed(stage, "UPDATE steps SET facts = replace(facts, ?, ?)", true, true[::-1])
+    rosa = stage.workspace.people["rosa"]
+    person = Person(team_id=rosa.team_id, user_id=rosa.id)
+    found = await app.registrar.queries.status(id, by=person)
+    assert await app.registrar.deliveries.consent_page(found) == ""
 
 
 @pytest.mark.parametrize("column", ["plan", slow("form")])
+@pytest.mark.settings(intervals=UNHURRIED)
 async def test_one_that_cannot_be_read_keeps_no_other_waiting(
-    bot: Bot, stage: Stage, column: str
+    story: Story, stage: Stage, column: str, app: App
 ) -> None:
-    async with bot(**environ(stage, SEE), intervals=UNHURRIED) as running:
-        story = Story(stage)
-        broken = await waiting(story, name="broken")
-        id = await waiting(story)
-        await changed(stage, f"UPDATE registrations SET {column} = '{{}}' WHERE id = ?", broken)
-        story.tenant.grant_admin_consent(app_id(story))
-        story.clock.move(timedelta(minutes=1))
-        await running.consent_watch.look()
-        await story.until(lambda: "is ready" in card(story, id))
+    broken = await waiting(story, name="broken")
+    id = await waiting(story)
+    await changed(stage, f"UPDATE registrations SET {column} = '{{}}' WHERE id = ?", broken)
+    story.tenant.grant_admin_consent(app_id(story))
+    story.clock.move(timedelta(minutes=1))
+    await app.consent_watch.look()
+    await story.until(lambda: "is ready" in story.card(id))
 
 
 async def test_a_right_that_is_lost_meanwhile_is_said_and_ends_the_wait(
@@ -189,7 +182,7 @@ async def test_a_right_that_is_lost_meanwhile_is_said_and_ends_the_wait(
         stage.tenant.deny(Credential(client_id=own[0], client_secret=own[1]), SEE)
         story.clock.move(timedelta(hours=2))  # its token has ended
         await looked(story, id, "could not look: The bot may not see delegated grants")
-        assert "withdrawn" not in card(story, id)
+        assert "withdrawn" not in story.card(id)
         await looked(story, id, "was undone", step=timedelta(days=7))
 
 
@@ -201,8 +194,7 @@ async def test_after_a_restore_a_rotation_takes_no_consent(bot: Bot, stage: Stag
         story.tenant.grant_admin_consent(app_id(story))
         await looked(story, id, "is ready")
         await story.until(lambda: story.is_announced(id))
-        await story.values(id)
-        await story.reveal()
+        await story.revealed(id)
         await changed(
             stage, "UPDATE steps SET facts = NULL WHERE name LIKE 'role:%' OR name = 'scopes'"
         )
@@ -211,4 +203,4 @@ async def test_after_a_restore_a_rotation_takes_no_consent(bot: Bot, stage: Stag
         await story.until(lambda: "[Confirm the rotation]" in called(story))
         await story.workspace.click("ada", "Confirm the rotation")
         await story.until(lambda: len(story.tenant.live_secrets(app_id(story))) == 2)
-        await story.until(lambda: "is ready" in card(story, id))
+        await story.until(lambda: "is ready" in story.card(id))

@@ -13,7 +13,7 @@ from tests.support.command_story import said
 from tests.support.drift_story import somebody
 from tests.support.failure_story import failed
 from tests.support.removal_story import FOR_EVER, PURGED, press, revoked
-from tests.support.rotation_story import card, three
+from tests.support.rotation_story import three
 from tests.support.running_bot import Bot
 from tests.support.story import Story
 from tests.support.waiting import eventually
@@ -72,12 +72,12 @@ async def test_an_approver_deletes_for_good_what_is_over(story: Story, over: Any
     id = await over(story)
     ours = {each["id"] for each in story.tenant.deleted}
     assert len(ours) == 2  # the application, and its service principal
-    assert f"Approvers can delete it for good: /aad-setup purge {id}" in card(story, id)
+    assert f"Approvers can delete it for good: /aad-setup purge {id}" in story.card(id)
     await asked(story, id)
-    await story.until(lambda: PURGED in card(story, id))
+    await story.until(lambda: PURGED in story.card(id))
     assert story.tenant.deleted == []
     assert {path.split("/")[-1] for path in bin_calls(story, "DELETE")} == ours
-    assert "Deleted applications" not in card(story, id)
+    assert "Deleted applications" not in story.card(id)
     assert PURGED in await said(story, "ben", f"status {id}")
     told = await said(story, "ada", f"history {id}")
     assert "· deletion for good asked for · @ada" in told
@@ -88,7 +88,7 @@ async def test_an_approver_deletes_for_good_what_is_over(story: Story, over: Any
 async def test_nobody_deletes_for_good_twice(story: Story) -> None:
     id = await revoked(story)
     await asked(story, id)
-    await story.until(lambda: PURGED in card(story, id))
+    await story.until(lambda: PURGED in story.card(id))
     calls = len(bin_calls(story, ""))
     late = await said(story, "grace", f"purge {id}")
     assert late.startswith(f"{id} was already deleted permanently, on 20")
@@ -118,17 +118,17 @@ async def test_a_refusal_of_entra_is_told_and_it_can_be_asked_for_again(story: S
     fault = refuses(story)
     await asked(story, id)
     await story.until(
-        lambda: "Delete for good: Entra refused: a right is missing" in card(story, id)
+        lambda: "Delete for good: Entra refused: a right is missing" in story.card(id)
     )
-    shown = card(story, id)
+    shown = story.card(id)
     assert f"{id} was revoked" in shown
     assert "Request id " in shown
     assert PURGED not in shown
     assert len(story.tenant.deleted) == 2
     fault.times = 0
     await asked(story, id, by="grace")
-    await story.until(lambda: PURGED in card(story, id))
-    assert "Entra refused" not in card(story, id)
+    await story.until(lambda: PURGED in story.card(id))
+    assert "Entra refused" not in story.card(id)
     assert story.tenant.deleted == []
 
 
@@ -139,12 +139,12 @@ async def test_half_of_it_is_gone_and_the_rest_follows(story: Story) -> None:
     fault = story.tenant.faults.fail("DELETE", principal["id"], times=FOR_EVER)
     await asked(story, id)
     await story.until(
-        lambda: "Delete for good: Microsoft's service had an outage" in card(story, id)
+        lambda: "Delete for good: Microsoft's service had an outage" in story.card(id)
     )
     assert [each["id"] for each in story.tenant.deleted] == [principal["id"]]
     fault.times = 0
     await asked(story, id)
-    await story.until(lambda: PURGED in card(story, id))
+    await story.until(lambda: PURGED in story.card(id))
     assert story.tenant.deleted == []
 
 
@@ -153,7 +153,7 @@ async def test_an_answer_that_was_lost_does_not_matter(story: Story) -> None:
     id = await revoked(story)
     story.tenant.faults.reset("DELETE", "deletedItems", times=2, when="after_effect")
     await asked(story, id)
-    await story.until(lambda: PURGED in card(story, id))
+    await story.until(lambda: PURGED in story.card(id))
     assert story.tenant.deleted == []
 
 
@@ -162,7 +162,7 @@ async def test_what_entra_has_deleted_for_good_by_itself_is_gone_already(story: 
     id = await revoked(story)
     story.clock.move(timedelta(days=31))
     await asked(story, id)
-    await story.until(lambda: PURGED in card(story, id))
+    await story.until(lambda: PURGED in story.card(id))
     assert not bin_calls(story, "DELETE")
 
 
@@ -174,13 +174,13 @@ async def test_what_somebody_has_restored_is_left_to_them(story: Story) -> None:
     async with somebody(story) as hand:
         assert (await hand.http.post(f"{path}/restore")).status_code == 200
     await asked(story, id)
-    await story.until(lambda: "The application was restored in Entra" in card(story, id))
-    assert PURGED not in card(story, id)
+    await story.until(lambda: "The application was restored in Entra" in story.card(id))
+    assert PURGED not in story.card(id)
     assert len(story.tenant.applications) == len(story.tenant.deleted) == 1
     async with somebody(story) as hand:
         assert (await hand.delete(f"/applications/{application['id']}")).status_code == 204
     await asked(story, id)
-    await story.until(lambda: PURGED in card(story, id))
+    await story.until(lambda: PURGED in story.card(id))
 
 
 @pytest.mark.slow
@@ -194,7 +194,7 @@ async def test_what_carries_other_marks_is_left_alone(story: Story) -> None:
         assert (await hand.patch(path, {"tags": ["mine"]})).status_code == 204
         assert (await hand.delete(path)).status_code == 204
     await asked(story, id)
-    await story.until(lambda: "does not carry the registration's marks" in card(story, id))
+    await story.until(lambda: "does not carry the registration's marks" in story.card(id))
     assert not bin_calls(story, "DELETE")
     assert len(story.tenant.deleted) == 2
 
@@ -207,7 +207,7 @@ async def test_the_bin_is_asked_by_the_ids_that_entra_gave_and_by_no_name(story:
         await hand.delete(f"/applications/{twin['id']}")
     before = len(story.tenant.calls())
     await asked(story, id)
-    await story.until(lambda: PURGED in card(story, id))
+    await story.until(lambda: PURGED in story.card(id))
     assert [each["id"] for each in story.tenant.deleted] == [twin["id"]]
     asked_for = [each for each in story.tenant.calls()[before:] if each.caller_app_id]
     assert all(each.path.split("/")[-2] == "deletedItems" for each in asked_for)
@@ -216,13 +216,11 @@ async def test_the_bin_is_asked_by_the_ids_that_entra_gave_and_by_no_name(story:
 @pytest.mark.slow
 async def test_one_that_never_made_anything_has_nothing_to_delete(story: Story) -> None:
     fault = story.tenant.faults.refuse("PATCH", "/applications")
-    id = await story.ask("billing")
-    await story.workspace.click("ada", "Approve", on=story.card_of(id))
-    await story.until(lambda: "[Undo]" in card(story, id))
+    id = await story.fails()
     await story.workspace.click("ada", "Undo", on=story.card_of(id))
-    await story.until(lambda: f"{id} was undone" in card(story, id))
+    await story.until(lambda: f"{id} was undone" in story.card(id))
     fault.times = 0
-    assert "Deleted applications" not in card(story, id)
+    assert "Deleted applications" not in story.card(id)
     assert await said(story, "ada", f"purge {id}") == (
         f"{id} never made an application, so there is nothing to delete."
     )
@@ -234,15 +232,13 @@ async def test_an_application_whose_answer_was_lost_can_be_deleted_for_good_too(
 ) -> None:
     faults = story.tenant.faults
     faults.reset("PATCH", "/applications", times=99, when="after_effect")
-    id = await story.ask("billing")
-    await story.workspace.click("ada", "Approve", on=story.card_of(id))
-    await story.until(lambda: "[Undo]" in card(story, id))
+    id = await story.fails()
     faults.clear()
     await story.workspace.click("ada", "Undo", on=story.card_of(id))
-    await story.until(lambda: f"{id} was undone" in card(story, id))
+    await story.until(lambda: f"{id} was undone" in story.card(id))
     assert len(story.tenant.deleted) == 1
     await asked(story, id)
-    await story.until(lambda: PURGED in card(story, id))
+    await story.until(lambda: PURGED in story.card(id))
     assert story.tenant.deleted == []
 
 
@@ -252,12 +248,10 @@ async def test_a_client_id_in_capitals_undoes_what_it_has_made(bot: Bot, stage: 
     async with bot(ENTRA_CLIENT_ID=client_id):
         story = Story(stage)
         story.tenant.faults.reset("PATCH", "/applications", times=99, when="after_effect")
-        id = await story.ask("billing")
-        await story.workspace.click("ada", "Approve", on=story.card_of(id))
-        await story.until(lambda: "[Undo]" in card(story, id))
+        id = await story.fails()
         story.tenant.faults.clear()
         await story.workspace.click("ada", "Undo", on=story.card_of(id))
-        await story.until(lambda: f"{id} was undone" in card(story, id))
+        await story.until(lambda: f"{id} was undone" in story.card(id))
         assert story.tenant.applications == []
 
 
@@ -267,9 +261,9 @@ async def test_an_application_that_lags_behind_its_deletion_is_waited_for(story:
     id = await story.ready()
     story.tenant.faults.lag = 60.0
     await press(story, id)
-    await story.until(lambda: f"{id} was revoked" in card(story, id))
+    await story.until(lambda: f"{id} was revoked" in story.card(id))
     await asked(story, id)
-    await story.until(lambda: PURGED in card(story, id))
+    await story.until(lambda: PURGED in story.card(id))
     assert story.tenant.deleted == []
 
 
@@ -278,7 +272,7 @@ async def test_a_failed_purge_does_not_come_again_by_itself(story: Story) -> Non
     id = await revoked(story)
     refuses(story)
     await asked(story, id)
-    await story.until(lambda: "Delete for good: Entra refused" in card(story, id))
+    await story.until(lambda: "Delete for good: Entra refused" in story.card(id))
     with closing(sqlite3.connect(story.stage.folder / "aad-setup.db")) as database:
         assert database.execute("SELECT kind FROM dues").fetchall() == []
 
@@ -306,21 +300,19 @@ async def test_a_purge_that_is_not_approved_deletes_nothing(story: Story, end: s
     assert not bin_calls(story, "DELETE")
 
 
-@pytest.mark.slow
-async def test_a_purge_takes_as_many_approvals_as_the_plan_did(bot: Bot, stage: Stage) -> None:
-    async with bot(APPROVALS_NEEDED="2", APPROVERS=three(stage)):
-        story = Story(stage)
-        id = await story.ask()
-        await story.workspace.click("grace", "Approve", on=story.card_of(id))
-        await story.approve(id, by="ada")
-        await press(story, id)
-        await story.until(lambda: f"{id} was revoked" in card(story, id))
-        assert "An approver has to confirm this" in await said(story, "ada", f"purge {id}")
-        assert await decide(story, "Confirm", by="grace") == ""
-        await story.until(lambda: "1 of 2 approvals given" in last(story))
-        assert len(story.tenant.deleted) == 2
-        assert await decide(story, "Confirm", by="ben") == ""
-        await story.until(lambda: PURGED in card(story, id))
+@pytest.mark.settings(APPROVALS_NEEDED="2", APPROVERS=three)
+async def test_a_purge_takes_as_many_approvals_as_the_plan_did(story: Story) -> None:
+    id = await story.ask()
+    await story.workspace.click("grace", "Approve", on=story.card_of(id))
+    await story.approve(id, by="ada")
+    await press(story, id)
+    await story.until(lambda: f"{id} was revoked" in story.card(id))
+    assert "An approver has to confirm this" in await said(story, "ada", f"purge {id}")
+    assert await decide(story, "Confirm", by="grace") == ""
+    await story.until(lambda: "1 of 2 approvals given" in last(story))
+    assert len(story.tenant.deleted) == 2
+    assert await decide(story, "Confirm", by="ben") == ""
+    await story.until(lambda: PURGED in story.card(id))
 
 
 @pytest.mark.slow

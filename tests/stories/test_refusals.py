@@ -8,8 +8,7 @@ from structlog.testing import capture_logs
 
 from handlers.views import ids
 from tests.support.command_story import WITH_ID
-from tests.support.forged_clicks import forged_button
-from tests.support.running_bot import Bot
+from tests.support.forged_clicks import forged_button, forged_click
 from tests.support.story import Story
 
 SIX_WRONG_FIELDS = {
@@ -89,12 +88,11 @@ async def test_somebody_struck_off_while_the_form_was_open_cannot_send_it(story:
     assert not story.tenant.applications
 
 
-async def test_a_star_lets_every_member_ask_but_no_guest(bot: Bot, stage: Any) -> None:
-    async with bot(REQUESTERS="*"):
-        story = Story(stage)
-        await story.ask("billing", by="ben")
-        refused = await story.workspace.command("una", "")
-        assert "Guest accounts" in refused.text
+@pytest.mark.settings(REQUESTERS="*")
+async def test_a_star_lets_every_member_ask_but_no_guest(story: Story) -> None:
+    await story.ask("billing", by="ben")
+    refused = await story.workspace.command("una", "")
+    assert "Guest accounts" in refused.text
 
 
 async def test_an_unknown_word_is_answered_with_the_nearest_and_help(story: Story) -> None:
@@ -174,31 +172,27 @@ async def test_guests_do_not_even_learn_which_ids_there_are(story: Story) -> Non
     story.workspace.channels["general"].members.add(story.workspace.people["gus"].id)
     for button in ABOUT_ONE:
         for id in (known, invented):
-            forged = await forged_button(story.workspace, button, id)
-            story.workspace.reload("gus")
-            await story.workspace.click("gus", button, on=forged)
-            assert story.whispers("gus") == sentence, (button, id)
+            assert (await forged_click(story, "gus", button, id)) == sentence, (button, id)
 
 
-async def test_only_approvers_approve_and_never_their_own(bot: Bot, stage: Any) -> None:
-    async with bot(REQUESTERS="*"):
-        story = Story(stage)
-        id = await story.ask("billing", by="ada")
-        card = story.card_of(id)
-        await story.workspace.click("ben", "Approve", on=card)
-        await story.workspace.click("ben", "Deny", on=card)
-        await story.workspace.click("ada", "Approve", on=card)
-        await story.workspace.click("ada", "Deny", on=card)
-        assert story.whispers("ben").splitlines() == [
-            "Only an approver can approve this.",
-            "Only an approver can deny this. If you asked for it, you can cancel it.",
-        ]
-        assert story.whispers("ada").splitlines() == [
-            "You cannot approve your own registration. Another approver has to decide.",
-            "You cannot deny your own registration. Another approver has to decide.",
-        ]
-        assert "waits for approval" in story.card()
-        assert not story.tenant.applications
+@pytest.mark.settings(REQUESTERS="*")
+async def test_only_approvers_approve_and_never_their_own(story: Story) -> None:
+    id = await story.ask("billing", by="ada")
+    card = story.card_of(id)
+    await story.workspace.click("ben", "Approve", on=card)
+    await story.workspace.click("ben", "Deny", on=card)
+    await story.workspace.click("ada", "Approve", on=card)
+    await story.workspace.click("ada", "Deny", on=card)
+    assert story.whispers("ben").splitlines() == [
+        "Only an approver can approve this.",
+        "Only an approver can deny this. If you asked for it, you can cancel it.",
+    ]
+    assert story.whispers("ada").splitlines() == [
+        "You cannot approve your own registration. Another approver has to decide.",
+        "You cannot deny your own registration. Another approver has to decide.",
+    ]
+    assert "waits for approval" in story.card()
+    assert not story.tenant.applications
 
 
 async def test_an_approver_whose_account_has_changed_decides_nothing(story: Story) -> None:
@@ -307,9 +301,7 @@ async def test_what_is_the_requesters_is_nobody_elses(story: Story) -> None:
     for button in ("values", "reveal", "hide", "renew", "cancel"):
         stolen = await forged_button(story.workspace, button, id)
         for name in ("ben", "ada"):
-            story.workspace.reload(name)
-            await story.workspace.click(name, button, on=stolen)
-            assert story.whispers(name).startswith("Only the requester")
+            assert (await story.answer_to(name, button, on=stolen)).startswith("Only the requester")
             assert "8Q~" not in story.whispers(name)
     assert "Show the secret" in await story.values(id)
 
@@ -318,10 +310,9 @@ async def test_a_button_with_an_invented_id_does_nothing(story: Story) -> None:
     decide = ("approve", "deny", "cancel", "retry", "undo", "withdraw")
     back = ("revoke", "revoke_asked")
     for button in (*decide, *back, "values", "reveal", "renew", "rotate"):
-        forged = await forged_button(story.workspace, button, "AAD-ZZZZ")
-        story.workspace.reload("ada")
-        await story.workspace.click("ada", button, on=forged)
-        assert story.whispers("ada").startswith("There is no registration AAD-ZZZZ.")
+        assert (await forged_click(story, "ada", button, "AAD-ZZZZ")).startswith(
+            "There is no registration AAD-ZZZZ."
+        )
 
 
 @pytest.mark.slow

@@ -111,14 +111,12 @@ async def a_road_with_lost_answers(story: Story) -> None:
 
 async def a_failure_that_is_undone_and_purged(story: Story) -> None:
     refuse_the_test(story.tenant.faults)
-    id = await story.ask("crm")
-    await story.workspace.click("ada", "Approve", on=story.card_of(id))
-    await story.until(lambda: f"{id} failed" in story.card())
+    id = await story.fails("crm")
     await story.workspace.click("ada", "Undo", on=story.card_of(id))
     await story.until(lambda: f"{id} was undone" in story.card())
     story.tenant.faults.failures.clear()
     await purge(story, id)
-    await story.until(lambda: "Deleted for good" in story.read(story.card_of(id)))
+    await story.until(lambda: "Deleted for good" in story.card(id))
 
 
 async def a_grant_that_a_person_was_quicker_to_make(story: Story) -> None:

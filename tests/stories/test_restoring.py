@@ -88,8 +88,7 @@ async def test_a_secret_that_was_seen_after_the_copy_is_neither_shown_nor_remove
     async with bot():
         id = await story.ready()
         copy = copied(stage)
-        await story.values(id)
-        assert "masked after one minute" in await story.reveal()
+        assert "masked after one minute" in await story.revealed(id)
     await put_back(stage, copy, url)
     async with bot() as app:
         registration = await found(app, id)
@@ -178,7 +177,7 @@ async def test_nothing_acts_before_the_tenant_has_answered_and_what_was_made_sin
             stage.clock.move(WEEK)
             await app.scheduler.look()
             await app.orphan_scan.look()
-        await story.until(lambda: f"{id} is ready" in story.read(story.card_of(id)))
+        await story.until(lambda: f"{id} is ready" in story.card(id))
         assert (await found(app, id)).status is Status.READY
         assert len(stage.tenant.live_secrets(application["appId"])) == 1
 
@@ -199,7 +198,7 @@ async def test_what_was_revoked_since_the_copy_is_revoked(stage: Stage, bot: Bot
         assert registration.deleted  # so that it can be deleted for good
         await check_audit(app, id)
         assert "No longer in Entra" in announced(story)
-        await story.until(lambda: f"{id} was revoked" in story.read(story.card_of(id)))
+        await story.until(lambda: f"{id} was revoked" in story.card(id))
         await story.until(lambda: "counts as revoked" in story.direct("rosa"))
 
 
@@ -210,8 +209,7 @@ async def test_an_application_that_the_copy_does_not_know_is_listed_and_left_alo
     story = Story(stage)
     async with bot():
         kept = await story.ready("billing")
-        await story.values(kept)
-        await story.reveal()
+        await story.revealed(kept)
         await story.workspace.click("rosa", "Mask now")
         await story.until(lambda: "masked for good" in story.whispers("rosa"))
         copy = copied(stage)
@@ -285,8 +283,7 @@ async def test_a_restore_that_nobody_announced_is_noticed(stage: Stage, bot: Bot
             assert (await found(app, id)).secret is not None
     assert "older copy" not in posted(story)
     async with bot():
-        await story.values(id)
-        await story.reveal()
+        await story.revealed(id)
     for file in stage.folder.glob("aad-setup.db*"):
         file.unlink()
     shutil.copy(copy, database(stage))
@@ -302,20 +299,20 @@ async def test_a_restore_that_nobody_announced_is_noticed(stage: Stage, bot: Bot
         assert id in announced(story)
 
 
-async def test_a_restore_is_refused_while_the_bot_runs(stage: Stage, bot: Bot, url: str) -> None:
-    story = Story(stage)
-    async with bot() as app:
-        id = await story.ask()
-        copy = copied(stage)
-        with pytest.raises(AlreadyRunning):
-            await put_back(stage, copy, url)
-        with pytest.raises(AlreadyRunning):
-            await database_copy.announce(url, vault=Vault([stage.vault_key]), now=stage.clock.now())
-        environ, folder = stage.environ(), stage.folder
-        refused = await typed("restore", copy.name, environ=environ, folder=folder)
-        assert (refused.status, refused.out) == (2, "")
-        assert "Stop it first" in refused.err
-        assert (await found(app, id)).status is Status.PENDING
+async def test_a_restore_is_refused_while_the_bot_runs(
+    stage: Stage, story: Story, url: str, app: App
+) -> None:
+    id = await story.ask()
+    copy = copied(stage)
+    with pytest.raises(AlreadyRunning):
+        await put_back(stage, copy, url)
+    with pytest.raises(AlreadyRunning):
+        await database_copy.announce(url, vault=Vault([stage.vault_key]), now=stage.clock.now())
+    environ, folder = stage.environ(), stage.folder
+    refused = await typed("restore", copy.name, environ=environ, folder=folder)
+    assert (refused.status, refused.out) == (2, "")
+    assert "Stop it first" in refused.err
+    assert (await found(app, id)).status is Status.PENDING
 
 
 async def test_what_the_copy_replaces_is_kept(stage: Stage, bot: Bot, url: str) -> None:

@@ -37,18 +37,17 @@ async def _remembered(url: str) -> set[str]:
 async def test_the_engine_forgets_runs_that_ended_long_ago(
     stage: Stage, bot: Bot, database_url: str
 ) -> None:
-    async with bot(DATABASE_URL=database_url) as running:
-        story = Story(stage)
-        id = await story.ready()
+    async with bot(DATABASE_URL=database_url) as app:
+        id = await Story(stage).ready()
         first = await _remembered(database_url)
         assert len(first) == 2  # plan, register
 
         stage.clock.move(timedelta(days=29))
-        await running.scheduler.look()
+        await app.scheduler.look()
         assert await _remembered(database_url) >= first
 
         stage.clock.move(timedelta(days=2))
-        await running.scheduler.look()
+        await app.scheduler.look()
         assert not await _remembered(database_url) & first
         assert f"{id} is ready" in str(await stage.workspace.command("rosa", f"status {id}"))
 
@@ -63,51 +62,45 @@ async def _rows(app: App, table: sa.Table, id: str) -> list[sa.RowMapping]:
 
 
 async def test_runs_and_messages_of_one_revoked_long_ago_are_deleted(
-    stage: Stage, bot: Bot
+    stage: Stage, story: Story, app: App
 ) -> None:
-    async with bot() as running:
-        story = Story(stage)
-        id = await revoked(story)
-        await story.until(lambda: f"{id} was revoked by @ada" in story.direct("rosa"))
-        cards = {row["id"] for row in await _rows(running, messages, id)} - {
-            row["id"] for row in await _rows(running, messages, id) if row["kind"] in SAID_ONCE
-        }
-        told = await _rows(running, entries, id)
-        stage.clock.move(YEAR - timedelta(days=1))
-        await running.scheduler.look()
-        assert await _rows(running, steps, id)
-        stage.clock.move(timedelta(days=5))
-        await running.scheduler.look()
+    id = await revoked(story)
+    await story.until(lambda: f"{id} was revoked by @ada" in story.direct("rosa"))
+    cards = {row["id"] for row in await _rows(app, messages, id)} - {
+        row["id"] for row in await _rows(app, messages, id) if row["kind"] in SAID_ONCE
+    }
+    told = await _rows(app, entries, id)
+    stage.clock.move(YEAR - timedelta(days=1))
+    await app.scheduler.look()
+    assert await _rows(app, steps, id)
+    stage.clock.move(timedelta(days=5))
+    await app.scheduler.look()
 
-        [secret] = await _rows(running, secrets, id)
-        assert [row["id"] for row in await _rows(running, runs, id)] == [secret["run"]]
-        assert {row["run"] for row in await _rows(running, steps, id)} == {secret["run"]}
-        assert {row["id"] for row in await _rows(running, messages, id)} == cards
-        assert await _rows(running, entries, id) == told
-        said = str(await stage.workspace.command("rosa", f"status {id}"))
-        assert f"{id} was revoked" in said
+    [secret] = await _rows(app, secrets, id)
+    assert [row["id"] for row in await _rows(app, runs, id)] == [secret["run"]]
+    assert {row["run"] for row in await _rows(app, steps, id)} == {secret["run"]}
+    assert {row["id"] for row in await _rows(app, messages, id)} == cards
+    assert await _rows(app, entries, id) == told
+    said = str(await stage.workspace.command("rosa", f"status {id}"))
+    assert f"{id} was revoked" in said
 
 
-async def test_what_one_in_use_still_needs_is_kept(stage: Stage, bot: Bot) -> None:
-    async with bot() as running:
-        story = Story(stage)
-        id = await story.ready()
-        await story.values(id)
-        await story.reveal()
-        for _ in range(14):  # checks go on meanwhile, and the end of the secret is told
-            stage.clock.move(timedelta(days=30))
-            await running.scheduler.look()
-            await story.until(lambda: _is_idle(stage))
-        kinds = {row["kind"] for row in await _rows(running, runs, id)}
-        assert RunKind.REGISTER in kinds
-        assert RunKind.PLAN not in kinds
-        assert await _rows(running, steps, id)
-        assert MessageKind.EXPIRY_NEWS in {
-            row["kind"] for row in await _rows(running, messages, id)
-        }
-        await press(story, id)
-        await story.until(lambda: f"{id} was revoked" in story.read(story.card_of(id)))
-        assert not story.tenant.applications
+@pytest.mark.slow
+async def test_what_one_in_use_still_needs_is_kept(stage: Stage, story: Story, app: App) -> None:
+    id = await story.ready()
+    await story.revealed(id)
+    for _ in range(14):  # checks go on meanwhile, and the end of the secret is told
+        stage.clock.move(timedelta(days=30))
+        await app.scheduler.look()
+        await story.until(lambda: _is_idle(stage))
+    kinds = {row["kind"] for row in await _rows(app, runs, id)}
+    assert RunKind.REGISTER in kinds
+    assert RunKind.PLAN not in kinds
+    assert await _rows(app, steps, id)
+    assert MessageKind.EXPIRY_NEWS in {row["kind"] for row in await _rows(app, messages, id)}
+    await press(story, id)
+    await story.until(lambda: f"{id} was revoked" in story.card(id))
+    assert not story.tenant.applications
 
 
 def _is_idle(stage: Stage) -> bool:

@@ -12,7 +12,7 @@ from bot.domain.lifetimes import PREVIOUS_SECRET
 from handlers.views.buttons import retire_buttons
 from handlers.views.outcome import previous
 from tests.support.factories import NOON, registration, secret
-from tests.support.rotation_story import asked, card, history, in_use, rotated, seen
+from tests.support.rotation_story import asked, history, in_use, rotated, seen
 from tests.support.secret_lives import SecretLife
 from tests.support.secret_story import live
 from tests.support.story import Story
@@ -35,13 +35,13 @@ async def test_whoever_has_changed_over_removes_the_old_secret_at_once(story: St
     await story.until(
         lambda: "[Remove the previous secret]" in story.workspace.text_of(story.notice(id))
     )
-    await story.until(lambda: "Remove the previous secret" in card(story, id))
+    await story.until(lambda: "Remove the previous secret" in story.card(id))
     await story.workspace.click("rosa", "Remove the previous secret", on=story.notice(id))
     await eventually(story, lambda: old not in live(story))
     assert len(live(story)) == 1
     await story.until(lambda: "the previous secret is removed from Entra" in story.direct("rosa"))
-    await story.until(lambda: "previous secret" not in card(story, id))
-    assert "Remove the previous secret" not in card(story, id)
+    await story.until(lambda: "previous secret" not in story.card(id))
+    assert "Remove the previous secret" not in story.card(id)
     story.clock.move(PREVIOUS_SECRET * 2)  # what would have removed it then finds nothing
     await eventually(story, lambda: not _is_to_retire(story))
     await asked(story, id)
@@ -110,7 +110,7 @@ async def test_an_old_secret_that_entra_does_not_remove_at_once_goes_later(story
     await eventually(story, lambda: _was_refused(story))
     assert old in live(story)
     assert "is removed from Entra" not in story.direct("rosa")
-    await eventually(story, lambda: _says_that_it_goes(card(story, id)))
+    await eventually(story, lambda: _says_that_it_goes(story.card(id)))
     await eventually(story, lambda: _says_that_it_goes(story.workspace.text_of(story.notice(id))))
     broken.times = 0
     await eventually(story, lambda: old not in live(story), step=timedelta(minutes=20))

@@ -29,17 +29,13 @@ async def _waits_again(story: Story) -> str:
     story.workspace.deactivate("ada")
     fault.times = 0
     await story.press("rosa", "Retry")
-    await story.until(lambda: f"{id} waits for approval" in _card(story, id))
+    await story.until(lambda: f"{id} waits for approval" in story.card(id))
     return id
-
-
-def _card(story: Story, id: str) -> str:
-    return story.read(story.card_of(id))
 
 
 async def test_an_approval_of_somebody_who_left_does_not_carry_a_retry(story: Story) -> None:
     id = await _waits_again(story)
-    card = _card(story, id)
+    card = story.card(id)
     assert LOST in card
     assert "0 of 1 approvals given" in card
     await story.until(lambda: "still waits for approval" in story.card())  # the approvers are told
@@ -47,7 +43,7 @@ async def test_an_approval_of_somebody_who_left_does_not_carry_a_retry(story: St
     made = [each["id"] for each in story.tenant.applications]
     await story.approve(id, by="grace")
     assert [each["id"] for each in story.tenant.applications] == made
-    await story.until(lambda: f"{id} is ready" in _card(story, id))
+    await story.until(lambda: f"{id} is ready" in story.card(id))
 
 
 async def _deny(story: Story, id: str) -> None:
@@ -70,7 +66,7 @@ async def test_what_was_made_goes_if_it_is_not_approved_again(
     assert story.tenant.applications
     await end(story, id)
     await eventually(story, lambda: not story.tenant.applications)
-    await story.until(lambda: "removes everything that it had created in Entra" in _card(story, id))
+    await story.until(lambda: "removes everything that it had created in Entra" in story.card(id))
     await story.until(lambda: "[Ask again]" in story.direct("rosa"))
 
 

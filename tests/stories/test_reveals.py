@@ -10,7 +10,7 @@ from bot.playground.stage import Stage
 from bot.storage import message_queue
 from bot.storage.messages import MessageKind
 from handlers.views import ids
-from tests.support.forged_clicks import forged_button, forged_whisper
+from tests.support.forged_clicks import forged_button, forged_click, forged_whisper
 from tests.support.marks import slow
 from tests.support.running_bot import Bot
 from tests.support.secret_story import MARK, live
@@ -25,16 +25,12 @@ async def test_no_secret_takes_the_place_of_a_message_that_others_read(story: St
     """Whoever has stolen the bot's token can post its buttons anywhere, and lure people to them."""
     id = await story.ready()
     for button in (ids.REVEAL, ids.MASK):
-        lure = await forged_button(story.workspace, button, id)
-        story.workspace.reload("rosa")
-        await story.workspace.click("rosa", button, on=lure)
-        assert story.whispers("rosa") == (
+        assert (await forged_click(story, "rosa", button, id)) == (
             "This works only in a message that only you can see:"
             f" type /aad-setup values {id} and press the button there."
         )
     assert [each["text"] for each in story.workspace.messages("general")] == ["forged"] * 2
-    await story.values(id)
-    assert MARK in await story.reveal()
+    assert MARK in await story.revealed(id)
 
 
 @pytest.mark.slow
@@ -123,8 +119,7 @@ async def test_no_secret_is_shown_before_it_has_been_proven(story: Story) -> Non
     await story.workspace.click("rosa", "renew", on=forged)
     assert f"The secret of {id} waits unseen: press Get the values." in story.whispers("rosa")
     story.workspace.reload("rosa")
-    await story.values(id)
-    assert MARK in await story.reveal()
+    assert MARK in await story.revealed(id)
 
 
 async def _in_vain(story: Story, id: str) -> None:
@@ -155,8 +150,7 @@ async def test_a_secret_that_nobody_came_for_is_removed_and_can_be_made_anew(sto
     await story.until(lambda: "was replaced by a newer one" in story.direct("rosa"))
     await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"))
     story.workspace.reload("rosa")
-    await story.values(id)
-    assert MARK in await story.reveal()
+    assert MARK in await story.revealed(id)
     assert len(live(story)) == 1
 
 
@@ -165,8 +159,7 @@ async def test_a_mask_that_slack_does_not_take_at_once_is_tried_again_and_the_se
     story: Story,
 ) -> None:
     id = await story.ready()
-    await story.values(id)
-    await story.reveal()
+    await story.revealed(id)
     story.workspace.faults.breaks("response_url", times=2)
     story.clock.move(timedelta(seconds=61))
     await eventually(story, lambda: MARK not in story.whispers("rosa"))
@@ -192,14 +185,12 @@ async def test_a_key_that_is_missing_loses_no_secret(bot: Bot, stage: Stage) -> 
         story = Story(stage)
         id = await story.ready()
     async with bot(VAULT_KEYS=Fernet.generate_key().decode()):
-        await story.values(id)
-        refused = await story.reveal()
+        refused = await story.revealed(id)
         assert "The bot's keys do not open this secret" in refused
         assert "VAULT_KEYS lacks a key" in refused
     async with bot():
         story.workspace.reload("rosa")
-        await story.values(id)
-        assert MARK in await story.reveal()
+        assert MARK in await story.revealed(id)
 
 
 @pytest.mark.slow
@@ -207,8 +198,7 @@ async def test_a_secret_whose_mask_lost_its_key_ends_as_not_masked(stage: Stage,
     story = Story(stage)
     async with bot():
         id = await story.ready()
-        await story.values(id)
-        assert MARK in await story.reveal()
+        assert MARK in await story.revealed(id)
     with structlog.testing.capture_logs() as logged:
         async with bot(VAULT_KEYS=Fernet.generate_key().decode()) as app:
             ended = "The secret could not be masked."

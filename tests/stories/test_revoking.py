@@ -8,15 +8,13 @@ from datetime import timedelta
 import pytest
 
 from bot.doctor.orphans import LOOK
-from bot.playground.stage import Stage
 from bot.playground.tenant.faults import Fault
 from tests.support.command_story import said
 from tests.support.doctor_cli import call
 from tests.support.drift_story import by_hand, somebody
-from tests.support.forged_clicks import forged_button
+from tests.support.forged_clicks import forged_click
 from tests.support.home_story import opened
 from tests.support.removal_story import FOR_EVER, nothing_is_left, press, revoked
-from tests.support.running_bot import Bot
 from tests.support.secret_story import MARK
 from tests.support.story import Story
 from tests.support.waiting import eventually
@@ -118,10 +116,7 @@ async def test_the_requester_revokes_at_home_and_a_bystander_is_refused(story: S
     refused = "Only the requester or an approver can revoke this."
     assert await said(story, "ben", f"revoke {id}") == refused
     for forged in ("revoke", "revoke_asked"):
-        story.workspace.reload("ben")
-        button = await forged_button(story.workspace, forged, id)
-        await story.workspace.click("ben", forged, on=button)
-        assert story.whispers("ben") == refused
+        assert (await forged_click(story, "ben", forged, id)) == refused
     assert len(story.tenant.applications) == 1
 
     await story.until(lambda: "Revoke]" in story.direct("rosa"))
@@ -240,10 +235,7 @@ async def test_a_secret_that_nobody_has_seen_is_never_shown_again(story: Story) 
     assert MARK not in story.whispers("rosa")
     for word in ("values", "check"):
         assert await said(story, "rosa", f"{word} {id}") == being
-    renewed = await forged_button(story.workspace, "renew", id)
-    story.workspace.reload("rosa")
-    await story.workspace.click("rosa", "renew", on=renewed)
-    assert story.whispers("rosa") == being
+    assert (await forged_click(story, "rosa", "renew", id)) == being
     answer = await story.workspace.command("ada", f"handover {id} @grace")
     assert answer.text == being
 
@@ -251,8 +243,7 @@ async def test_a_secret_that_nobody_has_seen_is_never_shown_again(story: Story) 
 @pytest.mark.slow
 async def test_a_secret_on_the_screen_is_masked_all_the_same(story: Story) -> None:
     id = await story.ready()
-    await story.values(id)
-    assert MARK in await story.reveal()
+    assert MARK in await story.revealed(id)
     await press(story, id)
     await story.until(lambda: f"{id} was revoked" in story.card())
     story.clock.move(timedelta(minutes=1, seconds=1))
@@ -313,15 +304,14 @@ async def test_the_same_may_be_asked_for_once_it_is_revoked_and_not_before(story
 
 
 @pytest.mark.slow
-async def test_one_that_is_being_revoked_leaves_room_for_others(bot: Bot, stage: Stage) -> None:
+@pytest.mark.settings(OPEN_LIMIT="1")
+async def test_one_that_is_being_revoked_leaves_room_for_others(story: Story) -> None:
     """Its requester can do nothing about an outage."""
-    async with bot(OPEN_LIMIT="1"):
-        story = Story(stage)
-        id = await story.ready()
-        refuses_to_let_go(story)
-        await press(story, id)
-        await story.until(lambda: NOT_YET in story.card())
-        assert await story.ask("crm")
+    id = await story.ready()
+    refuses_to_let_go(story)
+    await press(story, id)
+    await story.until(lambda: NOT_YET in story.card())
+    assert await story.ask("crm")
 
 
 @pytest.mark.slow

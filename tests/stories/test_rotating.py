@@ -11,7 +11,6 @@ import pytest
 from bot.domain.approval_requests import Quorum, RequestKind
 from bot.domain.lifetimes import PREVIOUS_SECRET
 from bot.domain.registration import Status
-from bot.playground.stage import Stage
 from bot.playground.workspace import NeverHappened
 from handlers.views import ids
 from handlers.views import requests as views
@@ -22,7 +21,6 @@ from tests.support.home_story import seen as at_home
 from tests.support.rotation_story import (
     announced,
     asked,
-    card,
     confirm_late,
     decide,
     ends,
@@ -34,7 +32,6 @@ from tests.support.rotation_story import (
     seen,
     three,
 )
-from tests.support.running_bot import Bot
 from tests.support.secret_story import live
 from tests.support.story import Story
 from tests.support.waiting import eventually
@@ -47,7 +44,7 @@ async def test_a_secret_in_use_is_followed_by_another_without_an_outage(story: S
     [old] = live(story)
     story.clock.move(timedelta(days=340))
     await asked(story, id)
-    await story.until(lambda: "A new secret was asked for by @rosa" in card(story, id))
+    await story.until(lambda: "A new secret was asked for by @rosa" in story.card(id))
     assert live(story) == [old]
     assert await decide(story, "Confirm", by="ada") == ""
     await announced(story, id)
@@ -63,7 +60,7 @@ async def test_a_secret_in_use_is_followed_by_another_without_an_outage(story: S
     story.clock.move(timedelta(days=3))  # the grace has not begun
     await seen(story, id)
     assert "The previous secret is removed as of 20" in story.workspace.text_of(story.notice(id))
-    await story.until(lambda: "The previous secret is removed as of 20" in card(story, id))
+    await story.until(lambda: "The previous secret is removed as of 20" in story.card(id))
     await story.check(id, by="ada")
     await eventually(story, lambda: f"{id} matches what was approved" in story.direct("ada"))
     story.clock.move(PREVIOUS_SECRET - timedelta(hours=3))
@@ -73,7 +70,7 @@ async def test_a_secret_in_use_is_followed_by_another_without_an_outage(story: S
     [new] = live(story)
     assert new != old
     await story.until(lambda: "the previous secret is removed from Entra" in story.direct("rosa"))
-    await story.until(lambda: "previous secret" not in card(story, id))
+    await story.until(lambda: "previous secret" not in story.card(id))
     told = await history(story, id)
     for what in (
         "new secret beside the one in use asked for",
@@ -98,7 +95,7 @@ async def test_a_new_secret_lives_as_long_as_the_plan_said_from_when_it_was_made
     await rotated(story, id)
     last = (before + timedelta(days=90)).date().isoformat()
     assert max(ends(story))[:10] == last
-    await story.until(lambda: f"The secret expires: {last}" in card(story, id))
+    await story.until(lambda: f"The secret expires: {last}" in story.card(id))
     listed = await story.workspace.command("ada", "list expiring")
     assert id not in str(listed.text)
 
@@ -114,51 +111,44 @@ async def test_an_expired_secret_is_rotated_and_removed_at_once(story: Story) ->
     assert live(story) != [old]
 
 
-@pytest.mark.slow
-async def test_a_quorum_of_two_is_two_people_who_did_not_ask(bot: Bot, stage: Stage) -> None:
-    async with bot(APPROVALS_NEEDED="2", REQUESTERS="*", APPROVERS=three(stage), APPROVAL_TTL="7d"):
-        story = Story(stage)
-        id = await story.ask()
-        await story.workspace.click("grace", "Approve", on=story.card_of(id))
-        await story.approve(id, by="ada")
-        await seen(story, id)
-        await asked(story, id, by="ada")
-        await story.until(lambda: "an approver has asked for a new secret" in story.direct("rosa"))
-        assert "You asked for this yourself." in await decide(story, "Confirm", by="ada")
-        assert await decide(story, "Confirm", by="grace") == ""
-        await story.until(
-            lambda: "1 of 2 approvals given" in story.workspace.text_of(request(story))
-        )
-        await story.until(lambda: "1 of 2 approvals given" in card(story, id))
-        assert "You have approved" in await decide(story, "Confirm", by="grace")
-        assert len(live(story)) == 1
-        assert "Only an approver" not in await decide(story, "Confirm", by="ben")
-        await announced(story, id)
-        assert len(live(story)) == 2
+@pytest.mark.settings(APPROVALS_NEEDED="2", REQUESTERS="*", APPROVERS=three, APPROVAL_TTL="7d")
+async def test_a_quorum_of_two_is_two_people_who_did_not_ask(story: Story) -> None:
+    id = await story.ask()
+    await story.workspace.click("grace", "Approve", on=story.card_of(id))
+    await story.approve(id, by="ada")
+    await seen(story, id)
+    await asked(story, id, by="ada")
+    await story.until(lambda: "an approver has asked for a new secret" in story.direct("rosa"))
+    assert "You asked for this yourself." in await decide(story, "Confirm", by="ada")
+    assert await decide(story, "Confirm", by="grace") == ""
+    await story.until(lambda: "1 of 2 approvals given" in story.workspace.text_of(request(story)))
+    await story.until(lambda: "1 of 2 approvals given" in story.card(id))
+    assert "You have approved" in await decide(story, "Confirm", by="grace")
+    assert len(live(story)) == 1
+    assert "Only an approver" not in await decide(story, "Confirm", by="ben")
+    await announced(story, id)
+    assert len(live(story)) == 2
 
 
-async def test_whoever_is_the_requester_confirms_nothing_even_as_approver(
-    bot: Bot, stage: Stage
-) -> None:
-    async with bot(REQUESTERS="*"):
-        story = Story(stage)
-        id = await story.ask(by="ada")
-        await story.workspace.click("grace", "Approve", on=story.card_of(id))
-        await story.until(lambda: f"{id}: your connector values" in story.direct("ada"))
-        ready = next(
-            m
-            for m in story.workspace.messages("ada")
-            if "[Get the values]" in story.workspace.text_of(m)
-        )
-        await story.workspace.click("ada", "Get the values", on=ready)
-        await story.reveal(by="ada")
-        await asked(story, id, by="ada")
-        for what in ("Confirm", "Deny"):
-            verb = {"Confirm": "approve", "Deny": "deny"}[what]
-            said = await decide(story, what, by="ada")
-            assert f"You cannot {verb} your own registration." in said
-            assert f"Only an approver can {verb} this." in await decide(story, what, by="ben")
-        assert len(live(story)) == 1
+@pytest.mark.settings(REQUESTERS="*")
+async def test_whoever_is_the_requester_confirms_nothing_even_as_approver(story: Story) -> None:
+    id = await story.ask(by="ada")
+    await story.workspace.click("grace", "Approve", on=story.card_of(id))
+    await story.until(lambda: f"{id}: your connector values" in story.direct("ada"))
+    ready = next(
+        m
+        for m in story.workspace.messages("ada")
+        if "[Get the values]" in story.workspace.text_of(m)
+    )
+    await story.workspace.click("ada", "Get the values", on=ready)
+    await story.reveal(by="ada")
+    await asked(story, id, by="ada")
+    for what in ("Confirm", "Deny"):
+        verb = {"Confirm": "approve", "Deny": "deny"}[what]
+        said = await decide(story, what, by="ada")
+        assert f"You cannot {verb} your own registration." in said
+        assert f"Only an approver can {verb} this." in await decide(story, what, by="ben")
+    assert len(live(story)) == 1
 
 
 @pytest.mark.slow
@@ -249,7 +239,7 @@ async def test_a_new_secret_that_nobody_came_for_is_removed_and_the_old_one_live
 ) -> None:
     id = await in_use(story)
     [old] = live(story)
-    first_end = card(story, id).split("The secret expires: ")[1][:10]
+    first_end = story.card(id).split("The secret expires: ")[1][:10]
     story.clock.move(timedelta(days=100))
     await rotated(story, id)
     assert "waits unseen" in await rotate(story, id)
@@ -257,7 +247,7 @@ async def test_a_new_secret_that_nobody_came_for_is_removed_and_the_old_one_live
     await eventually(story, lambda: len(live(story)) == 1)
     assert live(story) == [old]
     await story.until(lambda: "The previous secret keeps working." in story.direct("rosa"))
-    await story.until(lambda: f"The secret expires: {first_end}" in card(story, id))
+    await story.until(lambda: f"The secret expires: {first_end}" in story.card(id))
     story.clock.move(PREVIOUS_SECRET * 2)
     await asked(story, id)
     assert live(story) == [old]
@@ -273,7 +263,7 @@ async def test_a_rotation_that_fails_keeps_the_old_secret_and_says_why(story: St
     await story.until(lambda: "no new secret could be made" in story.direct("rosa"))
     assert "The current secret keeps working." in story.direct("rosa")
     assert f"/aad-setup rotate {id} asks again." in story.direct("rosa")
-    assert f"{id} is ready" in card(story, id)
+    assert f"{id} is ready" in story.card(id)
     await story.until(
         lambda: "no new secret could be made" in story.workspace.text_of(request(story))
     )
@@ -283,7 +273,7 @@ async def test_a_rotation_that_fails_keeps_the_old_secret_and_says_why(story: St
     await asked(story, id)
     await decide(story, "Confirm", by="grace")
     await announced(story, id)
-    assert "could be made" not in card(story, id)
+    assert "could be made" not in story.card(id)
     assert len(live(story)) == 2
 
 
@@ -336,38 +326,35 @@ async def test_a_lost_new_secret_keeps_the_old_one_until_the_next_was_seen(story
 
 
 @pytest.mark.slow
-async def test_a_handover_withdraws_the_rotation_and_its_votes(bot: Bot, stage: Stage) -> None:
-    async with bot(APPROVALS_NEEDED="2", REQUESTERS="*", APPROVERS=three(stage)):
-        story = Story(stage)
-        story.workspace.add_person("dan", "Dan Cole")
-        id = await story.ask()
-        await story.workspace.click("grace", "Approve", on=story.card_of(id))
-        await story.approve(id, by="ben")
-        await seen(story, id)
-        await asked(story, id)
-        read = copy.deepcopy(request(story))
-        await decide(story, "Confirm", by="ada")
-        said = str((await story.workspace.command("rosa", f"handover {id} @ada")).text)
-        assert f"has voted on {id}, so cannot take it over." in said
-        await story.workspace.command("rosa", f"handover {id} @dan")
-        await story.until(lambda: "[Confirm the handover]" in story.workspace.picture())
-        offer = next(
-            m
-            for m in story.workspace.messages("approvals")
-            if "[Confirm the handover]" in story.workspace.text_of(m)
-        )
-        await story.workspace.click("grace", "Confirm the handover", on=offer)
-        await story.until(lambda: f"@dan is the requester of {id} now." in story.direct("rosa"))
-        assert "was withdrawn already" in await confirm_late(story, read, by="grace")
-        await story.until(
-            lambda: "[Confirm the rotation]" not in story.workspace.text_of(request(story))
-        )
-        await asked(story, id, by="dan")
-        await decide(story, "Confirm", by="grace")
-        await story.until(
-            lambda: "1 of 2 approvals given" in story.workspace.text_of(request(story))
-        )
-        assert len(live(story)) == 1
+@pytest.mark.settings(APPROVALS_NEEDED="2", REQUESTERS="*", APPROVERS=three)
+async def test_a_handover_withdraws_the_rotation_and_its_votes(story: Story) -> None:
+    story.workspace.add_person("dan", "Dan Cole")
+    id = await story.ask()
+    await story.workspace.click("grace", "Approve", on=story.card_of(id))
+    await story.approve(id, by="ben")
+    await seen(story, id)
+    await asked(story, id)
+    read = copy.deepcopy(request(story))
+    await decide(story, "Confirm", by="ada")
+    said = str((await story.workspace.command("rosa", f"handover {id} @ada")).text)
+    assert f"has voted on {id}, so cannot take it over." in said
+    await story.workspace.command("rosa", f"handover {id} @dan")
+    await story.until(lambda: "[Confirm the handover]" in story.workspace.picture())
+    offer = next(
+        m
+        for m in story.workspace.messages("approvals")
+        if "[Confirm the handover]" in story.workspace.text_of(m)
+    )
+    await story.workspace.click("grace", "Confirm the handover", on=offer)
+    await story.until(lambda: f"@dan is the requester of {id} now." in story.direct("rosa"))
+    assert "was withdrawn already" in await confirm_late(story, read, by="grace")
+    await story.until(
+        lambda: "[Confirm the rotation]" not in story.workspace.text_of(request(story))
+    )
+    await asked(story, id, by="dan")
+    await decide(story, "Confirm", by="grace")
+    await story.until(lambda: "1 of 2 approvals given" in story.workspace.text_of(request(story)))
+    assert len(live(story)) == 1
 
 
 @pytest.mark.slow

@@ -11,8 +11,6 @@ from bot.domain.approval_requests import Quorum
 from bot.domain.catalogue import read_catalogue
 from bot.domain.forms import values_of
 from bot.domain.people import Refusal
-from bot.playground.stage import Stage
-from bot.registrar.deliveries import Drawing
 from handlers.listeners.commands import BY_BUTTON, SHOWN, SYNONYMS, parse
 from handlers.listeners.errors import plain
 from handlers.views import card
@@ -21,7 +19,6 @@ from tests.support.command_story import MOMENT, in_thread, said
 from tests.support.drift_story import report, settled
 from tests.support.factories import ADA, BEN, NOON, registration, secret
 from tests.support.handover_story import ask_handover, confirm_handover
-from tests.support.running_bot import Bot
 from tests.support.secret_lives import SecretLife
 from tests.support.story import Story
 from tests.support.waiting import eventually
@@ -131,21 +128,18 @@ def test_every_other_name_stands_for_a_word_that_is_there() -> None:
 
 
 @pytest.mark.slow
-async def test_what_a_check_has_found_is_kept_from_who_has_handed_it_over(
-    stage: Stage, bot: Bot
-) -> None:
-    async with bot(REQUESTERS="*"):
-        story = Story(stage)
-        id = await settled(story)
-        held = story.tenant.faults.hold("POST", r"\$batch")
-        await said(story, "rosa", f"check {id}")
-        await held.reached.wait()
-        await ask_handover(story, id, "ben")
-        await confirm_handover(story, by="grace")
-        held.release()
-        kept = f"{id} was compared with the tenant as you asked. It is no longer yours,"
-        await story.until(lambda: kept in story.direct("rosa"))
-        assert not report(story, id)
+@pytest.mark.settings(REQUESTERS="*")
+async def test_what_a_check_has_found_is_kept_from_who_has_handed_it_over(story: Story) -> None:
+    id = await settled(story)
+    held = story.tenant.faults.hold("POST", r"\$batch")
+    await said(story, "rosa", f"check {id}")
+    await held.reached.wait()
+    await ask_handover(story, id, "ben")
+    await confirm_handover(story, by="grace")
+    held.release()
+    kept = f"{id} was compared with the tenant as you asked. It is no longer yours,"
+    await story.until(lambda: kept in story.direct("rosa"))
+    assert not report(story, id)
 
 
 @pytest.mark.slow

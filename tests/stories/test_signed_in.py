@@ -33,7 +33,6 @@ from tests.support.signing_in import (
     Seen,
     SigningIn,
     came_back,
-    card,
     consent_world,
     landed,
     link_for,
@@ -64,9 +63,8 @@ async def test_from_the_form_to_the_mask(
     assert (page.status, f"The permissions of {id} are granted" in page.text) == (200, True)
     await story.until(lambda: story.is_announced(id))
     name = world.accounts["ada"]["displayName"]
-    assert f"signed in as {name}; its strength is decided by your Conditional" in card(story, id)
-    await story.values(id)
-    shown = await story.reveal()
+    assert f"signed in as {name}; its strength is decided by your Conditional" in story.card(id)
+    shown = await story.revealed(id)
     assert any(secret in shown for secret in story.tenant.minted)
     await story.workspace.click("rosa", "Mask now", on=story.workspace.ephemerals("rosa")[-1])
     token = await running.services.tenant.tokens.token()
@@ -114,7 +112,7 @@ async def test_what_takes_too_long_is_given_up_and_another_sign_in_finishes_it(
     with pytest.raises(Refusal, match="has not granted it within"):
         await replace(flow, grant_seconds=0.5).finish(landing.answer, {name: cookie})
     held.release()
-    assert WAITS in card(story, id)
+    assert WAITS in story.card(id)
     assert (await signed_in(world, story, id)).status == 200
     await story.until(lambda: story.is_announced(id))
 
@@ -156,7 +154,7 @@ async def test_the_account_must_be_the_approver_s_own(world: SigningIn, story: S
     id = await waiting(story)
     page = await signed_in(world, story, id, user="grace")
     assert (page.status, "APPROVER_IDENTITIES" in page.text) == (403, True)
-    assert WAITS in card(story, id)
+    assert WAITS in story.card(id)
     assert not grants(story)
     assert (await signed_in(world, story, id)).status == 200
 
@@ -216,7 +214,7 @@ async def test_what_does_not_come_from_a_sign_in_is_refused(world: SigningIn, st
     assert (await browser.post(CALLBACK, {"code": "x" * 40_000})).status == 400
     assert (await browser.post(CALLBACK, {**landing.form, "code": "invented"})).status == 403
     assert not grants(story)
-    assert WAITS in card(story, id)
+    assert WAITS in story.card(id)
 
 
 @pytest.mark.slow
@@ -237,7 +235,7 @@ async def test_why_nobody_has_signed_in_is_said_and_another_sign_in_works(
     assert (page.status, words in page.text) == (403, True)
     assert "Sign in and grant" in page.text
     assert "exempt" not in page.text  # which would be advice on the bot's own sign-in
-    assert WAITS in card(story, id)
+    assert WAITS in story.card(id)
     assert (await signed_in(world, story, id)).status == 200
 
 
@@ -248,7 +246,7 @@ async def test_an_approver_without_the_role_is_told_which_one_it_takes(
     id = await waiting(story, by="grace")
     page = await signed_in(world, story, id, user="grace", by="grace")
     assert (page.status, ROLE in page.text) == (403, True)
-    assert WAITS in card(story, id)
+    assert WAITS in story.card(id)
     story.tenant.assign_role(world.accounts["grace"], ROLE)
     assert (await signed_in(world, story, id, user="grace", by="grace")).status == 200
     await story.until(lambda: story.is_announced(id))
@@ -368,7 +366,7 @@ async def test_an_approver_who_left_meanwhile_grants_nothing(
     page = await came_back(browser, landing)
     assert (page.status, "is deactivated" in page.text) == (403, True)
     assert not grants(story)
-    assert WAITS in card(story, id)
+    assert WAITS in story.card(id)
 
 
 @pytest.mark.slow
@@ -379,7 +377,7 @@ async def test_a_registration_that_was_revoked_meanwhile_is_not_granted(
     browser, link = world.browser(), await link_for(story, "ada", id)
     landing = await landed(world, browser, link)
     await story.workspace.click("ada", "Revoke", on=story.card_of(id))
-    await story.until(lambda: "was revoked" in card(story, id))
+    await story.until(lambda: "was revoked" in story.card(id))
     page = await came_back(browser, landing)
     assert (page.status, f"{id} was revoked" in page.text) == (403, True)
     assert not grants(story)
@@ -396,7 +394,7 @@ async def test_an_approval_that_was_voided_meanwhile_grants_nothing(
     page = await came_back(browser, landing)
     assert (page.status, "whose approval" in page.text) == (403, True)
     assert not grants(story)
-    assert WAITS in card(story, id)
+    assert WAITS in story.card(id)
 
 
 @pytest.mark.slow
@@ -426,8 +424,8 @@ async def test_in_another_mode_there_are_no_pages_and_no_button(
         story = Story(stage)
         id = await story.ask()
         await story.workspace.click("ada", "Approve", on=story.card_of(id))
-        await story.until(lambda: WAITS in card(story, id))
-        assert "[Sign in and grant]" not in card(story, id)
+        await story.until(lambda: WAITS in story.card(id))
+        assert "[Sign in and grant]" not in story.card(id)
         assert (await world.browser().get(f"{PUBLIC_URL}/consent/{'x' * 43}")).status == 404
 
 
@@ -443,7 +441,7 @@ async def test_the_authentication_context_is_asked_for_and_must_be_met(
         assert (page.status, "authentication context" in page.text) == (403, True)
         assert not grants(story)
         assert (await signed_in(world, story, id, acrs=("c1",))).status == 200
-        await story.until(lambda: ", under c1" in card(story, id))
+        await story.until(lambda: ", under c1" in story.card(id))
 
 
 ODD: tuple[tuple[dict[str, Any], dict[str, Any], str], ...] = (
@@ -464,7 +462,7 @@ async def test_an_answer_of_the_token_endpoint_that_says_anything_else_is_not_be
         page = await answered_with(world, story, id, changes, **body)
         assert (page.status, words in page.text) == (403, True), (changes, body)
         assert not grants(story)
-        assert WAITS in card(story, id)
+        assert WAITS in story.card(id)
     assert (await signed_in(world, story, id)).status == 200
 
 
@@ -476,7 +474,7 @@ async def test_a_token_that_graph_does_not_take_grants_nothing(
     page = await answered_with(world, story, id, {})
     assert (page.status, "no longer accepts the token" in page.text) == (403, True)
     assert {call.status for call in grants(story)} == {401}
-    assert WAITS in card(story, id)
+    assert WAITS in story.card(id)
 
 
 async def answered_with(
@@ -532,7 +530,7 @@ async def test_more_than_was_approved_stops_it_before_anything_is_granted(
     page = await signed_in(world, story, id)
     assert (page.status, "more in Entra than was approved" in page.text) == (403, True)
     assert not grants(story)
-    await story.until(lambda: "Mail.Read" in card(story, id))
+    await story.until(lambda: "Mail.Read" in story.card(id))
 
 
 @pytest.mark.slow

@@ -39,8 +39,7 @@ async def never(story: Story, predicate: Callable[[], object], *, seconds: float
 
 
 async def submit(story: Story, name: str = "billing") -> None:
-    await story.open_form()
-    await story.workspace.submit("rosa", {"Application name": name, "Reason": "To sync"})
+    await story.fill_and_send(name)
 
 
 def calls(story: Story, method: str) -> int:
@@ -91,9 +90,9 @@ async def test_a_slow_answer_keeps_no_other_card_waiting(story: Story) -> None:
     await story.workspace.click("ada", "Approve", on=story.card_of(slow))
     await held.reached.wait()
     await story.approve(other)
-    await story.until(lambda: "is ready" in story.read(story.card_of(other)))
+    await story.until(lambda: "is ready" in story.card(other))
     held.release()
-    await story.until(lambda: "is ready" in story.read(story.card_of(slow)))
+    await story.until(lambda: "is ready" in story.card(slow))
 
 
 @pytest.mark.parametrize("trouble", ["removed", "archived"])

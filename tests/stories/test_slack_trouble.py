@@ -12,7 +12,6 @@ from bot.playground.stage import Stage
 from bot.playground.workspace.record import Entry
 from tests.support.marks import slow
 from tests.support.rotation_story import announced, asked, decide, in_use, request, seen
-from tests.support.running_bot import Bot
 from tests.support.story import Story, _updates, updates
 from tests.support.waiting import eventually
 
@@ -34,8 +33,7 @@ def trouble(story: Story, kind: str, method: str, *, times: int) -> None:
 @pytest.mark.parametrize("kind", ["429", slow("500")])
 async def test_a_post_that_slack_refuses_is_made_later_and_once(story: Story, kind: str) -> None:
     trouble(story, kind, "chat.postMessage", times=4)
-    await story.open_form()
-    await story.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
+    await story.fill_and_send()
     await eventually(story, lambda: story.workspace.messages("approvals"), step=SOON)
     await eventually(story, lambda: "waits for approval" in story.direct("rosa"), step=SOON)
     assert len(story.workspace.messages("approvals")) == 1
@@ -129,8 +127,7 @@ async def test_a_card_that_somebody_deleted_does_not_stop_the_rest(story: Story)
 async def test_a_click_in_a_copy_decides_nothing_and_leads_to_the_card_that_counts(
     story: Story,
 ) -> None:
-    await story.open_form()
-    await story.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
+    await story.fill_and_send()
     await story.until(lambda: story.workspace.messages("rosa"))
     story.workspace.faults.lose("chat.postMessage")
     await eventually(
@@ -140,18 +137,18 @@ async def test_a_click_in_a_copy_decides_nothing_and_leads_to_the_card_that_coun
     await eventually(story, lambda: "waits for approval" in story.direct("rosa"), step=SOON)
     id = story.card().split()[0]
     await story.workspace.click("ada", "Approve", on=copy)
-    assert "this copy does not count" in story.card(0)
-    assert "[Approve]" not in story.card(0)
-    assert "waits for approval" in story.card(1)
+    copied, waiting = story.texts("approvals")
+    assert "this copy does not count" in copied
+    assert "[Approve]" not in copied
+    assert "waits for approval" in waiting
     await story.workspace.click("ada", "Approve", on=card)
-    await eventually(story, lambda: f"{id} is ready" in story.card(1), step=SOON)
-    assert "this copy does not count" in story.card(0)
+    await eventually(story, lambda: f"{id} is ready" in story.card(), step=SOON)
+    assert "this copy does not count" in story.texts("approvals")[0]
 
 
 @pytest.mark.slow
 async def test_a_click_counts_while_the_answer_to_the_post_is_on_its_way(story: Story) -> None:
-    await story.open_form()
-    await story.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
+    await story.fill_and_send()
     await story.until(lambda: story.workspace.messages("rosa"))
     held = story.workspace.faults.hold("chat.postMessage")
     await story.until(lambda: story.workspace.messages("approvals"))
@@ -173,23 +170,19 @@ def _is_missed(update: Entry, card: Json) -> bool:
     return is_it and update.answer.get("error") == "message_not_found"
 
 
-@pytest.mark.slow
-async def test_a_card_that_somebody_deleted_is_posted_anew_while_it_waits(
-    bot: Bot, stage: Stage
-) -> None:
-    async with bot(APPROVALS_NEEDED="2"):
-        story = Story(stage)
-        id = await story.ask()
-        deleted = story.card_of(id)
-        story.workspace.faults.fail("chat.update", "message_not_found", times=1000)
-        await story.workspace.click("ada", "Approve", on=deleted)
-        await lose_cards(story, deleted)
-        await story.until(lambda: len(story.workspace.messages("approvals")) == 2)
-        assert "1 of 2 approvals given" in story.card()
-        tried = updates(story, deleted)
-        await story.workspace.click("grace", "Approve", on=story.workspace.messages("approvals")[1])
-        await story.until(lambda: f"{id} is ready" in story.card())
-        assert updates(story, deleted) == tried == 1  # no call is wasted on it any more
+@pytest.mark.settings(APPROVALS_NEEDED="2")
+async def test_a_card_that_somebody_deleted_is_posted_anew_while_it_waits(story: Story) -> None:
+    id = await story.ask()
+    deleted = story.card_of(id)
+    story.workspace.faults.fail("chat.update", "message_not_found", times=1000)
+    await story.workspace.click("ada", "Approve", on=deleted)
+    await lose_cards(story, deleted)
+    await story.until(lambda: len(story.workspace.messages("approvals")) == 2)
+    assert "1 of 2 approvals given" in story.card()
+    tried = updates(story, deleted)
+    await story.workspace.click("grace", "Approve", on=story.workspace.messages("approvals")[1])
+    await story.until(lambda: f"{id} is ready" in story.card())
+    assert updates(story, deleted) == tried == 1  # no call is wasted on it any more
 
 
 @pytest.mark.slow
@@ -210,34 +203,29 @@ async def test_a_card_that_is_deleted_once_all_is_decided_stays_away(story: Stor
 
 
 @pytest.mark.slow
+@pytest.mark.settings(APPROVALS_NEEDED="2")
 async def test_a_request_for_a_rotation_that_somebody_deleted_is_posted_anew_while_it_waits(
-    bot: Bot, stage: Stage
+    story: Story,
 ) -> None:
-    async with bot(APPROVALS_NEEDED="2"):
-        story = Story(stage)
-        id = await story.ask()
-        await story.workspace.click("grace", "Approve", on=story.card_of(id))
-        await story.approve(id)
-        await seen(story, id)
-        await asked(story, id)
-        deleted = request(story)
-        story.workspace.faults.fail("chat.update", "message_not_found", times=1000)
-        await story.workspace.click("ada", "Confirm the rotation", on=deleted)
-        await lose_cards(story, deleted)
-        await story.until(lambda: request(story)["ts"] != deleted["ts"])
-        await story.until(
-            lambda: "1 of 2 approvals given" in story.workspace.text_of(request(story))
-        )
-        await story.until(
-            lambda: "Rotation confirmed by @ada" in story.workspace.text_of(request(story))
-        )
-        tried = updates(story, deleted)
-        assert await decide(story, "Deny", by="grace") == ""
-        await story.until(lambda: "the rotation was denied" in story.direct("rosa"))
-        await story.until(
-            lambda: "the rotation was denied" in story.workspace.text_of(request(story))
-        )
-        assert updates(story, deleted) == tried == 1  # no call is wasted on it any more
+    id = await story.ask()
+    await story.workspace.click("grace", "Approve", on=story.card_of(id))
+    await story.approve(id)
+    await seen(story, id)
+    await asked(story, id)
+    deleted = request(story)
+    story.workspace.faults.fail("chat.update", "message_not_found", times=1000)
+    await story.workspace.click("ada", "Confirm the rotation", on=deleted)
+    await lose_cards(story, deleted)
+    await story.until(lambda: request(story)["ts"] != deleted["ts"])
+    await story.until(lambda: "1 of 2 approvals given" in story.workspace.text_of(request(story)))
+    await story.until(
+        lambda: "Rotation confirmed by @ada" in story.workspace.text_of(request(story))
+    )
+    tried = updates(story, deleted)
+    assert await decide(story, "Deny", by="grace") == ""
+    await story.until(lambda: "the rotation was denied" in story.direct("rosa"))
+    await story.until(lambda: "the rotation was denied" in story.workspace.text_of(request(story)))
+    assert updates(story, deleted) == tried == 1  # no call is wasted on it any more
 
 
 @pytest.mark.slow
@@ -249,29 +237,26 @@ async def test_a_request_for_a_rotation_that_somebody_deleted_is_posted_anew_whi
     ],
 )
 async def test_where_slack_takes_no_messages_stands_in_the_homes_of_approvers(
-    bot: Bot, stage: Stage, code: str, advice: str
+    story: Story, stage: Stage, code: str, advice: str
 ) -> None:
-    story = Story(stage)
-    async with bot():
-        stage.workspace.faults.fail("chat.postMessage", code, times=1000)
-        await story.open_form()
-        await story.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
-        said = f"Slack takes no messages for #approvals ({code}). {advice}"
+    stage.workspace.faults.fail("chat.postMessage", code, times=1000)
+    await story.fill_and_send()
+    said = f"Slack takes no messages for #approvals ({code}). {advice}"
 
-        async def home(person: str) -> str:
-            await story.workspace.open_home(person)
-            view = await story.until(lambda: story.workspace.home_of(person))
-            return story.workspace.text_of(view)
+    async def home(person: str) -> str:
+        await story.workspace.open_home(person)
+        view = await story.until(lambda: story.workspace.home_of(person))
+        return story.workspace.text_of(view)
 
-        async with asyncio.timeout(60):
-            while said not in await home("ada"):
-                pass
-        assert "Slack takes no messages" not in await home("rosa")
-        stage.workspace.faults.clear()
-        await eventually(story, lambda: story.workspace.messages("approvals"))
-        async with asyncio.timeout(60):
-            while "Slack takes no messages for #approvals" in await home("ada"):
-                pass
+    async with asyncio.timeout(60):
+        while said not in await home("ada"):
+            pass
+    assert "Slack takes no messages" not in await home("rosa")
+    stage.workspace.faults.clear()
+    await eventually(story, lambda: story.workspace.messages("approvals"))
+    async with asyncio.timeout(60):
+        while "Slack takes no messages for #approvals" in await home("ada"):
+            pass
 
 
 @pytest.mark.slow

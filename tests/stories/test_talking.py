@@ -9,7 +9,6 @@ import pytest
 from bot.playground.stage import Stage
 from tests.support.command_story import MOMENT, Json, deliver, in_thread, said
 from tests.support.failure_story import failed, refuses_grants
-from tests.support.running_bot import Bot
 from tests.support.story import Story
 
 DATED = re.compile(r"<!date\^\d+\^[^|]*\|\d{4}-\d\d-\d\d( \d\d:\d\d UTC)?>")
@@ -294,22 +293,21 @@ async def test_a_direct_message_is_answered_like_the_command(story: Story) -> No
 
 
 @pytest.mark.slow
-async def test_what_a_plain_card_says_is_said_without_plan_blocks(stage: Stage, bot: Bot) -> None:
-    async with bot(PLAIN_CARDS="true"):
-        story = Story(stage)
-        held = stage.tenant.faults.hold("POST", "addPassword")
-        id = await story.ask("billing")
-        await story.workspace.click("ada", "Approve", on=story.card_of(id))
-        await story.until(lambda: "• Make the client secret: at work" in story.card())
-        assert "• Register the application: done" in story.card()
-        held.release()
-        await story.until(lambda: f"{id} is ready" in story.card())
-        await story.until(lambda: "8 of 8 steps done in" in story.card())
-        posted = [
-            it for it in story.workspace.log if it.what in ("chat.postMessage", "chat.update")
-        ]
-        assert posted
-        assert "task_card" not in str([entry.sent for entry in posted])
+@pytest.mark.settings(PLAIN_CARDS="true")
+async def test_what_a_plain_card_says_is_said_without_plan_blocks(
+    stage: Stage, story: Story
+) -> None:
+    held = stage.tenant.faults.hold("POST", "addPassword")
+    id = await story.ask("billing")
+    await story.workspace.click("ada", "Approve", on=story.card_of(id))
+    await story.until(lambda: "• Make the client secret: at work" in story.card())
+    assert "• Register the application: done" in story.card()
+    held.release()
+    await story.until(lambda: f"{id} is ready" in story.card())
+    await story.until(lambda: "8 of 8 steps done in" in story.card())
+    posted = [it for it in story.workspace.log if it.what in ("chat.postMessage", "chat.update")]
+    assert posted
+    assert "task_card" not in str([entry.sent for entry in posted])
 
 
 @pytest.mark.slow

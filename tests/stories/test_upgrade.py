@@ -51,8 +51,7 @@ async def test_work_in_flight_goes_on_after_a_kill_and_an_upgrade(stage: Stage, 
     program = (sys.executable, "-m", "bot", "serve")
     async with served(environ, door, folder=stage.folder, program=program, PYTHONPATH=str(old)):
         rotated = await story.ready("rotated")
-        await story.values(rotated)
-        await story.reveal()
+        await story.revealed(rotated)
         await workspace.click("rosa", "Hide", on=workspace.ephemerals("rosa")[-1])
         await until(lambda: "for good" in workspace.text_of(story.notice(rotated)))
         assert "asked" in await rotate(story, rotated)

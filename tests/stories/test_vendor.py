@@ -59,8 +59,7 @@ async def test_the_values_in_slack_let_it_read_as_much_as_the_card_says(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     id = await story.ready(Profile="Mimecast directory connector")
-    await story.values(id)
-    await story.reveal()
+    await story.revealed(id)
     values = copied(story.workspace.ephemerals("rosa")[-1]["blocks"])
     vendor = vendors.of(stage.tenant, stage.clock)
     vendor.save(values)

@@ -286,7 +286,7 @@ async def test_a_confirmation_of_somebody_who_has_left_since_no_longer_counts(th
     said = story.workspace.text_of(rotation_story.request(story))
     assert "1 of 2 approvals given" in said
     assert "Rotation confirmed by @ada" not in said
-    assert "Approved by @ada" in story.read(story.card_of(id))  # of the plan
+    assert "Approved by @ada" in story.card(id)  # of the plan
     assert live(story) == before
     await rotation_story.decide(story, "Confirm", by="ben")
     await rotation_story.announced(story, id)

@@ -5,6 +5,7 @@ from typing import Any
 from bot.playground.workspace import Workspace
 from tests.support.blocks import button
 from tests.support.small_bot import client_of
+from tests.support.story import Story
 
 Json = dict[str, Any]
 
@@ -26,6 +27,12 @@ async def forged_whisper(
     user = workspace.people[to].id
     await _forge(workspace, "chat.postEphemeral", action, value, channel=channel, user=user)
     return workspace.ephemerals(to)[-1]
+
+
+async def forged_click(story: Story, person: str, action: str, value: str) -> str:
+    """Let a person press such a button, and return what they alone are told then."""
+    forged = await forged_button(story.workspace, action, value)
+    return await story.answer_to(person, action, on=forged)
 
 
 async def _forge(

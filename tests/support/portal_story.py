@@ -29,12 +29,8 @@ async def waiting(story: Story, **values: Any) -> str:
     """Ask and approve; return the id once it waits for consent."""
     id = await story.ask(**values)
     await story.workspace.click("ada", "Approve", on=story.card_of(id))
-    await story.until(lambda: WAITS in card(story, id) and calls(story, id) == 1)
+    await story.until(lambda: WAITS in story.card(id) and calls(story, id) == 1)
     return id
-
-
-def card(story: Story, id: str) -> str:
-    return story.read(story.card_of(id))
 
 
 def app_id(story: Story) -> str:
@@ -46,7 +42,7 @@ async def looked(
 ) -> None:
     """Let time pass until looks at the grants have brought the card to these words."""
     story.clock.move(step)  # nothing is due before
-    await eventually(story, lambda: words in card(story, id), step=step)
+    await eventually(story, lambda: words in story.card(id), step=step)
 
 
 def called(story: Story) -> str:

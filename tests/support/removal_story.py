@@ -15,7 +15,7 @@ async def revoked(story: Story, name: str = "billing", *, by: str = "ada") -> st
 
 
 async def press(story: Story, id: str, button: str = "Revoke", *, by: str = "ada") -> None:
-    await story.until(lambda: f"{button}]" in story.read(story.card_of(id)))
+    await story.until(lambda: f"{button}]" in story.card(id))
     await story.confirm(by, button, on=story.card_of(id))
 
 

@@ -102,11 +102,6 @@ def ends(story: Story) -> list[str]:
     return [each["endDateTime"] for each in story.tenant.live_secrets(application["appId"])]
 
 
-def card(story: Story, id: str) -> str:
-    """Return the registration's card in the approval channel; requests stand below it."""
-    return story.read(story.card_of(id))
-
-
 async def history(story: Story, id: str) -> str:
     """Return every page of a registration's history."""
     pages, number = [""], 0

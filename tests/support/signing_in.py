@@ -147,7 +147,7 @@ async def waiting(story: Story, *, by: str = "ada", **values: Any) -> str:
     """Ask and approve; return the id once it waits for consent."""
     id = await story.ask(**values)
     await story.workspace.click(by, "Approve", on=story.card_of(id))
-    await story.until(lambda: "[Sign in and grant]" in card(story, id))
+    await story.until(lambda: "[Sign in and grant]" in story.card(id))
     return id
 
 
@@ -162,10 +162,6 @@ async def code_for(story: Story, person: str, id: str) -> tuple[str, str]:
 def codes(story: Story, person: str) -> list[tuple[str, str]]:
     shown = str(story.workspace.ephemerals(person))
     return re.findall(r"open <(https://[^>]+)> and enter `([A-Z0-9]+)`", shown)
-
-
-def card(story: Story, id: str) -> str:
-    return story.read(story.card_of(id))
 
 
 async def link_for(story: Story, person: str, id: str) -> str:

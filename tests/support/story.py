@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from bot.playground.stage import Stage
 from bot.playground.workspace.record import Entry
-from bot.playground.workspace.results import Clicked, Reply
+from bot.playground.workspace.results import Clicked, Reply, Submitted
 
 Json = dict[str, Any]
 Opening = TypeVar("Opening", Reply, Clicked)
@@ -32,14 +32,20 @@ class Story:
     async def ask(self, name: str = "billing", *, by: str = "rosa", **values: Any) -> str:
         """Fill in the form and send it; return the registration's id once its card is there."""
         before = len(self._cards())
+        sent = await self.fill_and_send(name, by=by, **values)
+        assert not sent.errors, sent.errors
+        await self.until(lambda: len(self._cards()) > before)
+        return self.card().split()[0]
+
+    async def fill_and_send(
+        self, name: str = "billing", *, by: str = "rosa", **values: Any
+    ) -> Submitted:
+        """Open the form, fill it in and send it; wait for no card, which may never come."""
         await self.open_form(by)
         if "Profile" in values:  # which redraws the form
             await self.workspace.choose(by, "Profile", values.pop("Profile"))
         answers = {"Application name": name, "Reason": "To sync the directory", **values}
-        sent = await self.workspace.submit(by, answers)
-        assert not sent.errors, sent.errors
-        await self.until(lambda: len(self._cards()) > before)
-        return self.card().split()[0]
+        return await self.workspace.submit(by, answers)
 
     async def open_form(self, person: str = "rosa", words: str = "", **where: Any) -> Reply:
         """Type the command that opens the form."""
@@ -81,6 +87,24 @@ class Story:
         """Approve and wait until the values are announced."""
         await self._press(by, "Approve", lambda: self.card_of(id))
         await self.until(lambda: self.is_announced(id))
+
+    async def fails(self, name: str = "billing", *, by: str = "ada", **values: Any) -> str:
+        """Ask and approve; return the id once it has failed."""
+        id = await self.ask(name, **values)
+        await self.workspace.click(by, "Approve", on=self.card_of(id))
+        await self.until(lambda: f"{id} failed" in self.card(id))
+        return id
+
+    async def vote(self, id: str, *, by: str = "ada") -> None:
+        """Approve as the first of two, and wait until the card counts it."""
+        await self.workspace.click(by, "Approve", on=self.card_of(id))
+        await self.until(lambda: "1 of 2 approvals given" in self.card(id))
+
+    async def answer_to(self, person: str, button: str, *, on: Json | None = None) -> str:
+        """Press a button, and return what the person alone is told then."""
+        self.workspace.reload(person)
+        await self.workspace.click(person, button, on=on)
+        return self.whispers(person)
 
     async def _press(self, by: str, button: str, on: Callable[[], Json]) -> None:
         """Press a button, and as the refusal says, again if Slack did not say in time by whom."""
@@ -141,9 +165,11 @@ class Story:
         await self.until(found)
         return found()[-1]
 
-    def card(self, index: int = -1) -> str:
-        """Return a card in the approval channel as people read it, no notice of what happened."""
-        return self._cards()[index]
+    def card(self, id: str = "") -> str:
+        """Return a registration's card in the approval channel as people read it, or the newest
+        card there, which is no notice of what happened.
+        """
+        return self.read(self.card_of(id)) if id else self._cards()[-1]
 
     def _cards(self) -> list[str]:
         texts = map(self.read, self.workspace.messages("approvals"))
@@ -164,6 +190,15 @@ class Story:
         announced = self.workspace.text_of({**message, "blocks": []})
         is_said = announced.partition(" ")[0] in shown.partition("\n")[0]
         return shown if is_said else f"{announced}\n{shown}"
+
+    def posted(self, place: str, words: str = "") -> list[Json]:
+        """Return the messages with these words in a channel, or from the bot to somebody."""
+        found = self.workspace.messages(place)
+        return [each for each in found if words in self.workspace.text_of(each)]
+
+    def texts(self, place: str, words: str = "") -> list[str]:
+        """Return these messages as people read them."""
+        return [self.workspace.text_of(each) for each in self.posted(place, words)]
 
     async def details(self, id: str, *, by: str = "ada") -> str:
         """Press *Details* on a card and return the whole plan that opens."""
@@ -199,6 +234,11 @@ class Story:
         """Press *Get the values* and return what the person then sees."""
         await self._press(by, "Get the values", lambda: self.notice(id))
         return self.whispers(by)
+
+    async def revealed(self, id: str) -> str:
+        """Get the values, show the secret, and return what Rosa then sees."""
+        await self.values(id)
+        return await self.reveal()
 
     async def reveal(self, *, by: str = "rosa") -> str:
         """Press *Show the secret* in the newest ephemeral and return what the person then sees."""

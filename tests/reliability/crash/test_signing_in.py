@@ -11,7 +11,6 @@ from tests.support.crash_process import Commit, Death, told
 from tests.support.crash_runner import living
 from tests.support.signing_in import (
     CALLBACK,
-    card,
     code_for,
     consent_world,
     landed,
@@ -47,7 +46,7 @@ async def test_another_sign_in_finishes_it(
             await browser.post(CALLBACK, landing.form)
         await lives.until_dead()
         await lives.begin()
-        await story.until(lambda: "[Sign in and grant]" in card(story, id))
+        await story.until(lambda: "[Sign in and grant]" in story.card(id))
         again = await browser.post(CALLBACK, landing.form)
         assert (again.status, "used already" in again.text) == (403, True)
         assert (await signed_in(world, story, id)).status == 200
@@ -66,7 +65,7 @@ async def test_another_code_finishes_it(stage: Stage, empty_databases: Path, dea
         await stage.tenant.sign_in_as(account, page, user_code=user_code)
         await lives.until_dead()
         await lives.begin()
-        await story.until(lambda: "[Sign in with a code]" in card(story, id))
+        await story.until(lambda: "[Sign in with a code]" in story.card(id))
         assert "70018" in str(await stage.tenant.sign_in_as(account, page, user_code=user_code))
         page, user_code = await code_for(story, "ada", id)
         await stage.tenant.sign_in_as(account, page, user_code=user_code)

@@ -17,7 +17,7 @@ from bot.registrar.queries import Part
 from bot.storage.queries import ListKind
 from bot.storage.tables import metadata
 from tests.support.removal_story import press
-from tests.support.rotation_story import card, in_use, rotated, seen
+from tests.support.rotation_story import in_use, rotated, seen
 from tests.support.running_bot import Bot
 from tests.support.story import Story
 
@@ -73,7 +73,7 @@ async def whole_life(story: Story, app: App) -> None:
     await app.scheduler.look()
     await app.orphan_scan.look()
     await press(story, id)
-    await story.until(lambda: f"{id} was revoked" in card(story, id))
+    await story.until(lambda: f"{id} was revoked" in story.card(id))
     await story.deny(await story.ask("another"))
 
 
