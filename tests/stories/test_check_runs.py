@@ -5,7 +5,7 @@ from datetime import timedelta
 from bot.domain.lifetimes import CHECK_RETRY
 from bot.domain.registration import Check, Status
 from bot.domain.runs import RunKind
-from bot.storage import history, message_queue, registrations, timers
+from bot.storage import registrations, timers
 from bot.storage.messages import MessageKind
 from bot.storage.timers import Timer, TimerKind
 from tests.support.factories import ADA
@@ -22,15 +22,6 @@ async def owed(env: RegistrarEnv, id: str) -> list[Timer]:
 async def due_now(env: RegistrarEnv, id: str) -> None:
     async with env.database.transaction() as tx:
         await timers.add(tx, id, TimerKind.CHECK, env.clock.now())
-
-
-async def told(env: RegistrarEnv) -> list[tuple[MessageKind, str]]:
-    """Return which reports are owed, and to whom."""
-    async with env.database.reading() as tx:
-        now = env.clock.now()
-        stale = await message_queue.stale(tx, now, drawn_before=now, limit=100)
-    owed = [it.message for it in stale]
-    return [(each.kind, each.audience) for each in owed if each.kind is MessageKind.DRIFT]
 
 
 async def test_a_due_check_of_what_is_ready_becomes_a_run(env: RegistrarEnv) -> None:
@@ -66,11 +57,10 @@ async def test_a_check_that_broke_is_no_failure_of_the_registration(env: Registr
     assert (found.status, found.failure, found.run) == (Status.READY, None, None)
     assert found.check is not None
     assert found.check.failure == "The bot itself broke down: bug b0g."
-    assert await told(env) == [(MessageKind.DRIFT, ADA.user_id)]
+    assert [to for to, _ in await env.owed(MessageKind.DRIFT)] == [ADA.user_id]
     (again,) = await owed(env, id)
     assert again.at - env.clock.now() <= CHECK_RETRY
-    async with env.database.reading() as tx:
-        assert [each.what for each in await history.read(tx, id)][-1] == "check failed"
+    assert (await env.told(id))[-1] == "check failed"
 
 
 async def test_a_check_that_was_kept_comes_back_as_it_was(env: RegistrarEnv) -> None:

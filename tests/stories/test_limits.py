@@ -1,7 +1,7 @@
-"""Limits: how much one person and the team may ask for, in a day and all in all, and once."""
+"""Limits: how much one person and the team may ask for, in a day, all in all, and until when."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,17 +12,23 @@ from bot.domain.events import Event
 from bot.domain.lifetimes import CHECK_PAUSE
 from bot.domain.people import Refusal
 from bot.playground.clock import MovableClock
-from bot.storage import history, installation
+from bot.storage import history, installation, registrations
 from bot.storage.database import Database
+from tests.support.concurrency import RegistrarEnvs, all_at_once
 from tests.support.factories import ADA, BEN, EVERYBODY, GRACE, ROSA, form
-from tests.support.registrar_env import RegistrarEnv, registrar_env, team_policy, two_registrar_envs
+from tests.support.registrar_env import (
+    ANSWER_TO,
+    RegistrarEnv,
+    registrar_env,
+    team_policy,
+    two_registrar_envs,
+)
+from tests.support.secret_lives import SecretLife
 from tests.support.story import Story
 
 
 @pytest.fixture
-async def registrar_envs(
-    database_url: str, clock: MovableClock
-) -> AsyncIterator[tuple[RegistrarEnv, RegistrarEnv]]:
+async def registrar_envs(database_url: str, clock: MovableClock) -> AsyncIterator[RegistrarEnvs]:
     async with two_registrar_envs(database_url, clock, open_limit=3, daily_limit=5) as both:
         yield both
 
@@ -31,36 +37,29 @@ async def registrar_envs(
 async def test_one_person_has_three_open_at_a_time(story: Story) -> None:
     first, _ = await story.ask("one"), await story.ask("two")
     sent = await story.fill_and_send("three")
-    assert sent.errors["Application name"].startswith(
-        "You have 2 registrations open, which is the most."
-    )
+    said = "You have 2 registrations open, which is the most."
+    assert sent.errors["Application name"].startswith(said)
     await story.deny(first)
     await story.until(lambda: f"{first} was denied" in story.direct("rosa"))
-    sent = await story.workspace.submit("rosa", {"Application name": "three", "Reason": "To sync"})
-    assert not sent.errors
+    assert not (await story.workspace.submit("rosa", {})).errors
 
 
 async def test_of_many_at_once_only_as_many_as_there_is_room_for(
-    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
+    registrar_envs: RegistrarEnvs,
 ) -> None:
     """Two replicas count at the same moment, and neither counts without the other."""
     one, other = registrar_envs
-    done = await asyncio.gather(
-        *(
-            registrar_env.registrar.submission.submit(
-                form(name=f"app {n}"), by=ROSA, origin=f"V{n}"
-            )
-            for n, registrar_env in enumerate([one, other] * 4)
-        ),
-        return_exceptions=True,
+    submissions = (
+        env.registrar.submission.submit(form(name=f"app {n}"), by=ROSA, origin=f"V{n}")
+        for n, env in enumerate([one, other] * 4)
     )
-    refused = [each for each in done if isinstance(each, Refusal)]
-    assert len(done) - len(refused) == 3
-    assert all("You have 3 registrations open" in str(each) for each in refused)
+    refused = await all_at_once(*submissions)
+    assert refused.count(None) == 3
+    assert all("You have 3 registrations open" in each for each in refused if each)
 
 
 async def test_the_team_begins_so_many_in_24_hours(
-    registrar_envs: tuple[RegistrarEnv, RegistrarEnv], clock: MovableClock
+    registrar_envs: RegistrarEnvs, clock: MovableClock
 ) -> None:
     one, _ = registrar_envs
     for number in range(5):
@@ -95,51 +94,29 @@ async def test_one_person_leaves_some_of_a_day_to_the_others(
 async def test_the_share_of_one_person_is_kept_by_two_replicas(
     database_url: str, clock: MovableClock
 ) -> None:
-    async with two_registrar_envs(database_url, clock, person_daily_limit=3) as (one, other):
-        done = await asyncio.gather(
-            *(registrar_env.submitted() for registrar_env in [one, other] * 4),
-            return_exceptions=True,
-        )
-    refused = [each for each in done if isinstance(each, Refusal)]
-    assert len(done) - len(refused) == 3
+    async with two_registrar_envs(database_url, clock, person_daily_limit=3) as both:
+        assert (await all_at_once(*(env.submitted() for env in both * 4))).count(None) == 3
 
 
 async def test_the_same_wish_is_offered_instead_of_a_duplicate(story: Story) -> None:
     id = await story.ready("Billing  sync")
-    await story.open_form()
-    sent = await story.workspace.submit(
-        "rosa", {"Application name": "billing sync", "Reason": "Again"}
-    )
-    [sentence] = sent.errors.values()
+    [sentence] = (await story.fill_and_send("billing sync", Reason="Again")).errors.values()
     assert f"with this name: {id} (ready)" in sentence
     assert len(story.tenant.applications) == 1
 
 
 async def test_a_form_that_arrives_twice_is_no_duplicate_of_itself(
-    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
+    registrar_envs: RegistrarEnvs,
 ) -> None:
-    one, other = registrar_envs
-    wish = form()
-    ids = await asyncio.gather(
-        *(
-            registrar_env.registrar.submission.submit(wish, by=ROSA, origin="V1")
-            for registrar_env in (one, other)
-        )
+    forms = (
+        env.registrar.submission.submit(form(), by=ROSA, origin="V1") for env in registrar_envs
     )
-    assert len(set(ids)) == 1
-
-
-URL = "https://hooks.slack.com/actions/x"
+    assert len(set(await asyncio.gather(*forms))) == 1
 
 
 @pytest.fixture
 def env(database: Database, clock: MovableClock) -> RegistrarEnv:
     return registrar_env(database, clock, requesters=EVERYBODY, approvals_needed=2)
-
-
-async def what(env: RegistrarEnv, id: str) -> list[str]:
-    async with env.database.reading() as tx:
-        return [entry.what for entry in await history.read(tx, id)]
 
 
 @pytest.fixture
@@ -153,11 +130,11 @@ async def test_hiding_is_told_once_and_only_if_something_is_open(
 ) -> None:
     env, id = ready
     await env.registrar.secrets.mask(id, by=ROSA)
-    assert "hidden by hand" not in await what(env, id)
+    assert "hidden by hand" not in await env.told(id)
     await env.open(id)
     for _ in range(5):
         await env.registrar.secrets.mask(id, by=ROSA)
-    assert (await what(env, id)).count("hidden by hand") == 1
+    assert (await env.told(id)).count("hidden by hand") == 1
 
 
 async def test_a_check_is_asked_for_once_in_five_minutes(
@@ -177,7 +154,7 @@ async def test_a_check_is_asked_for_once_in_five_minutes(
         await env.registrar.recovery.check(id, by=ROSA)
     clock.move(CHECK_PAUSE)
     await env.registrar.recovery.check(id, by=ROSA)
-    assert (await what(env, id)).count("check asked") == 3
+    assert (await env.told(id)).count("check asked") == 3
 
 
 async def test_a_registration_is_offered_five_times_a_day(
@@ -191,7 +168,7 @@ async def test_a_registration_is_offered_five_times_a_day(
         await env.registrar.requests.handover(id, to=heirs[1], by=ADA)
     asked = await env.asked(id, RequestKind.HANDOVER)
     assert (asked.to, asked.is_waiting) == (BEN, True)
-    assert (await what(env, id)).count("handover asked") == 5
+    assert (await env.told(id)).count("handover asked") == 5
     clock.move(timedelta(hours=24, seconds=1))
     await env.registrar.requests.handover(id, to=heirs[1], by=ADA)
 
@@ -209,3 +186,46 @@ async def test_a_rotation_is_asked_for_five_times_a_day(
         await env.registrar.requests.rotation(id, by=GRACE)
     clock.move(timedelta(hours=24, seconds=1))
     await env.registrar.requests.rotation(id, by=GRACE)
+
+
+async def _with_a_day(env: RegistrarEnv, id: str) -> str:
+    async with env.database.transaction() as tx:
+        await registrations.update(tx, id, deadline=env.clock.now() + timedelta(days=1))
+    return id
+
+
+async def _refused(act: Awaitable[object]) -> str:
+    with pytest.raises(Refusal) as refused:
+        await act
+    return str(refused.value)
+
+
+async def test_nobody_decides_when_the_time_for_it_is_over(
+    env: RegistrarEnv, clock: MovableClock
+) -> None:
+    id = await _with_a_day(env, await env.pending())
+    registrar = env.registrar
+    clock.move(timedelta(days=1) - timedelta(seconds=1))
+    await registrar.approval.approve(id, by=ADA)
+    await registrar.approval.check_may_deny(id, by=GRACE)
+    clock.move(timedelta(seconds=1))
+    before = await env.found(id)
+    for act in (
+        registrar.approval.approve(id, by=GRACE),
+        registrar.approval.withdraw(id, by=ADA),
+        registrar.approval.check_may_deny(id, by=GRACE),
+        registrar.approval.deny(id, by=GRACE, reason="Not now"),
+    ):
+        assert await _refused(act) == f"The deadline of {id} has passed, so this can't be done."
+    assert await env.found(id) == before
+
+
+async def test_no_secret_is_shown_when_the_time_to_come_for_it_is_over(
+    env: RegistrarEnv, clock: MovableClock
+) -> None:
+    plain = registrar_env(env.database, clock)
+    id = await _with_a_day(plain, await plain.ready())
+    clock.move(timedelta(days=1))
+    said = await _refused(plain.registrar.secrets.reveal(id, by=ROSA, answer_to=ANSWER_TO))
+    assert said == f"The deadline of {id} has passed, so this can't be done."
+    assert await plain.secret_life(id) is SecretLife.SEALED

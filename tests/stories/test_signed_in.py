@@ -1,25 +1,33 @@
-"""Consent mode `signed-in`: an approver signs in at Entra, and their own rights grant."""
+"""Consent mode `signed-in`: an approver signs in at Entra to grant, in a browser or by a code."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import pytest
+import sqlalchemy as sa
 
-from bot.app import App
+from bot.app import App, Intervals
 from bot.doctor import examine
 from bot.doctor.findings import Mark
+from bot.domain.lifetimes import DAY
 from bot.domain.people import Refusal
 from bot.playground.stage import Stage
+from bot.playground.tenant.browser import Landing
 from bot.playground.tenant.calls import Call
 from bot.playground.tenant.consent_client import SCOPES
 from bot.playground.tenant.tenant import PORTAL
 from bot.server.consent_flow import consent_flow_of
+from bot.storage.tables import sign_ins
 from graph.clouds import CLOUDS
+from handlers.views import ids
 from tests.support.database import changed
+from tests.support.forged_clicks import forged_click
 from tests.support.graph_caller import asking
 from tests.support.limited_consent import set_up_for
 from tests.support.marks import slow
@@ -30,9 +38,12 @@ from tests.support.signing_in import (
     PUBLIC_URL,
     ROLE,
     SEE,
+    Browser,
     Seen,
     SigningIn,
     came_back,
+    code_for,
+    codes,
     consent_world,
     landed,
     link_for,
@@ -40,13 +51,32 @@ from tests.support.signing_in import (
     signed_in,
     waiting,
 )
-from tests.support.signing_in_fixtures import UNHURRIED, running, story, world
 from tests.support.story import Story
-
-__all__ = ["running", "story", "world"]
 
 GRANTING = {"AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"}
 WAITS = "waits for an administrator's consent"
+ON = {"CONSENT_DEVICE_CODE": "yes"}
+UNHURRIED = Intervals(storage=0.1, consent=3600.0)
+"""Only the sign-ins look at the grants."""
+
+
+def in_worlds(*changes: dict[str, str], ids: Sequence[str]) -> pytest.MarkDecorator:
+    """Let the fixture `world` be prepared with each of these changes."""
+    return pytest.mark.parametrize("world", changes, ids=ids, indirect=True)
+
+
+WAYS = ("browser", "code")
+in_both_ways, with_codes = in_worlds({}, ON, ids=WAYS), in_worlds(ON, ids=WAYS[1:])
+
+
+@pytest.fixture
+def world(request: pytest.FixtureRequest, stage: Stage) -> SigningIn:
+    return consent_world(stage, **getattr(request, "param", {}))
+
+
+@pytest.fixture
+def settings(world: SigningIn) -> dict[str, Any]:
+    return {**world.environ, "intervals": UNHURRIED}
 
 
 def grants(story: Story) -> list[Call]:
@@ -55,28 +85,64 @@ def grants(story: Story) -> list[Call]:
     return [call for path in paths for call in story.tenant.calls("POST", path)]
 
 
-async def test_from_the_form_to_the_mask(
-    world: SigningIn, story: Story, running: App, stage: Stage
-) -> None:
-    id = await waiting(story)
-    page = await signed_in(world, story, id)
-    assert (page.status, f"The permissions of {id} are granted" in page.text) == (200, True)
+async def granted(world: SigningIn, story: Story, id: str, *, by: str = "ada", **how: Any) -> str:
+    """Sign in with the approver's account as this world allows; return what that is answered."""
+    if not world.with_codes:
+        page = await signed_in(world, story, id, user=by, by=by, **how)
+        assert page.status == 200, page.text
+        said = page.text
+    else:
+        assert await entered(world, story, id, user=by, by=by, **how) == ""
+        await story.until(lambda: f"The permissions of {id} are granted" in story.whispers(by))
+        said = story.whispers(by)
     await story.until(lambda: story.is_announced(id))
-    name = world.accounts["ada"]["displayName"]
-    assert f"signed in as {name}; its strength is decided by your Conditional" in story.card(id)
+    return said
+
+
+async def refused(
+    world: SigningIn, story: Story, id: str, words: str, *, by: str = "ada", **how: Any
+) -> str:
+    """Try the same, see that it is refused with these words, and return all that is said."""
+    if not world.with_codes:
+        page = await signed_in(world, story, id, by=by, **how)
+        assert (page.status, words in page.text) == (403, True)
+        return page.text
+    await entered(world, story, id, by=by, **how)
+    await story.until(lambda: words in story.whispers(by))
+    return story.workspace.text_of(story.workspace.ephemerals(by)[-1])
+
+
+async def under_way(world: SigningIn, story: Story) -> tuple[str, Browser, str, Landing]:
+    """Let Ada sign in at Entra, without coming back yet; return the id, and what she has."""
+    id = await waiting(story)
+    browser, link = world.browser(), await link_for(story, "ada", id)
+    return id, browser, link, await landed(world, browser, link)
+
+
+@in_both_ways
+async def test_from_the_form_to_the_mask(world: SigningIn, story: Story, app: App) -> None:
+    id = await waiting(story)
+    assert f"The permissions of {id} are granted" in await granted(world, story, id)
+    name = world.accounts["ada"]["displayName"] + " with a code" * world.with_codes
+    assert f"signed in as {name}; its strength is decided by your" in story.card(id)
     shown = await story.revealed(id)
     assert any(secret in shown for secret in story.tenant.minted)
     await story.workspace.click("rosa", "Mask now", on=story.workspace.ephemerals("rosa")[-1])
-    token = await running.services.tenant.tokens.token()
+    token = await app.services.tenant.tokens.token()
     held = set(jwt.decode(token.access, options={"verify_signature": False})["roles"])
     assert held == {*PORTAL, SEE}
     assert not GRANTING & held
     own = [it for it in story.tenant.log if it.caller_app_id == world.environ["ENTRA_CLIENT_ID"]]
     assert {each.status for each in own} <= {200, 201, 204}
-    assert len(grants(story)) == 3
+    assert [it.status for it in grants(story)] == [201] * 3
     assert {it.caller_app_id for it in grants(story)} == {world.environ["CONSENT_CLIENT_ID"]}
     await story.workspace.command("ada", f"history {id}")
     assert f"an approver has signed in to grant ({name})" in story.whispers("ada")
+    for asked in story.tenant.calls("POST", "/devicecode"):
+        assert isinstance(asked.body, dict)
+        assert "offline_access" not in asked.body["scope"]
+        assert "claims" not in asked.body
+    assert len(story.tenant.calls("POST", "/devicecode")) == world.with_codes
 
 
 @pytest.mark.slow
@@ -100,10 +166,10 @@ async def test_what_is_granted_already_is_left_as_it_is(world: SigningIn, story:
 
 @pytest.mark.slow
 async def test_what_takes_too_long_is_given_up_and_another_sign_in_finishes_it(
-    world: SigningIn, story: Story, running: App
+    world: SigningIn, story: Story, app: App
 ) -> None:
     id = await waiting(story)
-    flow = consent_flow_of(running.services, running.registrar, running.slack.users)
+    flow = consent_flow_of(app.services, app.registrar, app.slack.users)
     assert flow is not None
     token = (await link_for(story, "ada", id)).rpartition("/")[2]
     uri, name, cookie = await flow.begin(token, {})
@@ -113,8 +179,7 @@ async def test_what_takes_too_long_is_given_up_and_another_sign_in_finishes_it(
         await replace(flow, grant_seconds=0.5).finish(landing.answer, {name: cookie})
     held.release()
     assert WAITS in story.card(id)
-    assert (await signed_in(world, story, id)).status == 200
-    await story.until(lambda: story.is_announced(id))
+    await granted(world, story, id)
 
 
 @pytest.mark.slow
@@ -149,21 +214,19 @@ async def test_the_page_says_what_is_granted_and_looking_at_it_changes_nothing(
     assert (await came_back(browser, landing)).status == 200
 
 
-@pytest.mark.slow
+@in_both_ways
 async def test_the_account_must_be_the_approver_s_own(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
-    page = await signed_in(world, story, id, user="grace")
-    assert (page.status, "APPROVER_IDENTITIES" in page.text) == (403, True)
+    await refused(world, story, id, "APPROVER_IDENTITIES", user="grace")
     assert WAITS in story.card(id)
+    assert f"[Sign in {'with a code' if world.with_codes else 'and grant'}]" in story.card(id)
     assert not grants(story)
-    assert (await signed_in(world, story, id)).status == 200
+    await granted(world, story, id)
 
 
 @pytest.mark.slow
 async def test_a_sign_in_is_used_once(world: SigningIn, story: Story) -> None:
-    id = await waiting(story)
-    browser, link = world.browser(), await link_for(story, "ada", id)
-    landing = await landed(world, browser, link)
+    id, browser, link, landing = await under_way(world, story)
     first, second = await asyncio.gather(came_back(browser, landing), came_back(browser, landing))
     assert sorted((first.status, second.status)) == [200, 403]
     third = await came_back(browser, landing)
@@ -174,9 +237,7 @@ async def test_a_sign_in_is_used_once(world: SigningIn, story: Story) -> None:
 
 @pytest.mark.slow
 async def test_it_takes_ten_minutes_at_most(world: SigningIn, story: Story) -> None:
-    id = await waiting(story)
-    browser, link = world.browser(), await link_for(story, "ada", id)
-    landing = await landed(world, browser, link)
+    id, browser, link, landing = await under_way(world, story)
     story.clock.move(timedelta(minutes=10))
     page = await came_back(browser, landing)
     assert (page.status, "has expired" in page.text) == (403, True)
@@ -190,9 +251,7 @@ async def test_it_takes_ten_minutes_at_most(world: SigningIn, story: Story) -> N
 async def test_a_second_browser_is_refused_and_cannot_use_it_up(
     world: SigningIn, story: Story
 ) -> None:
-    id = await waiting(story)
-    browser, other, link = world.browser(), world.browser(), await link_for(story, "ada", id)
-    landing = await landed(world, browser, link)
+    (_, browser, link, landing), other = await under_way(world, story), world.browser()
     assert "another browser" in (await other.post(link)).text
     other.cookies = {name: "x" * 43 for name in browser.cookies}
     for each in (world.browser(), other):
@@ -204,9 +263,7 @@ async def test_a_second_browser_is_refused_and_cannot_use_it_up(
 
 @pytest.mark.slow
 async def test_what_does_not_come_from_a_sign_in_is_refused(world: SigningIn, story: Story) -> None:
-    id = await waiting(story)
-    browser, link = world.browser(), await link_for(story, "ada", id)
-    landing = await landed(world, browser, link)
+    id, browser, link, landing = await under_way(world, story)
     assert landing.form is not None
     assert (await browser.get(CALLBACK)).status == 405
     assert (await browser.post(f"{link[:-1]}-")).status == 403
@@ -219,104 +276,104 @@ async def test_what_does_not_come_from_a_sign_in_is_refused(world: SigningIn, st
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("how", "words"),
+    ("world", "how", "words"),
     [
-        ({"cancel": True}, "was cancelled"),
-        slow({"blocked": "sign-in"}, "Conditional Access"),
-        slow({"blocked": "redemption"}, "Conditional Access"),
+        ({}, {"cancel": True}, "was cancelled"),
+        (ON, {"cancel": True}, "was cancelled"),
+        slow({}, {"blocked": "sign-in"}, "Conditional Access"),
+        slow({}, {"blocked": "redemption"}, "Conditional Access"),
+        slow(ON, {"blocked": "redemption"}, "Conditional Access"),
     ],
-    ids=["cancelled", "blocked at the sign-in", "blocked at the redemption"],
+    indirect=["world"],
 )
 async def test_why_nobody_has_signed_in_is_said_and_another_sign_in_works(
     world: SigningIn, story: Story, how: dict[str, Any], words: str
 ) -> None:
     id = await waiting(story)
-    page = await signed_in(world, story, id, **how)
-    assert (page.status, words in page.text) == (403, True)
-    assert "Sign in and grant" in page.text
-    assert "exempt" not in page.text  # which would be advice on the bot's own sign-in
+    said = await refused(world, story, id, words, **how)
+    assert ("Press Sign in with a code" if world.with_codes else "Sign in and grant") in said
+    assert "exempt" not in said  # which would be advice on the bot's own sign-in
     assert WAITS in story.card(id)
-    assert (await signed_in(world, story, id)).status == 200
+    await granted(world, story, id)
 
 
-@pytest.mark.slow
+@in_both_ways
 async def test_an_approver_without_the_role_is_told_which_one_it_takes(
     world: SigningIn, story: Story
 ) -> None:
     id = await waiting(story, by="grace")
-    page = await signed_in(world, story, id, user="grace", by="grace")
-    assert (page.status, ROLE in page.text) == (403, True)
+    await refused(world, story, id, ROLE, user="grace", by="grace")
     assert WAITS in story.card(id)
     story.tenant.assign_role(world.accounts["grace"], ROLE)
-    assert (await signed_in(world, story, id, user="grace", by="grace")).status == 200
-    await story.until(lambda: story.is_announced(id))
+    await granted(world, story, id, by="grace")
 
 
 @pytest.mark.slow
 async def test_an_approver_with_the_custom_role_grants(world: SigningIn, story: Story) -> None:
     id = await waiting(story, by="grace")
     await set_up_for(story.tenant, world.accounts["grace"]["id"])
-    assert (await signed_in(world, story, id, user="grace", by="grace")).status == 200
-    await story.until(lambda: story.is_announced(id))
+    await granted(world, story, id, by="grace")
 
 
 @pytest.mark.slow
+@pytest.mark.settings(CONSENT_CLIENT_SECRET="wrong")
 async def test_a_wrong_secret_of_the_consent_client_is_named(
-    bot: Bot, stage: Stage, world: SigningIn
+    world: SigningIn, story: Story
 ) -> None:
-    async with bot(**{**world.environ, "CONSENT_CLIENT_SECRET": "wrong"}, intervals=UNHURRIED):
-        story = Story(stage)
-        page = await signed_in(world, story, await waiting(story))
-        assert (page.status, "consent client itself" in page.text) == (403, True)
-        assert "CONSENT_CLIENT_SECRET" in page.text
-        assert "wrong" not in page.text.replace("it is wrong", "")
+    said = await refused(world, story, await waiting(story), "consent client itself")
+    assert "CONSENT_CLIENT_SECRET" in said
+    assert "wrong" not in said.replace("it is wrong", "")
+
+
+async def examined(world: SigningIn, **changes: str) -> list[str]:
+    """Return what the doctor says of the consent client."""
+    environ = world.stage.environ(**{**world.environ, **changes})
+    found = [it async for it in examine(environ, world.stage.clock)]
+    return [str(each) for each in found if "Consent client" in each.sentence]
+
+
+async def change_client(world: SigningIn, **changes: Any) -> None:
+    """Change the consent client in Entra."""
+    tenant = world.stage.tenant
+    tenant.allow(tenant.administrator, "Application.ReadWrite.All")
+    async with asking(tenant, tenant.administrator) as admin:
+        path = f"/applications(appId='{world.environ['CONSENT_CLIENT_ID']}')"
+        assert (await admin.patch(path, changes)).status_code == 204
 
 
 @pytest.mark.slow
 async def test_the_doctor_looks_at_the_consent_client(stage: Stage, world: SigningIn) -> None:
-    async def told(**changes: str) -> list[str]:
-        environ = stage.environ(**{**world.environ, **changes})
-        found = [it async for it in examine(environ, stage.clock)]
-        return [str(each) for each in found if "Consent client" in each.sentence]
-
-    [well] = await told()
+    [well] = await examined(world)
     assert well.startswith(Mark.WELL)
-    [secret] = await told(CONSENT_CLIENT_SECRET="wrong")
+    [secret] = await examined(world, CONSENT_CLIENT_SECRET="wrong")
     assert secret.startswith(Mark.WRONG)
-    [_, redirect, other] = await told(PUBLIC_URL="https://other.example.com")
+    [_, redirect, other] = await examined(world, PUBLIC_URL="https://other.example.com")
     assert "lacks the redirect URI https://other.example.com/consent/callback" in redirect
     assert f"must not have the redirect URI {CALLBACK}" in other
     loose = stage.tenant.add_consent_client(CALLBACK)
     stage.tenant.allow(loose, "Mail.Read")
-    [_, rights, everybody] = await told(
-        CONSENT_CLIENT_ID=loose.client_id, CONSENT_CLIENT_SECRET=loose.client_secret
+    [_, rights, everybody] = await examined(
+        world, CONSENT_CLIENT_ID=loose.client_id, CONSENT_CLIENT_SECRET=loose.client_secret
     )
     assert "Mail.Read" in rights
     assert "everybody" in everybody
     stage.clock.move(timedelta(days=700))
-    [_, ends] = await told()
+    [_, ends] = await examined(world)
     assert ends.startswith(f"{Mark.DOUBT} Consent client: CONSENT_CLIENT_SECRET ends on")
     elsewhere = "https://elsewhere.example/"
-    changes = {
-        "isFallbackPublicClient": True,
-        **{name: {"redirectUris": [elsewhere + name]} for name in ("spa", "publicClient")},
-    }
-    stage.tenant.allow(stage.tenant.administrator, "Application.ReadWrite.All")
-    async with asking(stage.tenant, stage.tenant.administrator) as admin:
-        path = f"/applications(appId='{world.environ['CONSENT_CLIENT_ID']}')"
-        assert (await admin.patch(path, changes)).status_code == 204
-    [_, *ways, _] = await told()
+    uris = {name: {"redirectUris": [elsewhere + name]} for name in ("spa", "publicClient")}
+    await change_client(world, isFallbackPublicClient=True, **uris)
+    [_, *ways, _] = await examined(world)
     assert all(each.startswith(Mark.WRONG) for each in ways)
     for each, words in zip(ways, ("/spa", "/publicClient", "public client flows"), strict=True):
         assert words in each
 
 
 @pytest.mark.slow
+@in_both_ways
 @pytest.mark.parametrize("cloud", [CLOUDS["usgov"], CLOUDS["china"]], ids=["usgov", "china"])
 async def test_in_each_cloud(world: SigningIn, story: Story) -> None:
-    id = await waiting(story, Profile="Directory reader (any vendor)")
-    assert (await signed_in(world, story, id)).status == 200
-    await story.until(lambda: story.is_announced(id))
+    await granted(world, story, await waiting(story, Profile="Directory reader (any vendor)"))
 
 
 @pytest.mark.slow
@@ -331,14 +388,52 @@ async def test_what_the_bot_may_not_see_is_not_said_to_be_the_approver_s_fault(
     assert not grants(story)
 
 
-@pytest.mark.slow
-async def test_only_an_approver_whose_approval_counts_gets_a_link(
+@in_both_ways
+async def test_only_an_approver_whose_approval_counts_gets_a_link_or_a_code(
     world: SigningIn, story: Story
 ) -> None:
     id = await waiting(story)
-    await story.workspace.click("grace", "Sign in and grant", on=story.card_of(id))
+    button = "Sign in with a code" if world.with_codes else "Sign in and grant"
+    await story.workspace.click("grace", button, on=story.card_of(id))
     await story.until(lambda: "whose approval" in story.whispers("grace"))
-    assert links(story, "grace") == []
+    assert not [*links(story, "grace"), *codes(story, "grace")]
+    assert not story.tenant.calls("POST", "/devicecode")
+
+
+async def _leaves(story: Story) -> None:
+    story.workspace.people["ada"].deleted = True
+
+
+async def _revokes(story: Story) -> None:
+    await story.workspace.click("ada", "Revoke")
+    await story.until(lambda: "was revoked" in story.card())
+
+
+async def _loses_her_vote(story: Story) -> None:
+    await changed(story.stage, "UPDATE votes SET void = 'no approver any more'")
+
+
+@pytest.mark.parametrize(
+    ("happens", "words", "shown"),
+    [
+        (_leaves, "is deactivated", WAITS),
+        (_revokes, "{id} was revoked", "was revoked"),
+        (_loses_her_vote, "whose approval", WAITS),
+    ],
+)
+async def test_an_approver_who_could_not_approve_it_any_more_grants_nothing(
+    world: SigningIn,
+    story: Story,
+    happens: Callable[[Story], Awaitable[None]],
+    words: str,
+    shown: str,
+) -> None:
+    id, browser, _, landing = await under_way(world, story)
+    await happens(story)
+    page = await came_back(browser, landing)
+    assert (page.status, words.format(id=id) in page.text) == (403, True)
+    assert not grants(story)
+    assert shown in story.card(id)
 
 
 @pytest.mark.slow
@@ -353,48 +448,6 @@ async def test_an_approver_without_an_account_gets_no_link(
         await story.workspace.click("ada", "Sign in and grant", on=story.card_of(id))
         await story.until(lambda: "No Entra account" in story.whispers("ada"))
         assert links(story, "ada") == []
-
-
-@pytest.mark.slow
-async def test_an_approver_who_left_meanwhile_grants_nothing(
-    world: SigningIn, story: Story
-) -> None:
-    id = await waiting(story)
-    browser, link = world.browser(), await link_for(story, "ada", id)
-    landing = await landed(world, browser, link)
-    story.workspace.people["ada"].deleted = True
-    page = await came_back(browser, landing)
-    assert (page.status, "is deactivated" in page.text) == (403, True)
-    assert not grants(story)
-    assert WAITS in story.card(id)
-
-
-@pytest.mark.slow
-async def test_a_registration_that_was_revoked_meanwhile_is_not_granted(
-    world: SigningIn, story: Story
-) -> None:
-    id = await waiting(story)
-    browser, link = world.browser(), await link_for(story, "ada", id)
-    landing = await landed(world, browser, link)
-    await story.workspace.click("ada", "Revoke", on=story.card_of(id))
-    await story.until(lambda: "was revoked" in story.card(id))
-    page = await came_back(browser, landing)
-    assert (page.status, f"{id} was revoked" in page.text) == (403, True)
-    assert not grants(story)
-
-
-@pytest.mark.slow
-async def test_an_approval_that_was_voided_meanwhile_grants_nothing(
-    world: SigningIn, story: Story
-) -> None:
-    id = await waiting(story)
-    browser, link = world.browser(), await link_for(story, "ada", id)
-    landing = await landed(world, browser, link)
-    await changed(story.stage, "UPDATE votes SET void = 'no approver any more'")
-    page = await came_back(browser, landing)
-    assert (page.status, "whose approval" in page.text) == (403, True)
-    assert not grants(story)
-    assert WAITS in story.card(id)
 
 
 @pytest.mark.slow
@@ -416,32 +469,27 @@ async def test_after_a_restart_a_sign_in_goes_on_unless_its_approver_is_none_any
 
 
 @pytest.mark.slow
+@pytest.mark.settings(**dict.fromkeys((*MODE, "CONSENT_MODE"), ""))
 async def test_in_another_mode_there_are_no_pages_and_no_button(
-    bot: Bot, stage: Stage, world: SigningIn
+    world: SigningIn, story: Story
 ) -> None:
-    without = dict.fromkeys((*MODE, "CONSENT_MODE"), "")
-    async with bot(**{**world.environ, **without}):
-        story = Story(stage)
-        id = await story.ask()
-        await story.workspace.click("ada", "Approve", on=story.card_of(id))
-        await story.until(lambda: WAITS in story.card(id))
-        assert "[Sign in and grant]" not in story.card(id)
-        assert (await world.browser().get(f"{PUBLIC_URL}/consent/{'x' * 43}")).status == 404
+    id = await story.ask()
+    await story.workspace.click("ada", "Approve", on=story.card_of(id))
+    await story.until(lambda: WAITS in story.card(id))
+    assert "[Sign in and grant]" not in story.card(id)
+    assert (await world.browser().get(f"{PUBLIC_URL}/consent/{'x' * 43}")).status == 404
 
 
-@pytest.mark.slow
+@in_worlds({"CONSENT_AUTH_CONTEXT": "c1"}, {"CONSENT_AUTH_CONTEXT": "c1", **ON}, ids=WAYS)
 async def test_the_authentication_context_is_asked_for_and_must_be_met(
-    bot: Bot, stage: Stage
+    world: SigningIn, story: Story
 ) -> None:
-    world = consent_world(stage, CONSENT_AUTH_CONTEXT="c1")
-    async with bot(**world.environ, intervals=UNHURRIED):
-        story = Story(stage)
-        id = await waiting(story)
-        page = await signed_in(world, story, id, acrs=())
-        assert (page.status, "authentication context" in page.text) == (403, True)
-        assert not grants(story)
-        assert (await signed_in(world, story, id, acrs=("c1",))).status == 200
-        await story.until(lambda: ", under c1" in story.card(id))
+    id = await waiting(story)
+    await refused(world, story, id, "authentication context", acrs=())
+    assert not grants(story)
+    await granted(world, story, id, acrs=("c1",))
+    way = " with a code" * world.with_codes
+    await story.until(lambda: f"{way}, under c1" in story.card(id))
 
 
 ODD: tuple[tuple[dict[str, Any], dict[str, Any], str], ...] = (
@@ -547,3 +595,204 @@ async def test_a_forged_service_principal_is_granted_nothing(
     page = await signed_in(world, story, id)
     assert (page.status, "was changed" in page.text) == (403, True)
     assert not grants(story)
+
+
+async def entered(
+    world: SigningIn, story: Story, id: str, *, user: str = "ada", by: str = "ada", **how: Any
+) -> str:
+    """Get a code and sign in with it. Return what Entra's own page says, if it refuses that."""
+    page, user_code = await code_for(story, by, id)
+    account = world.accounts[user]
+    landing = await story.tenant.sign_in_as(account, page, user_code=user_code, **how)
+    return landing.error or ""
+
+
+@with_codes
+async def test_the_code_is_for_its_approver_alone_and_in_no_text(
+    world: SigningIn, story: Story
+) -> None:
+    id = await waiting(story)
+    _, user_code = await code_for(story, "ada", id)
+    assert user_code not in "".join(it["text"] for it in story.workspace.ephemerals("ada"))
+    kept = [
+        message
+        for channel in ("approvals", "rosa", "ada", "grace")
+        for message in story.workspace.messages(channel)
+    ]
+    assert user_code not in str([kept, story.workspace.ephemerals("grace")])
+    assert "never enter one that you did not ask for" in story.whispers("ada")
+
+
+async def test_codes_are_off_unless_they_are_switched_on(story: Story) -> None:
+    id = await waiting(story)
+    assert "[Sign in with a code]" not in story.card(id)
+    said = await forged_click(story, "ada", ids.GRANT_WITH_CODE, id)
+    assert "is switched off" in said
+    assert not story.tenant.calls("POST", "/devicecode")
+
+
+@with_codes
+async def test_texts_from_the_tenant_are_no_links_in_the_answer(
+    world: SigningIn, story: Story
+) -> None:
+    id = await waiting(story)
+    story.tenant.applications[-1]["tags"].append("<https://evil.example|Sign in again>")
+    await entered(world, story, id)
+    await story.until(lambda: "more in Entra than was approved" in story.whispers("ada"))
+    shown = str(story.workspace.ephemerals("ada")[-1])
+    assert "<https://evil" not in shown
+    assert "&lt;https://evil.example|Sign in again&gt;" in shown
+    assert "Press *Sign in with a code*" in shown
+    assert not grants(story)
+
+
+@with_codes
+async def test_a_code_that_is_not_used_expires_and_who_is_blocked_reads_why_on_entra_s_page(
+    world: SigningIn, story: Story
+) -> None:
+    id = await waiting(story)
+    assert "AADSTS53003" in await entered(world, story, id, blocked="sign-in")
+    await story.until(lambda: "code has expired" in story.whispers("ada"))
+    # Every five seconds for 15 minutes.
+    assert len(story.tenant.calls("POST", "/oauth2/v2.0/token")) < 200
+    assert WAITS in story.card(id)
+    assert not grants(story)
+
+
+@with_codes
+async def test_another_code_takes_the_place_of_the_first(world: SigningIn, story: Story) -> None:
+    id = await waiting(story)
+    page, first = await code_for(story, "ada", id)
+    await code_for(story, "ada", id)
+    await story.tenant.sign_in_as(world.accounts["ada"], page, user_code=first)
+    assert not grants(story)
+    await granted(world, story, id)
+
+
+@with_codes
+async def test_a_code_is_of_no_use_once_the_other_way_has_granted(
+    world: SigningIn, story: Story
+) -> None:
+    id = await waiting(story)
+    await code_for(story, "ada", id)
+    assert (await signed_in(world, story, id)).status == 200
+    await story.until(lambda: "does not wait for consent any more" in story.whispers("ada"))
+
+
+@with_codes
+async def test_after_a_restart_the_code_is_of_no_use_and_the_button_is_there(
+    bot: Bot, stage: Stage, world: SigningIn
+) -> None:
+    story = Story(stage)
+    async with bot(**world.environ, intervals=UNHURRIED):
+        id = await waiting(story)
+        page, user_code = await code_for(story, "ada", id)
+    assert "does not wait for this code any more" in story.whispers("ada")
+    async with bot(**world.environ, intervals=UNHURRIED):
+        await story.tenant.sign_in_as(world.accounts["ada"], page, user_code=user_code)
+        assert "[Sign in with a code]" in story.card(id)
+        assert not grants(story)
+        await entered(world, story, id)
+        await story.until(lambda: story.is_announced(id))
+
+
+@pytest.mark.slow
+@with_codes
+async def test_entra_s_pauses_are_kept_and_its_outages_waited_out(
+    world: SigningIn, story: Story
+) -> None:
+    id = await waiting(story)
+    faults, path = story.tenant.faults, "/oauth2/v2.0/token"
+    faults.fail("POST", path, status=503, code="temporarily_unavailable", times=2)
+    await granted(world, story, id)
+    asked = [it.at for it in story.tenant.calls("POST", path) if is_of_a_device(it)]
+    assert all(b - a >= timedelta(seconds=5) for a, b in pairwise(asked))
+
+
+def is_of_a_device(call: Call) -> bool:
+    return isinstance(call.body, dict) and "device_code" in call.body
+
+
+@pytest.mark.slow
+@pytest.mark.settings(**ON)
+async def test_a_consent_client_that_is_not_public_is_named_and_so_by_the_doctor(
+    world: SigningIn, story: Story
+) -> None:
+    await code_for(story, "ada", await waiting(story))
+    await story.until(lambda: "does not allow public client flows" in story.whispers("ada"))
+    _, doubt, wrong = await examined(world, **ON)
+    assert doubt.startswith(f"{Mark.DOUBT} Consent client: with CONSENT_DEVICE_CODE=yes")
+    assert wrong.startswith(f"{Mark.WRONG} Consent client: it does not allow public client")
+    await change_client(world, isFallbackPublicClient=True)
+    assert len(await examined(world, **ON)) == 2
+
+
+COOKIE = {"__Host-aad-setup-x": "1"}
+"""Lets an answer pass as one of a browser that has begun a sign-in."""
+
+
+async def test_after_a_part_was_granted_no_page_says_that_nothing_was(
+    world: SigningIn, story: Story
+) -> None:
+    id = await waiting(story)
+    story.tenant.faults.refuse("POST", "/oauth2PermissionGrants", times=1)
+    browser, link = world.browser(), await link_for(story, "ada", id)
+    landing = await landed(world, browser, link)
+    partial = await came_back(browser, landing)
+    again = await came_back(browser, landing)
+    for page in (partial, again, await browser.get(link)):
+        assert (page.status, "Nothing was granted" in page.text) == (403, False)
+    for page in (partial, again):
+        assert "Check the card" in page.text
+    assert (await signed_in(world, story, id)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("header", "body"),
+    [("Transfer-Encoding: chunked", b"no length\r\n"), ("Content-Length: 100", b"state=")],
+    ids=["badly chunked", "cut off"],
+)
+async def test_a_body_that_cannot_be_read_is_no_bug(
+    world: SigningIn,
+    app: App,
+    capsys: pytest.CaptureFixture[str],
+    header: str,
+    body: bytes,
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.door.port)
+    head = f"POST /consent/callback HTTP/1.1\r\nHost: a\r\nCookie: {next(iter(COOKIE))}=1\r\n"
+    kind = f"Content-Type: application/x-www-form-urlencoded\r\n{header}\r\n\r\n"
+    writer.write((head + kind).encode())
+    assert (await world.browser().get(CALLBACK)).status == 405  # by now the body is awaited
+    writer.write(body)
+    writer.write_eof()
+    await reader.read()
+    writer.close()
+    assert (await world.browser().get(CALLBACK)).status == 405
+    assert "bug" not in "".join(capsys.readouterr())
+
+
+async def test_an_answer_to_no_sign_in_does_not_wait_for_its_turn_to_write(
+    world: SigningIn, app: App
+) -> None:
+    browser = world.browser()
+    browser.cookies = dict(COOKIE)
+    async with app.services.database.transaction(), asyncio.timeout(5):
+        page = await browser.post(CALLBACK, {"state": "invented", "code": "invented"})
+    assert (page.status, "not known" in page.text) == (403, True)
+
+
+async def test_of_a_sign_in_that_was_given_up_nothing_sealed_is_kept(
+    world: SigningIn, story: Story, app: App
+) -> None:
+    await world.browser().press(await link_for(story, "ada", await waiting(story)))
+
+    async def flows() -> list[bytes | None]:
+        async with app.services.database.reading() as tx:
+            return list(await tx.scalars(sa.select(sign_ins.c.flow)))
+
+    [begun] = await flows()
+    assert begun
+    story.clock.move(DAY)
+    await app.scheduler.look()
+    assert await flows() == [None]

@@ -28,11 +28,22 @@ from bot.runs import Runs
 from bot.runs.provisioning import Provisioning
 from bot.services import Services, new_id
 from bot.settings.settings import Settings
-from bot.storage import approval_requests, history, installation, registrations, runs, secrets
+from bot.storage import (
+    approval_requests,
+    history,
+    installation,
+    message_queue,
+    registrations,
+    runs,
+    secrets,
+    timers,
+)
 from bot.storage import database as databases
 from bot.storage.database import Database
+from bot.storage.messages import MessageKind
 from bot.storage.runs import PlannedStep, Run
 from bot.storage.secrets import Purpose
+from bot.storage.timers import TimerKind
 from bot.storage.vault import Vault
 from bot.worker.engine import Died, Engine, Outcome
 from bot.worker.outages import AwaitedService
@@ -260,6 +271,21 @@ class RegistrarEnv:
         found = (await self.found(id)).secret
         assert found is not None
         return found
+
+    async def told(self, id: str) -> list[str]:
+        """Return what has happened, in the words of the history."""
+        return [entry.what for entry in await self.database.read(history.read, id)]
+
+    async def owed(self, *kinds: MessageKind) -> list[tuple[str, str | None]]:
+        """Return the place and the subject of each message of these kinds that is to be shown."""
+        now = self.clock.now()
+        stale = await self.database.read(message_queue.stale, now, drawn_before=now, limit=9999)
+        found = [each.message for each in stale if each.message.kind in kinds]
+        return sorted((each.audience, each.subject.text) for each in found)
+
+    async def planned(self, id: str, kind: TimerKind) -> list[str | None]:
+        """Return the subjects of the registration's timers of a kind."""
+        return [each.text for each in await self.database.read(timers.subjects, id, kind)]
 
     async def secret_life(self, id: str) -> SecretLife | None:
         found = (await self.found(id)).secret

@@ -89,6 +89,10 @@ class SigningIn:
         """The settings of this mode alone, for a bot that signs in otherwise."""
         return {name: text for name, text in self.environ.items() if not name.startswith("ENTRA_")}
 
+    @property
+    def with_codes(self) -> bool:
+        return self.environ.get("CONSENT_DEVICE_CODE") == "yes"
+
     def browser(self) -> Browser:
         return Browser(door=self.door)
 
