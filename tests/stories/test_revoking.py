@@ -1,48 +1,50 @@
-"""Revoking what is ready: who may, what is gone then, and what if Entra does not let it go."""
+"""Revoking: who may, what is gone then, and what if Entra, or something at work, is in the way."""
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from datetime import timedelta
 
 import pytest
 
 from bot.doctor.orphans import LOOK
-from bot.playground.tenant.faults import Fault
+from bot.domain.registration import Status
+from bot.domain.runs import RunKind
+from bot.playground.clock import MovableClock
+from bot.playground.stage import Stage
+from bot.playground.tenant.faults import Fault, When
+from bot.runs.provisioning import Provisioning
+from bot.storage import secrets, timers
+from bot.storage.secrets import Purpose
+from bot.storage.timers import TimerKind
+from tests.support import rotation_story
 from tests.support.command_story import said
+from tests.support.database import read, rows
 from tests.support.doctor_cli import call
-from tests.support.drift_story import by_hand, somebody
+from tests.support.drift_story import by_hand, settled, somebody
+from tests.support.factories import ADA
 from tests.support.forged_clicks import forged_click
 from tests.support.home_story import opened
-from tests.support.removal_story import FOR_EVER, nothing_is_left, press, revoked
+from tests.support.marks import slow
+from tests.support.registrar_env import two_registrar_envs
+from tests.support.removal_story import FOR_EVER, nothing_is_left, press, revoke, revoked
+from tests.support.running_bot import Bot
+from tests.support.secret_lives import SecretLife, life_of
 from tests.support.secret_story import MARK
 from tests.support.story import Story
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, make_a_new_one
 
 AGAIN_IN = timedelta(minutes=61)
 NOT_YET = "is not revoked yet"
+FAILURES = "SELECT count(*) FROM history WHERE what = 'failed'"
+OWED = "SELECT count(*) FROM messages WHERE shown < wanted"
+"""How many messages are not shown, or not as they should be."""
 
 
-def refuses_to_let_go(story: Story) -> Fault:
-    return story.tenant.faults.refuse("DELETE", "/applications/")
-
-
-def failures(story: Story) -> int:
-    """Return how often the history says that something has failed."""
-    with closing(sqlite3.connect(story.stage.folder / "aad-setup.db")) as database:
-        query = "SELECT count(*) FROM history WHERE what = 'failed'"
-        return int(database.execute(query).fetchone()[0])
-
-
-def owed(story: Story) -> int:
-    """Return how many messages are not shown, or not as they should be."""
-    with closing(sqlite3.connect(story.stage.folder / "aad-setup.db")) as database:
-        query = "SELECT count(*) FROM messages WHERE shown < wanted"
-        return int(database.execute(query).fetchone()[0])
-
-
-def channel(story: Story) -> str:
-    return "\n".join(map(story.workspace.text_of, story.workspace.messages("approvals")))
+async def stuck(story: Story, id: str) -> Fault:
+    """Revoke it while Entra refuses to let it go."""
+    fault = story.tenant.faults.refuse("DELETE", "/applications/")
+    await press(story, id)
+    await story.until(lambda: NOT_YET in story.card(id))
+    return fault
 
 
 async def test_an_approver_revokes_and_everybody_is_told(story: Story) -> None:
@@ -50,7 +52,7 @@ async def test_an_approver_revokes_and_everybody_is_told(story: Story) -> None:
     [application] = story.tenant.applications
     held = story.tenant.faults.hold("DELETE", "/applications/")
     await press(story, id, by="grace")
-    await story.until(lambda: f"@grace has revoked {id} (billing)." in channel(story))
+    await story.until(lambda: story.posted("approvals", f"@grace has revoked {id} (billing)."))
     await story.until(lambda: f"{id} is being revoked by @grace" in story.direct("rosa"))
     held.release()
     await story.until(lambda: story.direct("rosa").count("revoked by @grace") == 2)  # asked, done
@@ -65,9 +67,8 @@ async def test_an_approver_revokes_and_everybody_is_told(story: Story) -> None:
     assert "Revoke]" not in card
     assert "steps done" not in card
     await story.until(lambda: f"{id} was revoked by @grace" in story.direct("rosa"))
-    await story.until(
-        lambda: f"{id} was revoked: its values no longer work." in story.direct("rosa")
-    )
+    useless = f"{id} was revoked: its values no longer work."
+    await story.until(lambda: useless in story.direct("rosa"))
     assert "[Get the values]" not in story.direct("rosa")
     assert "[Ask again]" in story.direct("rosa")
     told = await said(story, "rosa", f"history {id}")
@@ -81,14 +82,13 @@ async def test_a_revocation_that_ends_before_slack_takes_a_message_is_told_once(
 ) -> None:
     id = await story.ready()
     story.workspace.faults.throttle("chat.postMessage", retry_after=60, times=50)
-    await press(story, id, by="grace")
-    await story.until(lambda: f"{id} was revoked" in story.card())
+    await revoke(story, id, by="grace")
     assert "revoked by @grace" not in story.direct("rosa")
     story.workspace.faults.clear()
     story.clock.move(timedelta(seconds=61))
-    await story.until(lambda: f"@grace has revoked {id} (billing)." in channel(story))
+    await story.until(lambda: story.posted("approvals", f"@grace has revoked {id} (billing)."))
     await story.until(lambda: f"{id} was revoked by @grace" in story.direct("rosa"))
-    await eventually(story, lambda: not owed(story), step=timedelta(seconds=4))
+    await eventually(story, lambda: not read(story.stage, OWED), step=timedelta(seconds=4))
     assert story.direct("rosa").count("revoked by @grace") == 1
 
 
@@ -101,7 +101,7 @@ async def test_the_requester_revokes_by_word_once_it_is_confirmed(story: Story) 
     await story.workspace.click("rosa", "revoke_asked")
     assert story.whispers("rosa") == f"{id} is being revoked. Its card says when that is done."
     await story.until(lambda: f"{id} was revoked" in story.card())
-    await story.until(lambda: f"@rosa has revoked {id}" in channel(story))
+    await story.until(lambda: story.posted("approvals", f"@rosa has revoked {id}"))
     await story.until(lambda: f"{id} was revoked by @rosa" in story.direct("rosa"))
     assert f"{id} is being revoked by" not in story.direct("rosa")
     assert "Revocation asked for by @rosa" in story.card()
@@ -146,9 +146,7 @@ async def test_of_two_who_revoke_at_once_one_wins(story: Story) -> None:
 @pytest.mark.slow
 async def test_what_entra_does_not_let_go_is_said_and_comes_again_by_itself(story: Story) -> None:
     id = await story.ready()
-    fault = refuses_to_let_go(story)
-    await press(story, id)
-    await story.until(lambda: NOT_YET in story.card())
+    fault = await stuck(story, id)
     card = story.card()
     assert "The connector may still be able to sign in" in card
     assert "Delete the application: Entra refused: a right is missing" in card
@@ -160,18 +158,15 @@ async def test_what_entra_does_not_let_go_is_said_and_comes_again_by_itself(stor
     assert f"{id} {NOT_YET}" in await said(story, "ben", "list")
 
     story.clock.move(timedelta(hours=1, minutes=1))  # once more in vain
-    await eventually(story, lambda: failures(story) == 2)
+    await eventually(story, lambda: read(story.stage, FAILURES) == 2)
     fault.times = 0
     await eventually(story, lambda: f"{id} was revoked" in story.card(), step=AGAIN_IN)
     assert "Entra refused" not in story.card()
     assert nothing_is_left(story)
     # Told once that it failed, however often, and once that it is done.
     await story.until(lambda: f"{id} was revoked by @ada" in story.direct("rosa"))
-    assert (
-        story.direct("rosa").count("is not revoked yet: it stopped at “Delete the application”")
-        == 1
-    )
-    assert story.direct("rosa").count(f"{id} was revoked by @ada") == 1
+    for words in (f"{NOT_YET}: it stopped at “Delete the application”", "was revoked by @ada"):
+        assert story.direct("rosa").count(words) == 1
 
 
 @pytest.mark.slow
@@ -197,12 +192,15 @@ async def test_trouble_that_outlasts_the_patience_is_over_at_the_next_try(
 
 
 @pytest.mark.slow
-async def test_trouble_that_passes_is_waited_out(story: Story) -> None:
+async def test_trouble_that_passes_is_waited_out_and_a_secret_added_by_hand_goes_too(
+    story: Story,
+) -> None:
     id = await story.ready()
+    async with by_hand(story) as hand:
+        await hand.graph.secret(hand.application, displayName="by hand")
     story.tenant.faults.fail("DELETE", "/applications/", times=2, when="after_effect")
     story.tenant.faults.throttle("DELETE", "/servicePrincipals/", times=2)
-    await press(story, id)
-    await story.until(lambda: f"{id} was revoked" in story.card())
+    await revoke(story, id)
     assert nothing_is_left(story)
 
 
@@ -217,8 +215,7 @@ async def test_reads_that_lag_delay_a_revocation_by_no_more_than_the_lag(
     id = await story.ready()
     story.clock.move(timedelta(seconds=after * lag))
     start = story.clock.now()
-    await press(story, id)
-    await story.until(lambda: f"{id} was revoked" in story.card())
+    await revoke(story, id)
     assert (story.clock.now() - start).total_seconds() <= 3 * lag + 15
     assert nothing_is_left(story)
 
@@ -226,9 +223,7 @@ async def test_reads_that_lag_delay_a_revocation_by_no_more_than_the_lag(
 async def test_a_secret_that_nobody_has_seen_is_never_shown_again(story: Story) -> None:
     id = await story.ready()
     await story.values(id)
-    refuses_to_let_go(story)
-    await press(story, id)
-    await story.until(lambda: NOT_YET in story.card())
+    await stuck(story, id)
     await story.workspace.click("rosa", "Show the secret", on=story.workspace.ephemerals("rosa")[0])
     being = f"{id} is being revoked. Its card says when that is done."
     assert being in story.whispers("rosa")
@@ -244,8 +239,7 @@ async def test_a_secret_that_nobody_has_seen_is_never_shown_again(story: Story) 
 async def test_a_secret_on_the_screen_is_masked_all_the_same(story: Story) -> None:
     id = await story.ready()
     assert MARK in await story.revealed(id)
-    await press(story, id)
-    await story.until(lambda: f"{id} was revoked" in story.card())
+    await revoke(story, id)
     story.clock.move(timedelta(minutes=1, seconds=1))
     await eventually(story, lambda: MARK not in story.whispers("rosa"))
     assert f"{id} was revoked: its values no longer work." in story.whispers("rosa")
@@ -260,32 +254,17 @@ async def test_one_that_was_deleted_by_hand_is_revoked_all_the_same(story: Story
         await hand.graph.secret(hand.application, displayName="by hand")
         await hand.delete(f"/applications/{hand.application['id']}")
         await hand.delete(f"/directory/deletedItems/{hand.application['id']}")
-    await press(story, id)
-    await story.until(lambda: f"{id} was revoked" in story.card())
+    await revoke(story, id)
     assert "Deleted applications in the Entra admin centre for 30 days after it was deleted" in (
         story.card()
     )
 
 
 @pytest.mark.slow
-async def test_a_secret_that_somebody_added_goes_with_the_application(story: Story) -> None:
-    id = await story.ready()
-    async with by_hand(story) as hand:
-        await hand.graph.secret(hand.application, displayName="by hand")
-    await press(story, id)
-    await story.until(lambda: f"{id} was revoked" in story.card())
-    assert nothing_is_left(story)
-
-
-@pytest.mark.slow
 async def test_the_same_may_be_asked_for_once_it_is_revoked_and_not_before(story: Story) -> None:
     id = await story.ready()
-    fault = refuses_to_let_go(story)
-    await press(story, id)
-    await story.until(lambda: NOT_YET in story.card())
-    await story.open_form()
-    wish = {"Application name": "billing", "Reason": "To sync"}
-    refused = await story.workspace.submit("rosa", wish)
+    fault = await stuck(story, id)
+    refused = await story.fill_and_send()
     assert f"with this name: {id} (being revoked)" in str(refused.errors)
     # Whoever looks after it tries again at once.
     await story.until(lambda: "[Try again]" in story.card())
@@ -308,18 +287,14 @@ async def test_the_same_may_be_asked_for_once_it_is_revoked_and_not_before(story
 async def test_one_that_is_being_revoked_leaves_room_for_others(story: Story) -> None:
     """Its requester can do nothing about an outage."""
     id = await story.ready()
-    refuses_to_let_go(story)
-    await press(story, id)
-    await story.until(lambda: NOT_YET in story.card())
+    await stuck(story, id)
     assert await story.ask("crm")
 
 
 @pytest.mark.slow
 async def test_nothing_of_it_is_missed_or_an_orphan(story: Story) -> None:
     id = await story.ready()
-    fault = refuses_to_let_go(story)
-    await press(story, id)
-    await story.until(lambda: NOT_YET in story.card())
+    fault = await stuck(story, id)
     story.clock.move(timedelta(minutes=16))
     assert (await call(story.stage, "--orphans")).wrong == []
     fault.times = 0
@@ -345,3 +320,92 @@ async def test_one_that_somebody_restores_is_an_orphan(story: Story) -> None:
     [wrong] = told.wrong
     assert f"of {id}: it was removed, and somebody has restored it" in wrong
     assert LOOK in wrong
+
+
+ROUNDS = 4
+
+
+@pytest.mark.slow
+async def test_it_does_not_wait_for_a_check(story: Story) -> None:
+    id = await settled(story)
+    held = story.tenant.faults.hold("POST", r"\$batch")
+    await story.check(id, by="rosa")
+    await held.reached.wait()
+    await press(story, id)
+    assert story.whispers("ada") == ""
+    await story.until(lambda: f"{id} was revoked" in story.card())
+    held.release()
+    assert nothing_is_left(story)
+    assert "· compared with the tenant" not in await said(story, "rosa", f"history {id}")
+
+
+@pytest.mark.parametrize(
+    ("path", "when"),
+    [
+        slow("/addPassword", "before_effect"),
+        ("/addPassword", "after_effect"),
+        slow("/oauth2/v2.0/token", "after_effect"),  # while it is tried
+        slow(r"\$batch", "after_effect"),  # while it reads the directory
+        slow("/removePassword", "after_effect"),  # while the old one is removed
+    ],
+)
+async def test_it_does_not_wait_for_a_new_secret_which_nobody_gets(
+    stage: Stage, bot: Bot, path: str, when: When
+) -> None:
+    story = Story(stage)
+    async with bot():
+        id = await story.ready()
+        await story.revealed(id)
+        story.clock.move(timedelta(minutes=16))  # it is masked, and settled
+        held = story.tenant.faults.hold("POST", path, when=when)
+        await make_a_new_one(story, id)
+        async with asyncio.timeout(60):
+            await held.reached.wait()
+        await press(story, id)
+        assert story.whispers("ada") == ""
+        await story.until(lambda: f"{id} was revoked" in story.card())
+        held.release()
+    assert nothing_is_left(story)
+    assert read(stage, "SELECT count(*) FROM secrets WHERE sealed IS NOT NULL") == 0
+    assert read(stage, "SELECT count(*) FROM messages WHERE kind = 'values'") == 1
+    told = [what for (what,) in rows(stage, "SELECT what FROM history ORDER BY seq")]
+    assert told[-3:] == ["new secret asked", "revoke asked", "revoked"]
+
+
+@pytest.mark.slow
+async def test_it_does_not_wait_for_a_rotation(story: Story) -> None:
+    id = await rotation_story.in_use(story)
+    await rotation_story.asked(story, id)
+    held = story.tenant.faults.hold("POST", "/addPassword")
+    await rotation_story.decide(story, "Confirm", by="grace")
+    await held.reached.wait()
+    await revoke(story, id)
+    held.release()
+    assert nothing_is_left(story)
+    request = story.workspace.text_of(rotation_story.request(story))
+    assert f"{id}: this request for a new secret is over." in request
+
+
+async def test_a_run_that_ends_at_the_same_moment_hands_nothing_over(
+    database_url: str, clock: MovableClock
+) -> None:
+    """Whichever is first: the run to announce its secret, or the revocation to end it."""
+    async with two_registrar_envs(database_url, clock) as (one, other):
+        for _ in range(ROUNDS):
+            id = await one.ready()
+            await one.open(id)
+            run = await one.owe(id, RunKind.REPLACE_SECRET)
+            made = await one.seal(id, run)
+            await asyncio.gather(
+                Provisioning(one.services)._finish(run),
+                other.registrar.revocation.revoke(id, by=ADA),
+            )
+            found = await one.found(id)
+            assert (found.status, found.run) == (Status.REVOKING, RunKind.REVOKE)
+            async with one.database.reading() as tx:
+                secret = await secrets.get(tx, made)
+                assert (made, Purpose.SECRET) not in await secrets.kept(tx, id)
+                come = await timers.find_due(tx, clock.now() + timedelta(days=400), limit=500)
+            assert secret is not None
+            assert life_of(secret) is SecretLife.CLOSED
+            assert {due.kind for due in come if due.registration == id} == {TimerKind.MASK}

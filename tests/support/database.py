@@ -18,9 +18,13 @@ async def changed(stage: Stage, statement: str, *values: str) -> None:
 
 def read(stage: Stage, query: str, *values: str) -> Any:
     """Return the first value that a query finds, or None."""
+    return (rows(stage, query, *values) or [(None,)])[0][0]
+
+
+def rows(stage: Stage, query: str, *values: str) -> list[tuple[Any, ...]]:
     path = stage.folder / "aad-setup.db"
     with closing(sqlite3.connect(path, timeout=10)) as database:
-        return (database.execute(query, values).fetchone() or (None,))[0]
+        return database.execute(query, values).fetchall()
 
 
 def _changed(stage: Stage, statement: str, values: tuple[str, ...]) -> None:

@@ -9,9 +9,13 @@ FOR_EVER = 10_000
 async def revoked(story: Story, name: str = "billing", *, by: str = "ada") -> str:
     """Make one that is ready, and revoke it; return its id."""
     id = await story.ready(name)
-    await press(story, id, by=by)
-    await story.until(lambda: f"{id} was revoked" in story.card())
+    await revoke(story, id, by=by)
     return id
+
+
+async def revoke(story: Story, id: str, *, by: str = "ada") -> None:
+    await press(story, id, by=by)
+    await story.until(lambda: f"{id} was revoked" in story.card(id))
 
 
 async def press(story: Story, id: str, button: str = "Revoke", *, by: str = "ada") -> None:
