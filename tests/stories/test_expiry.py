@@ -24,9 +24,9 @@ from tests.support.rotation_story import (
     announced,
     asked,
     decide,
+    drawn,
     history,
     in_use,
-    request,
     rotated,
     seen,
 )
@@ -110,7 +110,7 @@ async def test_the_reminder_rotates_and_then_there_are_none_of_the_old_secret(st
     await eventually(story, lambda: story.texts("rosa", EXPIRES))
     [reminder] = story.posted("rosa", EXPIRES)
     await story.click_when_idle("rosa", "Rotate", reminder)
-    await story.until(lambda: "[Confirm the rotation]" in story.workspace.text_of(request(story)))
+    await story.until(lambda: "[Confirm the rotation]" in drawn(story))
     await decide(story, "Confirm", by="ada")
     await announced(story, id)
     await seen(story, id)

@@ -11,7 +11,7 @@ import pytest
 from bot.playground.stage import Stage
 from tests.support.handover_story import ask_handover, confirm_handover
 from tests.support.marks import slow
-from tests.support.rotation_story import in_use
+from tests.support.rotation_story import in_use, three
 from tests.support.running_bot import Bot
 from tests.support.secret_story import live
 from tests.support.story import Story, updates
@@ -19,17 +19,21 @@ from tests.support.waiting import eventually
 
 
 @pytest.fixture
-async def open_house(bot: Bot, stage: Stage) -> Any:
-    """A story in which everybody may ask."""
-    async with bot(REQUESTERS="*"):
-        yield Story(stage)
+def settings() -> dict[str, str]:
+    """Everybody may ask."""
+    return {"REQUESTERS": "*"}
 
 
 CONFIRM = "[Confirm the handover]"
 
 
-async def test_the_heir_gets_the_values_and_the_old_requester_no_longer(open_house: Story) -> None:
-    story = open_house
+async def handed_over(story: Story, id: str, to: str) -> None:
+    """Let Ada ask for it, and Grace confirm it."""
+    await ask_handover(story, id, to)
+    await confirm_handover(story, by="grace")
+
+
+async def test_the_heir_gets_the_values_and_the_old_requester_no_longer(story: Story) -> None:
     id = await story.ready()
     assert "An approver has to confirm this" in await ask_handover(story, id, "ben", by="rosa")
     await story.until(lambda: CONFIRM in story.workspace.picture())
@@ -56,9 +60,8 @@ async def test_the_heir_gets_the_values_and_the_old_requester_no_longer(open_hou
 
 @pytest.mark.slow
 async def test_a_secret_that_was_seen_is_said_to_be_known_to_who_has_seen_it(
-    open_house: Story,
+    story: Story,
 ) -> None:
-    story = open_house
     id = await in_use(story)
     known = (
         "The secret was shown to @rosa, and works until its new requester presses Make a new one"
@@ -73,9 +76,8 @@ async def test_a_secret_that_was_seen_is_said_to_be_known_to_who_has_seen_it(
     await eventually(story, lambda: live(story) and not {*before} & {*live(story)})
 
 
-@pytest.mark.slow
-async def test_not_everybody_can_be_given_it_or_give_it(open_house: Story) -> None:
-    story, faults = open_house, open_house.workspace.faults
+async def test_not_everybody_can_be_given_it_or_give_it(story: Story) -> None:
+    faults = story.workspace.faults
     id = await story.ask()
     for to, by, said in (
         ("rosa", "ada", "'s already."),
@@ -99,17 +101,17 @@ async def test_not_everybody_can_be_given_it_or_give_it(open_house: Story) -> No
 
 @pytest.mark.slow
 async def test_a_request_that_somebody_deleted_is_posted_anew_while_it_waits(
-    open_house: Story,
+    story: Story,
 ) -> None:
-    id = await open_house.ask()
-    await ask_handover(open_house, id, "ben")
-    await open_house.until(lambda: open_house.workspace.picture().count(CONFIRM) == 1)
-    open_house.workspace.faults.fail("chat.update", "message_not_found", times=1000)
-    await ask_handover(open_house, id, "grace")
-    await open_house.until(lambda: open_house.workspace.picture().count(CONFIRM) == 2)
-    open_house.workspace.faults.clear()
-    await confirm_handover(open_house, by="ada")
-    await open_house.until(lambda: "now belongs to @grace" in open_house.card())
+    id = await story.ask()
+    await ask_handover(story, id, "ben")
+    await story.until(lambda: story.workspace.picture().count(CONFIRM) == 1)
+    story.workspace.faults.fail("chat.update", "message_not_found", times=1000)
+    await ask_handover(story, id, "grace")
+    await story.until(lambda: story.workspace.picture().count(CONFIRM) == 2)
+    story.workspace.faults.clear()
+    await confirm_handover(story, by="ada")
+    await story.until(lambda: "now belongs to @grace" in story.card())
 
 
 @pytest.mark.slow
@@ -140,9 +142,7 @@ async def test_the_request_of_an_earlier_handover_is_not_posted_anew_beside_the_
     assert len(asked) == 1
 
 
-@pytest.mark.slow
-async def test_nobody_confirms_what_comes_to_them_or_goes_from_them(open_house: Story) -> None:
-    story = open_house
+async def test_nobody_confirms_what_comes_to_them_or_goes_from_them(story: Story) -> None:
     id = await story.ask()
     await ask_handover(story, id, "grace")
     await confirm_handover(story, by="grace")
@@ -159,12 +159,9 @@ async def test_nobody_confirms_what_comes_to_them_or_goes_from_them(open_house: 
     )
 
 
-@pytest.mark.slow
-async def test_whoever_has_handed_it_over_does_not_decide_on_it(open_house: Story) -> None:
-    story = open_house
+async def test_whoever_has_handed_it_over_does_not_decide_on_it(story: Story) -> None:
     id = await story.ask(by="ada")
-    await ask_handover(story, id, "ben")
-    await confirm_handover(story, by="grace")
+    await handed_over(story, id, "ben")
     await story.until(lambda: id in story.direct("ben"))
     for verb in ("Approve", "Deny"):
         assert "You asked for this before it was handed over" in await story.answer_to(
@@ -178,9 +175,7 @@ async def test_whoever_has_handed_it_over_does_not_decide_on_it(open_house: Stor
     assert not story.tenant.applications
 
 
-@pytest.mark.slow
-async def test_a_confirmation_is_for_the_heir_that_was_read(open_house: Story) -> None:
-    story = open_house
+async def test_a_confirmation_is_for_the_heir_that_was_read(story: Story) -> None:
     id = await story.ready()
     await ask_handover(story, id, "ben", by="rosa")
     await story.until(lambda: CONFIRM in story.workspace.picture())
@@ -198,8 +193,7 @@ async def test_a_confirmation_is_for_the_heir_that_was_read(open_house: Story) -
 
 
 @pytest.mark.slow
-async def test_an_heir_is_judged_again_when_it_is_confirmed(open_house: Story) -> None:
-    story = open_house
+async def test_an_heir_is_judged_again_when_it_is_confirmed(story: Story) -> None:
     id = await story.ready()
     await ask_handover(story, id, "ben")
     story.workspace.deactivate("ben")
@@ -209,13 +203,11 @@ async def test_an_heir_is_judged_again_when_it_is_confirmed(open_house: Story) -
 
 
 @pytest.mark.slow
-async def test_the_heir_s_name_is_text_and_nothing_else(open_house: Story) -> None:
-    story = open_house
+async def test_the_heir_s_name_is_text_and_nothing_else(story: Story) -> None:
     name = "<!channel> *<https://evil.example|Ben>*\n\u202e " + "&" * 90
     story.workspace.people["ben"].real_name = name
     id = await story.ready()
-    await ask_handover(story, id, "ben")
-    await confirm_handover(story, by="grace")
+    await handed_over(story, id, "ben")
     await story.until(lambda: f"{id}: your connector values" in story.direct("ben"))
 
     def texts() -> str:
@@ -228,7 +220,7 @@ async def test_the_heir_s_name_is_text_and_nothing_else(open_house: Story) -> No
         assert "\u202e" not in json.dumps(shown, ensure_ascii=False)
 
 
-@pytest.mark.settings(REQUESTERS="*", APPROVALS_NEEDED="2")
+@pytest.mark.settings(APPROVALS_NEEDED="2")
 async def test_what_takes_two_approvers_is_not_given_away_by_one(story: Story) -> None:
     id = await story.ask()
     await ask_handover(story, id, "ben", by="ada")
@@ -239,23 +231,19 @@ async def test_what_takes_two_approvers_is_not_given_away_by_one(story: Story) -
     await story.until(lambda: id in story.direct("ben"))
 
 
-@pytest.mark.slow
-async def test_whoever_has_voted_cannot_become_the_requester(bot: Bot, stage: Stage) -> None:
-    deciders = ",".join(stage.workspace.people[name].id for name in ("ada", "grace", "ben"))
-    async with bot(REQUESTERS="*", APPROVERS=deciders, APPROVALS_NEEDED="2"):
-        story = Story(stage)
-        id = await story.ask()
-        await story.workspace.click("ada", "Approve", on=story.card_of(id))
-        said = await ask_handover(story, id, "ada", by="grace")
-        assert f"has voted on {id}, so cannot take it over." in said
+@pytest.mark.settings(APPROVERS=three, APPROVALS_NEEDED="2")
+async def test_whoever_has_voted_cannot_become_the_requester(story: Story) -> None:
+    id = await story.ask()
+    await story.vote(id)
+    said = await ask_handover(story, id, "ada", by="grace")
+    assert f"has voted on {id}, so cannot take it over." in said
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["deactivated", slow("hidden")])
 async def test_values_are_sent_to_nobody_whose_account_is_deactivated_or_gone(
-    open_house: Story, how: str
+    story: Story, how: str
 ) -> None:
-    story = open_house
     id = await story.ask()
     _leave(story, how)
     await story.workspace.click("ada", "Approve", on=story.card_of(id))
@@ -277,9 +265,8 @@ def _leave(story: Story, how: str) -> None:
 
 @pytest.mark.slow
 async def test_what_was_owed_to_somebody_who_has_handed_over_is_no_news_of_who_has_it_now(
-    open_house: Story,
+    story: Story,
 ) -> None:
-    story = open_house
     id = await story.ask()
     await ask_handover(story, id, "ben")
     await story.until(lambda: CONFIRM in story.workspace.picture())

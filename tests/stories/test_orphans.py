@@ -22,6 +22,7 @@ from tests.support.doctor_cli import call
 from tests.support.failure_story import failed
 from tests.support.graph_bot import Bot as Hand
 from tests.support.graph_bot import bot_of, secret
+from tests.support.removal_story import undo
 from tests.support.running_bot import Bot
 from tests.support.story import Story
 from tests.support.waiting import eventually
@@ -181,8 +182,7 @@ async def test_an_application_that_an_undo_came_too_early_for_is_removed_by_anot
     faults.lag = timedelta(hours=12).total_seconds()
     faults.reset("PATCH", "/applications", times=99, when="after_effect")
     id = await story.fails()
-    await story.workspace.click("ada", "Undo", on=story.card_of(id))
-    await story.until(lambda: f"{id} was undone" in story.card())
+    await undo(story, id)
     assert len(stage.tenant.applications) == 1
     faults.lag = 0.0
 
@@ -198,8 +198,7 @@ async def test_an_application_that_somebody_has_restored_is_left_to_them(
 ) -> None:
     story = Story(stage)
     id, _ = await failed(story)
-    await story.workspace.click("grace", "Undo", on=story.card_of(id))
-    await story.until(lambda: f"{id} was undone" in story.card())
+    await undo(story, id, by="grace")
     (left,) = [each for each in stage.tenant.deleted if "uniqueName" in each]
     await hand.graph.send("POST", f"/directory/deletedItems/{left['id']}/restore")
 

@@ -24,6 +24,7 @@ from tests.support.graph_requests import (
 )
 from tests.support.graph_schema import Misfit, Schema
 from tests.support.purge_story import purge
+from tests.support.removal_story import undo
 from tests.support.story import Story
 from tests.support.waiting import eventually
 
@@ -112,8 +113,7 @@ async def a_road_with_lost_answers(story: Story) -> None:
 async def a_failure_that_is_undone_and_purged(story: Story) -> None:
     refuse_the_test(story.tenant.faults)
     id = await story.fails("crm")
-    await story.workspace.click("ada", "Undo", on=story.card_of(id))
-    await story.until(lambda: f"{id} was undone" in story.card())
+    await undo(story, id)
     story.tenant.faults.failures.clear()
     await purge(story, id)
     await story.until(lambda: "Deleted for good" in story.card(id))

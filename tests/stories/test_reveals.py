@@ -12,6 +12,7 @@ from bot.storage.messages import MessageKind
 from handlers.views import ids
 from tests.support.forged_clicks import forged_button, forged_click, forged_whisper
 from tests.support.marks import slow
+from tests.support.rotation_story import replaced
 from tests.support.running_bot import Bot
 from tests.support.secret_story import MARK, live
 from tests.support.story import Story
@@ -110,8 +111,7 @@ async def test_no_secret_is_shown_before_it_has_been_proven(story: Story) -> Non
     making = "A new secret is being made."
     await story.until(lambda: making in story.workspace.text_of(story.notice(id)))
     held.release()
-    await story.until(lambda: "was replaced by a newer one" in story.direct("rosa"))
-    await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"))
+    await replaced(story, id)
     assert NOT_MADE not in story.direct("rosa")
     assert len(live(story)) == 1
     # An old notice leads to the new secret and never to the old.
@@ -147,8 +147,7 @@ async def test_a_secret_that_nobody_came_for_is_removed_and_can_be_made_anew(sto
     assert told in story.whispers("rosa")
 
     await make_a_new_one(story, id)
-    await story.until(lambda: "was replaced by a newer one" in story.direct("rosa"))
-    await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"))
+    await replaced(story, id)
     story.workspace.reload("rosa")
     assert MARK in await story.revealed(id)
     assert len(live(story)) == 1

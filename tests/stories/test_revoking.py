@@ -382,7 +382,7 @@ async def test_it_does_not_wait_for_a_rotation(story: Story) -> None:
     await revoke(story, id)
     held.release()
     assert nothing_is_left(story)
-    request = story.workspace.text_of(rotation_story.request(story))
+    request = rotation_story.drawn(story)
     assert f"{id}: this request for a new secret is over." in request
 
 

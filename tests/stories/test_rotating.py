@@ -1,7 +1,8 @@
 """Rotating: a new secret beside the one in use, confirmed by approvers, and no outage."""
 
+import asyncio
 import copy
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,8 +15,13 @@ from bot.domain.registration import Status
 from bot.playground.workspace import NeverHappened
 from handlers.views import ids
 from handlers.views import requests as views
+from handlers.views.buttons import retire_buttons
+from handlers.views.outcome import previous
+from tests.support.command_story import said
+from tests.support.database import read
+from tests.support.factories import NOON, registration, secret
 from tests.support.factories import asked as asked_of
-from tests.support.factories import registration
+from tests.support.handover_story import confirm_handover
 from tests.support.home_story import opened, part
 from tests.support.home_story import seen as at_home
 from tests.support.rotation_story import (
@@ -23,18 +29,21 @@ from tests.support.rotation_story import (
     asked,
     confirm_late,
     decide,
+    drawn,
     ends,
     history,
     in_use,
+    replaced,
     request,
     rotate,
     rotated,
     seen,
     three,
 )
+from tests.support.secret_lives import SecretLife
 from tests.support.secret_story import live
 from tests.support.story import Story
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, make_a_new_one
 
 Json = dict[str, Any]
 
@@ -49,9 +58,7 @@ async def test_a_secret_in_use_is_followed_by_another_without_an_outage(story: S
     assert await decide(story, "Confirm", by="ada") == ""
     await announced(story, id)
     assert len(live(story)) == 2
-    await story.until(
-        lambda: "Rotation confirmed by @ada" in story.workspace.text_of(request(story))
-    )
+    await story.until(lambda: "Rotation confirmed by @ada" in drawn(story))
 
     notice = story.workspace.text_of(story.notice(id))
     assert "[Get the values]" in notice
@@ -114,14 +121,14 @@ async def test_an_expired_secret_is_rotated_and_removed_at_once(story: Story) ->
 @pytest.mark.settings(APPROVALS_NEEDED="2", REQUESTERS="*", APPROVERS=three, APPROVAL_TTL="7d")
 async def test_a_quorum_of_two_is_two_people_who_did_not_ask(story: Story) -> None:
     id = await story.ask()
-    await story.workspace.click("grace", "Approve", on=story.card_of(id))
+    await story.vote(id, by="grace")
     await story.approve(id, by="ada")
     await seen(story, id)
     await asked(story, id, by="ada")
     await story.until(lambda: "an approver has asked for a new secret" in story.direct("rosa"))
     assert "You asked for this yourself." in await decide(story, "Confirm", by="ada")
     assert await decide(story, "Confirm", by="grace") == ""
-    await story.until(lambda: "1 of 2 approvals given" in story.workspace.text_of(request(story)))
+    await story.until(lambda: "1 of 2 approvals given" in drawn(story))
     await story.until(lambda: "1 of 2 approvals given" in story.card(id))
     assert "You have approved" in await decide(story, "Confirm", by="grace")
     assert len(live(story)) == 1
@@ -135,18 +142,12 @@ async def test_whoever_is_the_requester_confirms_nothing_even_as_approver(story:
     id = await story.ask(by="ada")
     await story.workspace.click("grace", "Approve", on=story.card_of(id))
     await story.until(lambda: f"{id}: your connector values" in story.direct("ada"))
-    ready = next(
-        m
-        for m in story.workspace.messages("ada")
-        if "[Get the values]" in story.workspace.text_of(m)
-    )
-    await story.workspace.click("ada", "Get the values", on=ready)
+    await story.press("ada", "Get the values")
     await story.reveal(by="ada")
     await asked(story, id, by="ada")
-    for what in ("Confirm", "Deny"):
-        verb = {"Confirm": "approve", "Deny": "deny"}[what]
-        said = await decide(story, what, by="ada")
-        assert f"You cannot {verb} your own registration." in said
+    for what, verb in (("Confirm", "approve"), ("Deny", "deny")):
+        told = await decide(story, what, by="ada")
+        assert f"You cannot {verb} your own registration." in told
         assert f"Only an approver can {verb} this." in await decide(story, what, by="ben")
     assert len(live(story)) == 1
 
@@ -172,7 +173,7 @@ async def test_what_is_not_carried_out_changes_nothing_and_can_be_asked_again(
     await eventually(
         story, lambda: "no approver decided on the rotation in time" in story.direct("rosa")
     )
-    await story.until(lambda: "the rotation expired" in story.workspace.text_of(request(story)))
+    await story.until(lambda: "the rotation expired" in drawn(story))
     assert "was expired already" in await confirm_late(story, read, by="ada")
     assert live(story) == before
     await rotated(story, id)
@@ -181,13 +182,11 @@ async def test_what_is_not_carried_out_changes_nothing_and_can_be_asked_again(
 async def _taken_back_by_the_word(story: Story, id: str) -> None:
     await asked(story, id)
     read = copy.deepcopy(request(story))
-    said = str((await story.workspace.command("ada", f"cancel {id}")).text)
-    assert "Only the requester or the person who asked for this can cancel it." in said
-    said = str((await story.workspace.command("rosa", f"cancel {id}")).text)
-    assert said == f"The rotation of {id} is cancelled. The current secret keeps working."
-    await story.until(
-        lambda: "the rotation was cancelled" in story.workspace.text_of(request(story))
-    )
+    refused = await said(story, "ada", f"cancel {id}")
+    assert "Only the requester or the person who asked for this can cancel it." in refused
+    done = await said(story, "rosa", f"cancel {id}")
+    assert done == f"The rotation of {id} is cancelled. The current secret keeps working."
+    await story.until(lambda: "the rotation was cancelled" in drawn(story))
     await story.until(lambda: "[… Rotate" in story.direct("rosa"))
     assert "was cancelled already" in await confirm_late(story, read, by="ada")
 
@@ -196,24 +195,24 @@ async def _taken_back_by_the_button(story: Story, id: str) -> None:
     """The requester's card asks, too."""
     mine = story.workspace.messages("rosa")[0]
     await story.confirm("rosa", "Rotate", on=mine)
-    await story.until(lambda: "[Confirm the rotation]" in story.workspace.text_of(request(story)))
+    await story.until(lambda: "[Confirm the rotation]" in drawn(story))
     await story.until(lambda: "[… Rotate" not in story.direct("rosa"))
-    waiting = str((await story.workspace.command("grace", "list waiting")).text)
+    waiting = await said(story, "grace", "list waiting")
     assert id in waiting
     assert "a rotation waits for approval" in waiting
-    assert "[Cancel the rotation]" not in story.workspace.text_of(request(story))
+    assert "[Cancel the rotation]" not in drawn(story)
     await story.until(lambda: "[Cancel the rotation]" in story.direct("rosa"))
     mine = story.workspace.messages("rosa")[0]
     await story.workspace.click("rosa", "Cancel the rotation", on=mine)
     await story.until(lambda: "[… Rotate" in story.direct("rosa"))
     assert "the rotation was cancelled" not in story.direct("rosa")
-    assert "already approved" in str((await story.workspace.command("rosa", f"cancel {id}")).text)
+    assert "already approved" in await said(story, "rosa", f"cancel {id}")
     assert "rotation cancelled" in await history(story, id)
 
 
 async def _taken_back_by_who_asked(story: Story, id: str) -> None:
     await asked(story, id, by="ada")
-    assert "[Cancel the rotation]" in story.workspace.text_of(request(story))
+    assert "[Cancel the rotation]" in drawn(story)
     await story.workspace.click("grace", "Cancel the rotation", on=request(story))
     assert "Only the requester or the person who asked" in story.whispers("grace")
     await story.workspace.click("ada", "Cancel the rotation", on=request(story))
@@ -226,7 +225,7 @@ async def _denied(story: Story, id: str) -> None:
     read = copy.deepcopy(request(story))
     assert await decide(story, "Deny", by="grace") == ""
     await story.until(lambda: "the rotation was denied" in story.direct("rosa"))
-    await story.until(lambda: "the rotation was denied" in story.workspace.text_of(request(story)))
+    await story.until(lambda: "the rotation was denied" in drawn(story))
     assert "was denied already" in await confirm_late(story, read, by="ada")
     await asked(story, id)
     assert "read the newest one" in await confirm_late(story, read, by="ada")
@@ -264,15 +263,11 @@ async def test_a_rotation_that_fails_keeps_the_old_secret_and_says_why(story: St
     assert "The current secret keeps working." in story.direct("rosa")
     assert f"/aad-setup rotate {id} asks again." in story.direct("rosa")
     assert f"{id} is ready" in story.card(id)
-    await story.until(
-        lambda: "no new secret could be made" in story.workspace.text_of(request(story))
-    )
+    await story.until(lambda: "no new secret could be made" in drawn(story))
     assert live(story) == before
 
     broken.times = 0
-    await asked(story, id)
-    await decide(story, "Confirm", by="grace")
-    await announced(story, id)
+    await rotated(story, id)
     assert "could be made" not in story.card(id)
     assert len(live(story)) == 2
 
@@ -293,8 +288,7 @@ async def test_a_new_secret_whose_showing_is_in_doubt_is_made_anew_beside_the_ol
     doubtful = story.notice(id)
     story.workspace.reload("rosa")
     await story.workspace.click("rosa", "Make a new one", on=doubtful)
-    await story.until(lambda: "was replaced by a newer one" in story.direct("rosa"))
-    await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"))
+    await replaced(story, id)
     assert old in live(story)
     assert len(live(story)) == 2
     await seen(story, id)
@@ -314,8 +308,7 @@ async def test_a_lost_new_secret_keeps_the_old_one_until_the_next_was_seen(story
     story.clock.move(PREVIOUS_SECRET - timedelta(hours=2))
     story.workspace.reload("rosa")
     await story.workspace.click("rosa", "Make a new one", on=story.notice(id))
-    await story.until(lambda: "was replaced by a newer one" in story.direct("rosa"))
-    await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"))
+    await replaced(story, id)
     notice = story.workspace.text_of(story.notice(id))
     assert "The previous secret works until the new one was seen" in notice
     story.clock.move(timedelta(days=2))
@@ -330,30 +323,22 @@ async def test_a_lost_new_secret_keeps_the_old_one_until_the_next_was_seen(story
 async def test_a_handover_withdraws_the_rotation_and_its_votes(story: Story) -> None:
     story.workspace.add_person("dan", "Dan Cole")
     id = await story.ask()
-    await story.workspace.click("grace", "Approve", on=story.card_of(id))
+    await story.vote(id, by="grace")
     await story.approve(id, by="ben")
     await seen(story, id)
     await asked(story, id)
     read = copy.deepcopy(request(story))
     await decide(story, "Confirm", by="ada")
-    said = str((await story.workspace.command("rosa", f"handover {id} @ada")).text)
-    assert f"has voted on {id}, so cannot take it over." in said
+    told = await said(story, "rosa", f"handover {id} @ada")
+    assert f"has voted on {id}, so cannot take it over." in told
     await story.workspace.command("rosa", f"handover {id} @dan")
-    await story.until(lambda: "[Confirm the handover]" in story.workspace.picture())
-    offer = next(
-        m
-        for m in story.workspace.messages("approvals")
-        if "[Confirm the handover]" in story.workspace.text_of(m)
-    )
-    await story.workspace.click("grace", "Confirm the handover", on=offer)
+    await confirm_handover(story, by="grace")
     await story.until(lambda: f"@dan is the requester of {id} now." in story.direct("rosa"))
     assert "was withdrawn already" in await confirm_late(story, read, by="grace")
-    await story.until(
-        lambda: "[Confirm the rotation]" not in story.workspace.text_of(request(story))
-    )
+    await story.until(lambda: "[Confirm the rotation]" not in drawn(story))
     await asked(story, id, by="dan")
     await decide(story, "Confirm", by="grace")
-    await story.until(lambda: "1 of 2 approvals given" in story.workspace.text_of(request(story)))
+    await story.until(lambda: "1 of 2 approvals given" in drawn(story))
     assert len(live(story)) == 1
 
 
@@ -362,48 +347,28 @@ async def test_what_is_about_to_expire_is_rotated_at_home(story: Story) -> None:
     id = await in_use(story)
     story.clock.move(timedelta(days=340))
     await opened(story, "ada")
-    await eventually(
-        story,
-        lambda: (
-            "[Rotate]" in part(at_home(story, "ada"), "Secrets about to expire, or expired (1)")
-        ),
-    )
-    assert "asks for a new one beside the one in use" in str(
-        (await story.workspace.command("ada", "list expiring")).text
-    )
-    await press_at_home(
-        story,
-        "ada",
-        "Rotate",
-        until=lambda: "rotation waits" in part(at_home(story, "ada"), "Secrets about"),
-    )
+    title = "Secrets about to expire, or expired (1)"
+    await eventually(story, lambda: "[Rotate]" in part(at_home(story, "ada"), title))
+    expiring = await said(story, "ada", "list expiring")
+    assert "asks for a new one beside the one in use" in expiring
+    await press_at_home(story, "ada", "Rotate", until="rotation waits")
     assert "[Rotate]" not in part(at_home(story, "ada"), "Secrets about")
     home = await opened(story, "grace")
     assert "[Confirm the rotation]" in part(home, "Waiting for you (1)")
-    await press_at_home(
-        story,
-        "grace",
-        "Confirm the rotation",
-        until=lambda: "Nothing waits for you." in at_home(story, "grace"),
-    )
+    await press_at_home(story, "grace", "Confirm the rotation", until="Nothing waits for you.")
     await announced(story, id)
 
 
-async def press_at_home(
-    story: Story, person: str, button: str, *, until: Callable[[], object]
-) -> None:
+async def press_at_home(story: Story, person: str, button: str, *, until: str) -> None:
     """Press it, and again if a check is just at work, as the refusal says."""
     for _ in range(20):
         if f"[{button}]" not in await opened(story, person):
             continue
         await story.workspace.click(person, button, on=story.workspace.home_of(person))
-        try:
-            await story.until(
-                lambda: until() or "is being worked on" in at_home(story, person), timeout=5
-            )
-        except NeverHappened:
-            continue
-        if until():
+        said = (until, "is being worked on")
+        with suppress(NeverHappened):
+            await story.until(lambda: any(it in at_home(story, person) for it in said), timeout=5)
+        if until in at_home(story, person):
             return
     raise AssertionError(at_home(story, person))
 
@@ -419,3 +384,119 @@ def test_a_request_is_over_as_soon_as_the_registration_is_no_longer_ready() -> N
         assert " is over." in drawn
         assert ids.APPROVE not in drawn
     assert replace(ready, status=Status.FAILED).waiting(RequestKind.ROTATION) is None
+
+
+async def test_whoever_has_changed_over_removes_the_old_secret_at_once(story: Story) -> None:
+    id = await in_use(story)
+    [old] = live(story)
+    assert f"{id} has no previous secret." in await said(story, "rosa", f"retire {id}")
+    await rotated(story, id)
+    assert f"The new secret of {id} was not seen yet" in await said(story, "ada", f"retire {id}")
+    assert "Remove the previous secret" not in story.direct("rosa")
+    await seen(story, id)
+    refused = await said(story, "ben", f"retire {id}")
+    assert refused == "Only the requester or an approver can remove the previous secret."
+    button = "[Remove the previous secret]"
+    await story.until(lambda: button in story.workspace.text_of(story.notice(id)))
+    await story.until(lambda: "Remove the previous secret" in story.card(id))
+    await story.workspace.click("rosa", "Remove the previous secret", on=story.notice(id))
+    await eventually(story, lambda: old not in live(story))
+    assert len(live(story)) == 1
+    await story.until(lambda: "the previous secret is removed from Entra" in story.direct("rosa"))
+    await story.until(lambda: "previous secret" not in story.card(id))
+    assert "Remove the previous secret" not in story.card(id)
+    story.clock.move(PREVIOUS_SECRET * 2)  # what would have removed it then finds nothing
+    await eventually(story, lambda: not read(story.stage, RETIRING))
+    await asked(story, id)
+    told = await history(story, id)
+    for what in ("removal of the previous secret asked for", "previous secret removed from Entra"):
+        assert told.count(what) == 1
+    assert story.direct("rosa").count("the previous secret is removed from Entra") == 1
+
+
+RETIRING = """
+    SELECT count(*) FROM (SELECT kind FROM dues WHERE kind = 'retire' UNION ALL
+    SELECT kind FROM runs WHERE kind = 'retire' AND ended_at IS NULL)
+"""
+"""How many removals of a previous secret are still due, or at work."""
+
+
+async def changed_over(story: Story) -> tuple[str, str]:
+    """Return the id of one whose second secret was seen, and the key id of its first."""
+    id = await in_use(story)
+    [old] = live(story)
+    await rotated(story, id)
+    await seen(story, id)
+    return id, old
+
+
+async def retire(story: Story, id: str, *, by: str) -> None:
+    """Type the word, and confirm it."""
+    before = live(story)
+    story.workspace.reload(by)
+    assert f"Remove the previous secret of {id} now?" in await said(story, by, f"retire {id}")
+    assert live(story) == before
+    question = story.workspace.ephemerals(by)[-1]
+    await story.workspace.click(by, "Remove the previous secret", on=question)
+    assert f"The previous secret of {id} is being removed." in story.whispers(by)
+
+
+@pytest.mark.slow
+async def test_the_old_secret_that_somebody_had_removed_goes_though_a_newer_one_is_made(
+    story: Story,
+) -> None:
+    id, old = await changed_over(story)
+    held = story.tenant.faults.hold("POST", "/addPassword")
+    await make_a_new_one(story, id)
+    async with asyncio.timeout(60):
+        await held.reached.wait()
+    await retire(story, id, by="ada")
+    held.release()
+    await story.until(lambda: "was replaced by a newer one" in story.direct("rosa"))
+    await eventually(story, lambda: old not in live(story))
+    assert len(live(story)) == 1
+    await story.until(lambda: "the previous secret is removed from Entra" in story.direct("rosa"))
+
+
+@pytest.mark.slow
+async def test_the_word_removes_the_old_secret_once_it_is_confirmed(story: Story) -> None:
+    id, old = await changed_over(story)
+    await retire(story, id, by="grace")
+    await eventually(story, lambda: old not in live(story))
+
+
+@pytest.mark.slow
+async def test_an_old_secret_that_entra_does_not_remove_at_once_goes_later(story: Story) -> None:
+    id, old = await changed_over(story)
+    broken = story.tenant.faults.refuse("POST", "removePassword")
+    story.clock.move(PREVIOUS_SECRET)
+    await eventually(story, lambda: _was_refused(story))
+    assert old in live(story)
+    assert "is removed from Entra" not in story.direct("rosa")
+    await eventually(story, lambda: _says_that_it_goes(story.card(id)))
+    await eventually(story, lambda: _says_that_it_goes(story.workspace.text_of(story.notice(id))))
+    broken.times = 0
+    await eventually(story, lambda: old not in live(story), step=timedelta(minutes=20))
+    await story.until(lambda: "the previous secret is removed from Entra" in story.direct("rosa"))
+
+
+def _says_that_it_goes(drawn: str) -> bool:
+    is_said = "The previous secret is being removed from Entra." in drawn
+    return is_said and "Remove the previous secret" not in drawn
+
+
+def _was_refused(story: Story) -> bool:
+    return any("removePassword" in entry.path and entry.status == 403 for entry in story.tenant.log)
+
+
+def test_a_previous_secret_is_said_to_go_as_of_its_date_be_it_past_or_not() -> None:
+    older = replace(secret(SecretLife.MASKED), id="s0", made_at=NOON - timedelta(days=1))
+    ready = registration(secret=secret(SecretLife.MASKED))
+    for its, words, has_button in (
+        (older, "works until the new one was seen", False),
+        (replace(older, remove_at=NOON), "is removed as of", True),
+        (replace(older, remove_at=NOON, removal_began=True), "is being removed from Entra", False),
+    ):
+        both = replace(ready, other_secrets=(its,))
+        assert words in previous(both)
+        assert bool(retire_buttons(both)) is has_button

@@ -11,7 +11,7 @@ from bot.domain.lifetimes import CHECK_PAUSE
 from bot.playground.stage import Stage
 from bot.playground.workspace.record import Entry
 from tests.support.marks import slow
-from tests.support.rotation_story import announced, asked, decide, in_use, request, seen
+from tests.support.rotation_story import announced, asked, decide, drawn, in_use, request, seen
 from tests.support.story import Story, _updates, updates
 from tests.support.waiting import eventually
 
@@ -217,14 +217,12 @@ async def test_a_request_for_a_rotation_that_somebody_deleted_is_posted_anew_whi
     await story.workspace.click("ada", "Confirm the rotation", on=deleted)
     await lose_cards(story, deleted)
     await story.until(lambda: request(story)["ts"] != deleted["ts"])
-    await story.until(lambda: "1 of 2 approvals given" in story.workspace.text_of(request(story)))
-    await story.until(
-        lambda: "Rotation confirmed by @ada" in story.workspace.text_of(request(story))
-    )
+    await story.until(lambda: "1 of 2 approvals given" in drawn(story))
+    await story.until(lambda: "Rotation confirmed by @ada" in drawn(story))
     tried = updates(story, deleted)
     assert await decide(story, "Deny", by="grace") == ""
     await story.until(lambda: "the rotation was denied" in story.direct("rosa"))
-    await story.until(lambda: "the rotation was denied" in story.workspace.text_of(request(story)))
+    await story.until(lambda: "the rotation was denied" in drawn(story))
     assert updates(story, deleted) == tried == 1  # no call is wasted on it any more
 
 

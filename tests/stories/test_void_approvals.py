@@ -282,8 +282,8 @@ async def test_a_confirmation_of_somebody_who_has_left_since_no_longer_counts(th
     story.workspace.deactivate("ada")
     await rotation_story.decide(story, "Confirm", by="grace")
     lost = "The approval of @ada no longer counts: the account is deactivated"
-    await story.until(lambda: lost in story.workspace.text_of(rotation_story.request(story)))
-    said = story.workspace.text_of(rotation_story.request(story))
+    await story.until(lambda: lost in rotation_story.drawn(story))
+    said = rotation_story.drawn(story)
     assert "1 of 2 approvals given" in said
     assert "Rotation confirmed by @ada" not in said
     assert "Approved by @ada" in story.card(id)  # of the plan

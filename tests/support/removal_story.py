@@ -26,3 +26,8 @@ async def press(story: Story, id: str, button: str = "Revoke", *, by: str = "ada
 def nothing_is_left(story: Story) -> bool:
     tenant = story.tenant
     return not (tenant.applications or tenant.service_principals or tenant.grants)
+
+
+async def undo(story: Story, id: str, *, by: str = "ada") -> None:
+    await story.workspace.click(by, "Undo", on=story.card_of(id))
+    await story.until(lambda: f"{id} was undone" in story.card(id))

@@ -5,7 +5,7 @@ from typing import Any
 
 from bot.playground.stage import Stage
 from handlers.views import ids
-from tests.support.forged_clicks import forged_button
+from tests.support.forged_clicks import forged_click
 from tests.support.secret_story import MARK
 from tests.support.story import Story
 from tests.support.waiting import eventually
@@ -45,25 +45,34 @@ async def asked(story: Story, id: str, *, by: str = "rosa") -> None:
     await story.new_request(ask(), "Confirm the rotation")
 
 
-def request(story: Story) -> Json:
-    """Return the newest message that asks for a rotation."""
-    found = [
-        each
-        for each in story.workspace.messages("approvals")
-        if re.search(r": (a|no|this request for a) new secret|: the rotation", each["text"])
-    ]
+REQUESTS = {
+    "rotation": ": (a|no|this request for a) new secret|: the rotation",
+    "purge": "deletion for good|deleted for good|the purge",
+}
+"""How messages begin that ask approvers for something, or say what became of that."""
+
+
+def request(story: Story, what: str = "rotation") -> Json:
+    """Return the newest message that asks for this."""
+    posted = story.workspace.messages("approvals")
+    found = [each for each in posted if re.search(REQUESTS[what], each["text"])]
     return found[-1] if found else {"type": "message", "text": "", "blocks": []}
 
 
-async def decide(story: Story, what: str, *, by: str) -> str:
+def drawn(story: Story, what: str = "rotation") -> str:
+    """Return that message as people read it."""
+    return story.workspace.text_of(request(story, what))
+
+
+async def decide(story: Story, verb: str, what: str = "rotation", *, by: str) -> str:
     """Press a button of the request, and return what the person is told, if anything."""
-    said = ""
+    said, label = "", f"{verb} the {what}"
+    await story.until(lambda: f"[{label}]" in drawn(story, what))
     for _ in range(20):
-        story.workspace.reload(by)
-        await story.workspace.click(by, f"{what} the rotation", on=request(story))
-        if what == "Deny" and not story.whispers(by):
+        said = await story.answer_to(by, label, on=request(story, what))
+        if verb == "Deny" and not said:
             await story.workspace.submit(by, {"Reason": "Not now"})
-        said = story.whispers(by)
+            said = story.whispers(by)
         if "is being worked on" not in said:
             return said
     raise AssertionError(said)
@@ -71,16 +80,9 @@ async def decide(story: Story, what: str, *, by: str) -> str:
 
 async def confirm_late(story: Story, read: Json, *, by: str) -> str:
     """Press the button as it was when the message was read, and return what the person is told."""
-    [value] = [
-        element["value"]
-        for block in read["blocks"]
-        for element in block.get("elements", ())
-        if element.get("action_id") == ids.APPROVE
-    ]
-    forged = await forged_button(story.workspace, ids.APPROVE, value)
-    story.workspace.reload(by)
-    await story.workspace.click(by, ids.APPROVE, on=forged)
-    return story.whispers(by)
+    elements = [each for block in read["blocks"] for each in block.get("elements", ())]
+    [value] = [each["value"] for each in elements if each.get("action_id") == ids.APPROVE]
+    return await forged_click(story, by, ids.APPROVE, value)
 
 
 async def rotated(story: Story, id: str) -> None:
@@ -113,3 +115,9 @@ async def history(story: Story, id: str) -> str:
 
 def three(stage: Stage) -> str:
     return ",".join(stage.workspace.people[name].id for name in ("ada", "grace", "ben"))
+
+
+async def replaced(story: Story, id: str) -> None:
+    """Wait until another secret waits to be seen in the place of one that is of no use."""
+    await story.until(lambda: "was replaced by a newer one" in story.direct("rosa"))
+    await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"))
