@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from bot.doctor import examine, findings
-from bot.doctor.findings import Finding, Mark
+from bot.doctor import examine
+from bot.doctor import findings as made
+from bot.doctor.findings import Mark
 from bot.manifest import SCOPES
 from bot.playground.stage import Stage
 from graph.connection import why_unreachable
 from graph.http import DIRECT
 from tests.support.cli import typed_cold
-from tests.support.doctor_cli import call
+from tests.support.doctor_cli import call, findings
 from tests.support.registrar_env import opened
 from tests.support.running_bot import Bot
 from tests.support.story import Story
@@ -75,7 +76,7 @@ async def test_why_no_connection_comes_about(stage: Stage) -> None:
 
 
 def test_a_name_from_the_tenant_begins_no_line_and_moves_no_cursor() -> None:
-    said = str(findings.doubt("Application “x\n✔ All is well\x1b[2A\u202e” has no owner."))
+    said = str(made.doubt("Application “x\n✔ All is well\x1b[2A\u202e” has no owner."))
     assert said == "⚠ Application “x ✔ All is well [2A ” has no owner."
 
 
@@ -112,34 +113,9 @@ async def test_arguments_that_do_not_exist_have_a_status_of_their_own(stage: Sta
     assert (await call(stage, "--everything")).status == 2
 
 
-Spoil = Callable[[Stage], dict[str, str]]
-
-
-def taken(*rights: str) -> Spoil:
-    def spoil(stage: Stage) -> dict[str, str]:
-        stage.tenant.deny(stage.tenant.administrator, *rights)
-        return {}
-
-    return spoil
-
-
-def elsewhere(stage: Stage) -> dict[str, str]:
-    return {"APPROVAL_CHANNEL": stage.workspace.channels["random"].id}
-
-
-def without_scope(stage: Stage) -> dict[str, str]:
-    stage.workspace.installation.scopes.discard("users:read")
-    return {}
-
-
-def banned(stage: Stage) -> dict[str, str]:
-    stage.tenant.set_policy(secrets_banned=True)
-    return {}
-
-
-def hardly_allowed(stage: Stage) -> dict[str, str]:
-    stage.tenant.set_policy(longest_secret=timedelta(days=1))
-    return {}
+Spoil = Callable[[Stage], dict[str, str] | None]
+"""Spoils something, or returns changes of the environment that do."""
+GRANTS = "AppRoleAssignment.ReadWrite.All"
 
 
 def no_database(stage: Stage) -> dict[str, str]:
@@ -169,8 +145,14 @@ WRONG: dict[str, tuple[Spoil, str]] = {
         lambda stage: {"SLACK_API_URL": "http://127.0.0.1:9/api/"},
         "Slack cannot be reached: ClientConnectorError.",
     ),
-    "scopes": (without_scope, "Slack: scopes are missing: users:read."),
-    "channel": (elsewhere, "Slack: The bot is not in APPROVAL_CHANNEL"),
+    "scopes": (
+        lambda stage: stage.workspace.installation.scopes.discard("users:read"),
+        "Slack: scopes are missing: users:read.",
+    ),
+    "channel": (
+        lambda stage: {"APPROVAL_CHANNEL": stage.workspace.channels["random"].id},
+        "Slack: The bot is not in APPROVAL_CHANNEL",
+    ),
     "client secret": (
         lambda stage: {"ENTRA_CLIENT_SECRET": "wrong"},
         "Entra: The bot itself could not sign in.",
@@ -180,11 +162,17 @@ WRONG: dict[str, tuple[Spoil, str]] = {
         "Entra: The bot could not reach the tenant",
     ),
     "a right": (
-        taken("AppRoleAssignment.ReadWrite.All"),
-        "Rights: AppRoleAssignment.ReadWrite.All is missing for CONSENT_MODE=autonomous.",
+        lambda stage: stage.tenant.deny(stage.tenant.administrator, GRANTS),
+        f"Rights: {GRANTS} is missing for CONSENT_MODE=autonomous.",
     ),
-    "no secrets": (banned, "Policy: The tenant's policy does not allow client secrets"),
-    "no life": (hardly_allowed, "Policy: mimecast: the tenant does not let a secret live"),
+    "no secrets": (
+        lambda stage: stage.tenant.set_policy(secrets_banned=True),
+        "Policy: The tenant's policy does not allow client secrets",
+    ),
+    "no life": (
+        lambda stage: stage.tenant.set_policy(longest_secret=timedelta(days=1)),
+        "Policy: mimecast: the tenant does not let a secret live",
+    ),
     "a letter": (no_database, "Database: it does not open (DatabaseError)."),
     "no server": (
         lambda stage: {"DATABASE_URL": "postgresql://aad@127.0.0.1:9/aad"},
@@ -204,7 +192,7 @@ WRONG: dict[str, tuple[Spoil, str]] = {
 @pytest.mark.parametrize("what", WRONG)
 async def test_what_is_wrong_has_a_line_with_advice(stage: Stage, what: str) -> None:
     spoil, sentence = WRONG[what]
-    wrong = await marked(stage, Mark.WRONG, **spoil(stage))
+    wrong = await findings(stage, "", Mark.WRONG, **spoil(stage) or {})
     (line,) = [each for each in wrong if sentence in each.sentence] or wrong
     assert sentence in line.sentence
     assert line.advice
@@ -241,9 +229,8 @@ async def test_what_must_be_granted_before_a_right_that_is_too_much_goes_is_name
 
 async def test_a_profile_s_secret_that_the_tenant_shortens_is_named(stage: Stage) -> None:
     stage.tenant.set_policy(longest_secret=timedelta(days=91))
-    found = await marked(stage, Mark.DOUBT)
-    said = [it.sentence for it in found if it.sentence.startswith("Policy: mimecast")]
-    assert said == ["Policy: mimecast: its secret lives 90 days, not 365."]
+    [said] = await findings(stage, "Policy: mimecast", Mark.DOUBT)
+    assert said.sentence == "Policy: mimecast: its secret lives 90 days, not 365."
 
 
 @pytest.mark.slow
@@ -255,18 +242,15 @@ async def test_a_directory_that_is_full_or_almost_so_is_named(stage: Stage) -> N
         (full, Mark.WRONG, "is full"),
     ):
         stage.tenant.set_quota(used=used, total=total)
-        said = [it.sentence for it in await marked(stage, mark) if "Quota" in it.sentence]
-        assert said == [f"Quota: the directory {word}: {used} of {total} objects."]
+        [said] = await findings(stage, "Quota", mark)
+        assert said.sentence == f"Quota: the directory {word}: {used} of {total} objects."
 
 
 async def test_a_ban_from_which_some_are_exempt_is_a_doubt(stage: Stage) -> None:
     stage.tenant.set_policy(secrets_banned=True, exempt=[stage.tenant.administrator.client_id])
-    said = [it.sentence for it in await marked(stage, Mark.DOUBT)]
-    told = [each for each in said if each.startswith("Policy: The tenant's")]
-    assert len(told) == 1
-    assert "the bot cannot see whether it is one" in told[0]
-    wrong = await marked(stage, Mark.WRONG)
-    assert not [it for it in wrong if it.sentence.startswith("Policy")]
+    [told] = await findings(stage, "Policy: The tenant's", Mark.DOUBT)
+    assert "the bot cannot see whether it is one" in told.sentence
+    assert not await findings(stage, "Policy", Mark.WRONG)
 
 
 @pytest.mark.slow
@@ -290,8 +274,3 @@ async def test_looking_keeps_no_bot_from_starting(stage: Stage) -> None:
     async for _ in looking:
         async with opened(url):
             pass
-
-
-async def marked(stage: Stage, mark: Mark, **changes: str) -> list[Finding]:
-    environ = stage.environ(**changes)
-    return [it async for it in examine(environ, stage.clock) if it.mark is mark]

@@ -11,7 +11,6 @@ import pytest
 import structlog.testing
 
 from bot.checks import DAILY, PeriodicChecks, exposures
-from bot.doctor import examine
 from bot.doctor.findings import Mark
 from bot.playground.stage import Stage
 from bot.settings.settings import Settings
@@ -19,6 +18,7 @@ from graph.connection import connected, own_credential_ends
 from graph.credentials import FederatedToken
 from tests.support.bot_credentials import settings_of
 from tests.support.credentials import certificate, pem, private, rsa_key
+from tests.support.doctor_cli import findings
 from tests.support.http_endpoint import HttpEndpoint
 from tests.support.http_modes import environ
 from tests.support.serve_process import served
@@ -28,17 +28,13 @@ from tests.support.signing_in import consent_world
 Spoil = Callable[[Stage], dict[str, str]]
 
 
-def unknown(stage: Stage) -> dict[str, str]:
-    return {"APPROVERS": f"U0NOBODY {stage.workspace.people['ada'].id}"}
+def beside_ada(stage: Stage, other: str) -> dict[str, str]:
+    return {"APPROVERS": f"{other} {stage.workspace.people['ada'].id}"}
 
 
 def guest(stage: Stage) -> dict[str, str]:
     person = stage.workspace.add_person("gil", "Gil", is_restricted=True)
-    return {"APPROVERS": f"{person.id} {stage.workspace.people['ada'].id}"}
-
-
-def a_bot(stage: Stage) -> dict[str, str]:
-    return {"APPROVERS": f"{stage.workspace.bot_user_id} {stage.workspace.people['ada'].id}"}
+    return beside_ada(stage, person.id)
 
 
 def no_groups(stage: Stage) -> dict[str, str]:
@@ -54,17 +50,12 @@ def group_gone(stage: Stage) -> dict[str, str]:
 
 
 PROBLEMS: dict[str, tuple[Spoil, str]] = {
-    "unknown": (unknown, "(user_not_found)"),
+    "unknown": (lambda stage: beside_ada(stage, "U0NOBODY"), "(user_not_found)"),
     "guest": (guest, "is a guest's"),
-    "bot": (a_bot, "is a bot"),
+    "bot": (lambda stage: beside_ada(stage, stage.workspace.bot_user_id), "is a bot"),
     "no groups": (no_groups, "(plan_upgrade_required)"),
     "group gone": (group_gone, "(no_such_subteam)"),
 }
-
-
-async def marked(stage: Stage, mark: Mark, **changes: str) -> list[str]:
-    found = examine(stage.environ(**changes), stage.clock)
-    return [it.sentence async for it in found if it.mark is mark and "Slack" in it.sentence]
 
 
 @pytest.mark.parametrize("what", PROBLEMS)
@@ -73,15 +64,15 @@ async def test_an_approver_or_group_that_does_not_count_is_a_doubt_while_enough_
 ) -> None:
     spoil, words = PROBLEMS[what]
     changes = spoil(stage)
-    [said] = await marked(stage, Mark.DOUBT, **changes)
-    assert words in said
-    assert not await marked(stage, Mark.WRONG, **changes)
+    [said] = await findings(stage, "Slack", Mark.DOUBT, **changes)
+    assert words in said.sentence
+    assert not await findings(stage, "Slack", Mark.WRONG, **changes)
 
 
 async def test_too_few_who_can_approve_are_wrong(stage: Stage) -> None:
     changes = guest(stage) | {"APPROVALS_NEEDED": "2"}
-    [said] = await marked(stage, Mark.WRONG, **changes)
-    assert "1 can approve, and APPROVALS_NEEDED is 2" in said
+    [said] = await findings(stage, "Slack", Mark.WRONG, **changes)
+    assert "1 can approve, and APPROVALS_NEEDED is 2" in said.sentence
 
 
 async def test_members_of_groups_count_if_they_can_approve(stage: Stage) -> None:
@@ -89,15 +80,15 @@ async def test_members_of_groups_count_if_they_can_approve(stage: Stage) -> None
     gil = stage.workspace.add_person("gil", "Gil", is_restricted=True)
     group = groups.add("admins", [gil.id, people["grace"].id])
     named = {"APPROVERS": people["ada"].id, "APPROVER_GROUPS": group.id}
-    assert not await marked(stage, Mark.WRONG, **named, APPROVALS_NEEDED="2")
+    assert not await findings(stage, "Slack", Mark.WRONG, **named, APPROVALS_NEEDED="2")
     group.members = [gil.id]
-    assert await marked(stage, Mark.WRONG, **named, APPROVALS_NEEDED="2")
+    assert await findings(stage, "Slack", Mark.WRONG, **named, APPROVALS_NEEDED="2")
 
 
 async def test_an_outage_of_slack_says_nothing_of_approvers(stage: Stage) -> None:
     stage.workspace.faults.fail("users.info", "internal_error", times=10)
-    assert not await marked(stage, Mark.WRONG, APPROVALS_NEEDED="2")
-    assert len(await marked(stage, Mark.DOUBT, APPROVALS_NEEDED="2")) == 2
+    assert not await findings(stage, "Slack", Mark.WRONG, APPROVALS_NEEDED="2")
+    assert len(await findings(stage, "Slack", Mark.DOUBT, APPROVALS_NEEDED="2")) == 2
 
 
 @pytest.mark.slow
@@ -165,15 +156,10 @@ def environ_of(stage: Stage, credential: str) -> dict[str, str]:
 async def test_the_doctor_says_when_the_bot_s_own_credential_ends(
     stage: Stage, credential: str, days: int, word: str
 ) -> None:
-    environ = stage.environ(**settings_of(stage, credential))
-
-    async def marks() -> list[Mark]:
-        found = examine(environ, stage.clock)
-        return [it.mark async for it in found if f"own {word} ends" in it.sentence]
-
-    assert await marks() == [Mark.WELL]
-    stage.clock.move(timedelta(days=days))
-    assert await marks() == [Mark.DOUBT]
+    changes, about = settings_of(stage, credential), f"own {word} ends"
+    for passed, mark in ((0, Mark.WELL), (days, Mark.DOUBT)):
+        stage.clock.move(timedelta(days=passed))
+        assert [it.mark for it in await findings(stage, about, **changes)] == [mark]
 
 
 async def test_the_end_that_entra_tells_counts_for_the_certificate_that_is_used(
@@ -252,11 +238,10 @@ def test_a_remote_postgresql_without_tls_is_named(
 @pytest.mark.slow
 async def test_doctor_and_start_say_it(stage: Stage) -> None:
     door = HttpEndpoint()
-    settings = stage.environ(**environ("socket mode", door, stage))
+    changes = environ("socket mode", door, stage)
     (stage.folder / "aad-setup.db").touch(mode=0o644)
-    doubts = [it async for it in examine(settings, stage.clock) if it.mark is Mark.DOUBT]
-    assert [it for it in doubts if it.sentence.startswith("Exposure: aad-setup.db can be read")]
-    async with served(settings, door, folder=stage.folder) as bot:
+    assert await findings(stage, "Exposure: aad-setup.db can be read", Mark.DOUBT, **changes)
+    async with served(stage.environ(**changes), door, folder=stage.folder) as bot:
         bot.terminate()
         assert await bot.ended() == 0
     assert "aad-setup.db can be read by others" in (stage.folder / "serve.log").read_text("utf-8")

@@ -13,7 +13,6 @@ import pytest
 import sqlalchemy as sa
 
 from bot.app import App, Intervals
-from bot.doctor import examine
 from bot.doctor.findings import Mark
 from bot.domain.lifetimes import DAY
 from bot.domain.people import Refusal
@@ -27,6 +26,7 @@ from bot.storage.tables import sign_ins
 from graph.clouds import CLOUDS
 from handlers.views import ids
 from tests.support.database import changed
+from tests.support.doctor_cli import findings
 from tests.support.forged_clicks import forged_click
 from tests.support.graph_caller import asking
 from tests.support.limited_consent import set_up_for
@@ -327,9 +327,10 @@ async def test_a_wrong_secret_of_the_consent_client_is_named(
 
 async def examined(world: SigningIn, **changes: str) -> list[str]:
     """Return what the doctor says of the consent client."""
-    environ = world.stage.environ(**{**world.environ, **changes})
-    found = [it async for it in examine(environ, world.stage.clock)]
-    return [str(each) for each in found if "Consent client" in each.sentence]
+    return [
+        str(each)
+        for each in await findings(world.stage, "Consent client", **{**world.environ, **changes})
+    ]
 
 
 async def change_client(world: SigningIn, **changes: Any) -> None:

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from bot.doctor import examine
+from bot.doctor.findings import Finding, Mark
 from bot.playground.stage import Stage
 from tests.support.cli import typed
 
@@ -26,3 +28,11 @@ async def call(stage: Stage, *arguments: str, **changes: str) -> Told:
     environ, folder = stage.environ(**changes), stage.folder
     ended = await typed("doctor", *arguments, environ=environ, folder=folder)
     return Told(ended.status, ended.out + ended.err)
+
+
+async def findings(
+    stage: Stage, about: str = "", mark: Mark | None = None, /, **changes: str
+) -> list[Finding]:
+    """Examine in this process; return what is said about something, or with a mark."""
+    looking = examine(stage.environ(**changes), stage.clock)
+    return [it async for it in looking if about in it.sentence and mark in (None, it.mark)]
