@@ -1,7 +1,11 @@
-"""Consent mode `limited`: the bot grants what Entra lets it grant by a policy, and nothing else."""
+"""Consent mode `limited`: the bot grants what a policy lets it grant, and `doctor` proves it."""
 
+import asyncio
 import os
+import shutil
+import signal
 import sys
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,18 +13,28 @@ import jwt
 import pytest
 
 from bot.app import App
+from bot.doctor.live import trials
 from bot.playground.stage import Stage
-from bot.playground.tenant import Credential
-from bot.playground.tenant.permissions import role_id
+from bot.playground.tenant import Credential, Tenant
+from bot.playground.tenant.faults import Hold
+from bot.playground.tenant.permissions import role_id, scopes
+from graph import consent_policy
 from graph.consent_policy import INCLUDES
 from graph.errors import Forbidden
-from tests.support import az_rest
-from tests.support.cli import begun, ended, typed
+from graph.permissions import CATALOGUE as ALL_ALLOWED
+from graph.permissions import Kind, lookup
+from graph.probe import FORBIDDEN
+from tests.support import az_rest, doctor_cli
+from tests.support.cli import PROGRAM, begun, ended, typed
+from tests.support.database import changed
+from tests.support.doctor_cli import Told
 from tests.support.graph_caller import Asking
 from tests.support.limited_consent import (
     CATALOGUE,
     HELD,
+    assign,
     limited_bot,
+    made,
     replace_includes,
     role_administrator,
 )
@@ -35,19 +49,8 @@ GRANTING = {
 ROLES, SCOPES = {"Directory.Read.All", "User.Read.All"}, {"User.Read.All"}
 
 
-@pytest.fixture
-async def settings(stage: Stage) -> dict[str, str]:
-    return await limited_bot(stage.tenant)
-
-
 def app_id(story: Story) -> str:
     return str(story.tenant.applications[-1]["appId"])
-
-
-def refused(story: Story) -> list[str]:
-    """Return the calls that the tenant refused to the bot."""
-    calls = [each for each in story.tenant.log if each.status == 403]
-    return [f"{each.method} {each.path}" for each in calls]
 
 
 async def test_from_the_form_to_the_mask_without_a_right_to_grant(story: Story, app: App) -> None:
@@ -64,7 +67,9 @@ async def test_from_the_form_to_the_mask_without_a_right_to_grant(story: Story, 
     assert any(secret in shown for secret in story.tenant.minted)
     await story.workspace.click("rosa", "Mask now", on=story.workspace.ephemerals("rosa")[-1])
     assert not any(secret in story.whispers("rosa") for secret in story.tenant.minted)
-    assert set(refused(story)) <= {"GET /v1.0/policies/defaultAppManagementPolicy"}  # the test
+    assert {it.path for it in story.tenant.log if it.status == 403} <= {
+        "/v1.0/policies/defaultAppManagementPolicy"
+    }  # the test
     token = await app.services.tenant.tokens.token()
     held = set(jwt.decode(token.access, options={"verify_signature": False})["roles"])
     assert held == HELD
@@ -121,7 +126,7 @@ async def test_an_undo_leaves_no_grant_and_asks_for_none_to_be_removed(story: St
     id = await story.fails()
     await story.click_when_idle("ada", "Undo", story.card_of(id))
     await story.until(lambda: f"{id} was undone" in story.card())
-    nothing_is_left(story)
+    no_grant_was_removed(story)
 
 
 @pytest.mark.slow
@@ -134,12 +139,11 @@ async def test_a_secret_is_rotated_checked_and_everything_revoked(story: Story) 
     assert "Entra refused" not in story.direct("rosa")
     await story.click_when_idle("grace", "Revoke", story.card_of(id))
     await story.until(lambda: f"{id} was revoked" in story.card(id))
-    nothing_is_left(story)
+    no_grant_was_removed(story)
 
 
-def nothing_is_left(story: Story) -> None:
-    assert story.tenant.applications == story.tenant.service_principals == []
-    assert story.tenant.grants == []
+def no_grant_was_removed(story: Story) -> None:
+    nothing_is_left(story.tenant)
     held = {each["principalDisplayName"] for each in story.tenant.assignments}
     assert held <= {"aad-setup"}  # the administrators' own
     assert not story.tenant.calls("DELETE", "appRoleAssign")
@@ -210,3 +214,259 @@ async def carry_out(script: str, admin: Asking, folder: Path) -> None:
     }
     told = await ended(await begun("sh", "-euc", script, environ=environ, folder=folder))
     assert told.status == 0, told.err
+
+
+OTHER = lookup("Group.Read.All", Kind.ROLE)
+READERS = ("Policy.Read.PermissionGrant", "RoleManagement.Read.Directory")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doctor:
+    """`aad-setup doctor` for a bot that has given itself an id, which its start does first."""
+
+    stage: Stage
+    settings: dict[str, str]
+
+    @property
+    def tenant(self) -> Tenant:
+        return self.stage.tenant
+
+    @property
+    def bot(self) -> Credential:
+        return Credential(client_id=self.settings["ENTRA_CLIENT_ID"], client_secret="")
+
+    async def call(self, *arguments: str) -> Told:
+        return await doctor_cli.call(self.stage, *arguments, **self.settings)
+
+
+@pytest.fixture
+async def doctor(stage: Stage, settings: dict[str, str], empty_databases: Path) -> Doctor:
+    shutil.copytree(empty_databases, stage.folder, dirs_exist_ok=True)
+    now = stage.clock.now().isoformat()
+    columns = "id, only, created_at, searched_at"
+    statement = f"INSERT INTO installation ({columns}) VALUES ('aaaabbbbcccc', true, ?, ?)"
+    await changed(stage, statement, now, now)
+    return Doctor(stage=stage, settings=settings)
+
+
+@pytest.fixture
+async def settings(stage: Stage) -> dict[str, str]:
+    return await limited_bot(stage.tenant)
+
+
+def nothing_is_left(tenant: Tenant) -> None:
+    assert tenant.applications == tenant.service_principals == tenant.grants == []
+
+
+async def test_policy_and_role_as_printed_are_well(doctor: Doctor) -> None:
+    told = await doctor.call()
+    assert told.status == 0, told.text
+    assert "✔ Rights: enough for CONSENT_MODE=limited, and none too many." in told.text
+    assert "✔ Consent policy: aad-setup allows what the profiles ask for" in told.text
+    assert "✔ Consent role: assigned to the bot, and no other role directly." in told.text
+
+
+async def test_a_policy_that_differs_is_told_permission_by_permission(doctor: Doctor) -> None:
+    others = [it for it in CATALOGUE if it.name != "Directory.Read.All"]
+    async with role_administrator(doctor.tenant) as admin:
+        await replace_includes(admin, [*others, OTHER])
+        odd = {"permissionType": "application", "clientApplicationIds": [doctor.tenant.id]}
+        id = await made(admin, consent_policy.INCLUDES, odd)
+    told = await doctor.call()
+    assert told.status == 1
+    policy = [line for line in told.wrong if "Consent policy" in line]
+    assert len(policy) == 3
+    for words in (
+        f"The condition set {id} has other conditions",
+        "It does not allow Directory.Read.All",
+        "It also allows Group.Read.All (application).",
+    ):
+        assert any(words in line for line in policy), told.text
+    assert all("aad-setup consent-policy" in line for line in policy)
+
+
+async def test_a_role_too_many_and_one_that_is_gone_are_told(doctor: Doctor) -> None:
+    async with role_administrator(doctor.tenant) as admin:
+        [held] = (await admin.get(consent_policy.ROLE_ASSIGNMENTS)).json()["value"]
+        await admin.delete(f"{consent_policy.ROLE_ASSIGNMENTS}/{held['id']}")
+        actions = [{"allowedResourceActions": ["microsoft.directory/users/password/update"]}]
+        other = {"displayName": "Helpdesk", "isEnabled": True, "rolePermissions": actions}
+        role = await made(admin, consent_policy.ROLE_DEFINITIONS, other)
+        await assign(admin, doctor.bot, role)
+    told = await doctor.call()
+    role_lines = [line for line in told.wrong if "Consent role" in line]
+    assert len(role_lines) == 2
+    assert "“Helpdesk”" in role_lines[0]
+    assert consent_policy.ACTION in role_lines[1]
+
+
+async def test_without_the_rights_to_compare_it_says_what_it_cannot(doctor: Doctor) -> None:
+    doctor.tenant.deny(doctor.bot, *READERS)
+    told = await doctor.call()
+    assert told.status == 0, told.text
+    for right in READERS:
+        assert any(f"{right} (optional) is missing" in line for line in told.doubts), told.text
+    assert "✔ Consent" not in told.text
+
+
+async def test_what_entra_refuses_to_show_although_the_rights_are_held_is_a_doubt(
+    doctor: Doctor,
+) -> None:
+    code = "AadPremiumLicenseRequired"
+    for path in ("/includes", "/roleAssignments"):
+        doctor.tenant.faults.fail("GET", path, status=403, code=code, times=2)
+    told = await doctor.call()
+    assert told.status == 0, told.text
+    for name in ("policy", "role"):
+        said = f"Consent {name}: could not be compared"
+        assert any(said in it and code in it for it in told.doubts), told.text
+
+
+async def test_a_role_with_the_further_action_is_a_doubt(doctor: Doctor) -> None:
+    async with role_administrator(doctor.tenant) as admin:
+        actions = [{"allowedResourceActions": [consent_policy.APPLICATION_UPDATE]}]
+        more = {"displayName": "More", "isEnabled": True, "rolePermissions": actions}
+        role = await made(admin, consent_policy.ROLE_DEFINITIONS, more)
+        await assign(admin, doctor.bot, role)
+    told = await doctor.call()
+    assert told.status == 0, told.text
+    assert any(
+        f"“More” also allows {actions[0]['allowedResourceActions'][0]}" in it for it in told.doubts
+    )
+
+
+async def test_a_policy_that_is_not_there_is_named(doctor: Doctor) -> None:
+    async with role_administrator(doctor.tenant) as admin:
+        await admin.delete(f"{consent_policy.POLICIES}/{consent_policy.POLICY_ID}")
+    told = await doctor.call()
+    assert any("“aad-setup” is not there" in line for line in told.wrong), told.text
+
+
+@pytest.mark.slow
+async def test_beside_a_wider_right_doctor_refuses_the_mode_and_proves_nothing(
+    doctor: Doctor,
+) -> None:
+    wide = "EntitlementManagement.ReadWrite.All"
+    doctor.tenant.allow(doctor.bot, wide)
+    for arguments in ((), ("--live",)):
+        told = await doctor.call(*arguments)
+        assert told.status == 1
+        assert any(f"{wide} must not be held with CONSENT_MODE=limited" in it for it in told.wrong)
+        assert not any("never used" in line for line in told.doubts)
+    nothing_is_left(doctor.tenant)
+
+
+async def test_the_proof_grants_one_is_refused_one_of_each_kind_and_leaves_nothing(
+    doctor: Doctor,
+) -> None:
+    told = await doctor.call("--live")
+    assert told.status == 0, told.text
+    [key] = [each["uniqueName"] for each in doctor.tenant.deleted if "uniqueName" in each]
+    assert told.text.splitlines() == [
+        f"✔ Probe: {key} is made now, and then removed.",
+        "✔ Consent: Entra allowed the grant of Directory.Read.All (application), as it should.",
+        "✔ Consent: Entra allowed the grant of User.Read.All (delegated), as it should.",
+        "✔ Consent: Entra refused the grant of Application.Read.All (application), as it should.",
+        "✔ Consent: Entra refused the grant of Application.Read.All (delegated), as it should.",
+        "✔ The probe application was removed.",
+    ]
+    tried = [it for it in doctor.tenant.calls("POST") if "appRole" in it.path]
+    assert {it.status for it in tried} == {201, 403}
+    nothing_is_left(doctor.tenant)
+
+
+async def test_a_policy_that_allows_too_little_or_too_much_is_found_out(doctor: Doctor) -> None:
+    async with role_administrator(doctor.tenant) as admin:
+        await replace_includes(admin, [])
+        told = await doctor.call("--live")
+        assert len([line for line in told.wrong if "refused to let the bot grant" in line]) == 2
+        assert any(consent_policy.APPLICATION_UPDATE in line for line in told.wrong)
+        nothing_is_left(doctor.tenant)
+        await replace_includes(admin, [*CATALOGUE, *FORBIDDEN.values()])
+        told = await doctor.call("--live")
+        assert len([line for line in told.wrong if "which no profile asks for" in line]) == 2
+        nothing_is_left(doctor.tenant)
+
+
+async def test_the_probe_is_removed_after_an_error_and_one_that_stays_is_an_orphan(
+    doctor: Doctor,
+) -> None:
+    failing = doctor.tenant.faults.fail("POST", "appRoleAssignedTo", status=400, code="Odd")
+    told = await doctor.call("--live")
+    assert told.status == 1
+    assert failing.times == 0
+    nothing_is_left(doctor.tenant)
+    doctor.tenant.faults.refuse("DELETE", "/servicePrincipals/", times=2)
+    told = await doctor.call("--live")
+    assert told.status == 0, told.text
+    nothing_is_left(doctor.tenant)
+    doctor.tenant.faults.refuse("DELETE", "/applications/", times=4)
+    told = await doctor.call("--live")
+    [line] = told.wrong
+    assert "was not removed" in line
+    assert "doctor --orphans" in line
+    [left] = doctor.tenant.applications
+    assert left["uniqueName"] in line
+    assert left["passwordCredentials"] == []
+    doctor.tenant.faults.failures.clear()
+    orphans = await doctor.call("--orphans")
+    assert any(left["appId"] in line for line in orphans.wrong), orphans.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(("PATCH", "/applications"), ("PATCH", "/servicePrincipals")),
+        *(("POST", "appRoleAssignedTo"), ("DELETE", "/servicePrincipals")),
+    ],
+)
+async def test_the_probe_is_removed_however_often_the_command_is_stopped(
+    doctor: Doctor, method: str, path: str
+) -> None:
+    await interrupted(doctor, doctor.tenant.faults.hold(method, path))
+    nothing_is_left(doctor.tenant)
+    assert doctor.tenant.deleted
+
+
+@pytest.mark.slow
+async def test_after_ctrl_c_nothing_is_looked_for_that_was_never_made(doctor: Doctor) -> None:
+    doctor.tenant.faults.fail("PATCH", "/applications", status=400, code="Odd")
+    held = doctor.tenant.faults.hold("PATCH", "/applications", when="before_effect")
+    await interrupted(doctor, held)
+    assert not doctor.tenant.applications
+
+
+async def interrupted(doctor: Doctor, held: Hold) -> None:
+    """Ask in every way to stop while a call of the proof is under way, and wait for the end."""
+    stage = doctor.stage
+    environ = {"PYTHONUTF8": "1", **stage.environ(**doctor.settings)}
+    process = await begun(*PROGRAM, "doctor", "--live", environ=environ, folder=stage.folder)
+    async with asyncio.timeout(60):
+        await held.reached.wait()
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        process.send_signal(number)
+    held.release()
+    told = await ended(process)
+    assert told.status != 0
+    assert "Traceback" not in told.err
+
+
+async def test_there_is_nothing_to_prove_in_another_mode(stage: Stage) -> None:
+    told = await doctor_cli.call(stage, "--live")
+    assert told.status == 1
+    assert "only for CONSENT_MODE=limited" in told.text
+    assert (await doctor_cli.call(stage, "--live", "--orphans")).status == 2
+
+
+def test_what_the_proof_must_be_refused_is_outside_every_catalogue() -> None:
+    for kind, permission in FORBIDDEN.items():
+        assert permission.kind is kind
+        assert (permission.name, kind) not in ALL_ALLOWED
+    assert FORBIDDEN[Kind.ROLE].id == role_id("Application.Read.All")
+    [scope] = [it for it in scopes() if it["value"] == "Application.Read.All"]
+    assert FORBIDDEN[Kind.SCOPE].id == scope["id"]
+
+
+def test_forbidden_grants_of_both_kinds_are_tried_whatever_the_profiles_have_and_last() -> None:
+    assert trials([OTHER, OTHER]) == [OTHER, *FORBIDDEN.values()]

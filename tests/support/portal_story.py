@@ -57,3 +57,9 @@ def calls(story: Story, id: str) -> int:
 
 def batches(story: Story) -> int:
     return len(story.tenant.calls("POST", "$batch"))
+
+
+async def consented(story: Story, id: str) -> None:
+    """Grant admin consent, and let time pass until it is ready."""
+    story.tenant.grant_admin_consent(app_id(story))
+    await looked(story, id, "is ready")
