@@ -301,6 +301,7 @@ async def removed(story: Story, place: str) -> str:
     return text
 
 
+@pytest.mark.slow
 async def test_the_requester_is_reminded_three_times_and_all_are_told_of_the_removal(
     story: Story,
 ) -> None:

@@ -76,6 +76,7 @@ async def test_a_secret_that_was_seen_is_said_to_be_known_to_who_has_seen_it(
     await eventually(story, lambda: live(story) and not {*before} & {*live(story)})
 
 
+@pytest.mark.slow
 async def test_not_everybody_can_be_given_it_or_give_it(story: Story) -> None:
     faults = story.workspace.faults
     id = await story.ask()
@@ -142,6 +143,7 @@ async def test_the_request_of_an_earlier_handover_is_not_posted_anew_beside_the_
     assert len(asked) == 1
 
 
+@pytest.mark.slow
 async def test_nobody_confirms_what_comes_to_them_or_goes_from_them(story: Story) -> None:
     id = await story.ask()
     await ask_handover(story, id, "grace")
@@ -159,6 +161,7 @@ async def test_nobody_confirms_what_comes_to_them_or_goes_from_them(story: Story
     )
 
 
+@pytest.mark.slow
 async def test_whoever_has_handed_it_over_does_not_decide_on_it(story: Story) -> None:
     id = await story.ask(by="ada")
     await handed_over(story, id, "ben")
@@ -175,6 +178,7 @@ async def test_whoever_has_handed_it_over_does_not_decide_on_it(story: Story) ->
     assert not story.tenant.applications
 
 
+@pytest.mark.slow
 async def test_a_confirmation_is_for_the_heir_that_was_read(story: Story) -> None:
     id = await story.ready()
     await ask_handover(story, id, "ben", by="rosa")
@@ -220,6 +224,7 @@ async def test_the_heir_s_name_is_text_and_nothing_else(story: Story) -> None:
         assert "\u202e" not in json.dumps(shown, ensure_ascii=False)
 
 
+@pytest.mark.slow
 @pytest.mark.settings(APPROVALS_NEEDED="2")
 async def test_what_takes_two_approvers_is_not_given_away_by_one(story: Story) -> None:
     id = await story.ask()
@@ -231,6 +236,7 @@ async def test_what_takes_two_approvers_is_not_given_away_by_one(story: Story) -
     await story.until(lambda: id in story.direct("ben"))
 
 
+@pytest.mark.slow
 @pytest.mark.settings(APPROVERS=three, APPROVALS_NEEDED="2")
 async def test_whoever_has_voted_cannot_become_the_requester(story: Story) -> None:
     id = await story.ask()

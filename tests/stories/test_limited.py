@@ -53,6 +53,7 @@ def app_id(story: Story) -> str:
     return str(story.tenant.applications[-1]["appId"])
 
 
+@pytest.mark.slow
 async def test_from_the_form_to_the_mask_without_a_right_to_grant(story: Story, app: App) -> None:
     id = await story.ask()
     assert "this bot gives it, limited by the policy “aad-setup”" in story.card()
@@ -258,6 +259,7 @@ def nothing_is_left(tenant: Tenant) -> None:
     assert tenant.applications == tenant.service_principals == tenant.grants == []
 
 
+@pytest.mark.slow
 async def test_policy_and_role_as_printed_are_well(doctor: Doctor) -> None:
     told = await doctor.call()
     assert told.status == 0, told.text
@@ -266,6 +268,7 @@ async def test_policy_and_role_as_printed_are_well(doctor: Doctor) -> None:
     assert "✔ Consent role: assigned to the bot, and no other role directly." in told.text
 
 
+@pytest.mark.slow
 async def test_a_policy_that_differs_is_told_permission_by_permission(doctor: Doctor) -> None:
     others = [it for it in CATALOGUE if it.name != "Directory.Read.All"]
     async with role_administrator(doctor.tenant) as admin:
@@ -285,6 +288,7 @@ async def test_a_policy_that_differs_is_told_permission_by_permission(doctor: Do
     assert all("aad-setup consent-policy" in line for line in policy)
 
 
+@pytest.mark.slow
 async def test_a_role_too_many_and_one_that_is_gone_are_told(doctor: Doctor) -> None:
     async with role_administrator(doctor.tenant) as admin:
         [held] = (await admin.get(consent_policy.ROLE_ASSIGNMENTS)).json()["value"]
@@ -300,6 +304,7 @@ async def test_a_role_too_many_and_one_that_is_gone_are_told(doctor: Doctor) -> 
     assert consent_policy.ACTION in role_lines[1]
 
 
+@pytest.mark.slow
 async def test_without_the_rights_to_compare_it_says_what_it_cannot(doctor: Doctor) -> None:
     doctor.tenant.deny(doctor.bot, *READERS)
     told = await doctor.call()
@@ -309,6 +314,7 @@ async def test_without_the_rights_to_compare_it_says_what_it_cannot(doctor: Doct
     assert "✔ Consent" not in told.text
 
 
+@pytest.mark.slow
 async def test_what_entra_refuses_to_show_although_the_rights_are_held_is_a_doubt(
     doctor: Doctor,
 ) -> None:
@@ -322,6 +328,7 @@ async def test_what_entra_refuses_to_show_although_the_rights_are_held_is_a_doub
         assert any(said in it and code in it for it in told.doubts), told.text
 
 
+@pytest.mark.slow
 async def test_a_role_with_the_further_action_is_a_doubt(doctor: Doctor) -> None:
     async with role_administrator(doctor.tenant) as admin:
         actions = [{"allowedResourceActions": [consent_policy.APPLICATION_UPDATE]}]
@@ -335,6 +342,7 @@ async def test_a_role_with_the_further_action_is_a_doubt(doctor: Doctor) -> None
     )
 
 
+@pytest.mark.slow
 async def test_a_policy_that_is_not_there_is_named(doctor: Doctor) -> None:
     async with role_administrator(doctor.tenant) as admin:
         await admin.delete(f"{consent_policy.POLICIES}/{consent_policy.POLICY_ID}")
@@ -356,6 +364,7 @@ async def test_beside_a_wider_right_doctor_refuses_the_mode_and_proves_nothing(
     nothing_is_left(doctor.tenant)
 
 
+@pytest.mark.slow
 async def test_the_proof_grants_one_is_refused_one_of_each_kind_and_leaves_nothing(
     doctor: Doctor,
 ) -> None:
@@ -375,6 +384,7 @@ async def test_the_proof_grants_one_is_refused_one_of_each_kind_and_leaves_nothi
     nothing_is_left(doctor.tenant)
 
 
+@pytest.mark.slow
 async def test_a_policy_that_allows_too_little_or_too_much_is_found_out(doctor: Doctor) -> None:
     async with role_administrator(doctor.tenant) as admin:
         await replace_includes(admin, [])
@@ -388,6 +398,7 @@ async def test_a_policy_that_allows_too_little_or_too_much_is_found_out(doctor: 
         nothing_is_left(doctor.tenant)
 
 
+@pytest.mark.slow
 async def test_the_probe_is_removed_after_an_error_and_one_that_stays_is_an_orphan(
     doctor: Doctor,
 ) -> None:
@@ -452,6 +463,7 @@ async def interrupted(doctor: Doctor, held: Hold) -> None:
     assert "Traceback" not in told.err
 
 
+@pytest.mark.slow
 async def test_there_is_nothing_to_prove_in_another_mode(stage: Stage) -> None:
     told = await doctor_cli.call(stage, "--live")
     assert told.status == 1
@@ -459,6 +471,7 @@ async def test_there_is_nothing_to_prove_in_another_mode(stage: Stage) -> None:
     assert (await doctor_cli.call(stage, "--live", "--orphans")).status == 2
 
 
+@pytest.mark.slow
 def test_what_the_proof_must_be_refused_is_outside_every_catalogue() -> None:
     for kind, permission in FORBIDDEN.items():
         assert permission.kind is kind
@@ -468,5 +481,6 @@ def test_what_the_proof_must_be_refused_is_outside_every_catalogue() -> None:
     assert FORBIDDEN[Kind.SCOPE].id == scope["id"]
 
 
+@pytest.mark.slow
 def test_forbidden_grants_of_both_kinds_are_tried_whatever_the_profiles_have_and_last() -> None:
     assert trials([OTHER, OTHER]) == [OTHER, *FORBIDDEN.values()]

@@ -168,6 +168,7 @@ async def test_revoking_while_it_waits_removes_everything(story: Story) -> None:
     assert story.tenant.applications == []
 
 
+@pytest.mark.slow
 @pytest.mark.settings(intervals=UNHURRIED)
 async def test_look_now_brings_the_look_forward(story: Story, app: App) -> None:
     id = await waiting(story)
@@ -267,6 +268,7 @@ def no_secret(story: Story) -> bool:
     return not any(story.tenant.live_secrets(id) for id in made)
 
 
+@pytest.mark.slow
 async def test_what_the_next_consent_would_grant_beyond_the_plan_stops_it(story: Story) -> None:
     id = await waiting(story)
     async with by_hand(story) as hand:
@@ -335,6 +337,7 @@ async def forge_consent(stage: Stage, id: str) -> None:
     await changed(stage, "UPDATE registrations SET status = 'approved' WHERE id = ?", id)
 
 
+@pytest.mark.slow
 @pytest.mark.settings(intervals=UNHURRIED)
 async def test_a_wait_that_is_taken_up_again_ends_when_it_would_have(
     story: Story, stage: Stage
@@ -354,6 +357,7 @@ async def test_a_wait_that_is_taken_up_again_ends_when_it_would_have(
         assert abs(left() - expected) < timedelta(hours=1)
 
 
+@pytest.mark.slow
 @pytest.mark.settings(intervals=UNHURRIED)
 async def test_rows_that_cannot_be_read_are_given_up_a_day_after_the_deadline(
     story: Story, stage: Stage, app: App
@@ -370,6 +374,7 @@ async def test_rows_that_cannot_be_read_are_given_up_a_day_after_the_deadline(
     assert "ConsentUnseen" in read(story.stage, code, id)
 
 
+@pytest.mark.slow
 @pytest.mark.settings(intervals=UNHURRIED)
 async def test_a_forged_client_id_gets_no_link(story: Story, stage: Stage, app: App) -> None:
     id = await waiting(story)
@@ -378,9 +383,11 @@ async def test_a_forged_client_id_gets_no_link(story: Story, stage: Stage, app: 
     rosa = stage.workspace.people["rosa"]
     person = Person(team_id=rosa.team_id, user_id=rosa.id)
     found = await app.registrar.queries.status(id, by=person)
-    assert await app.registrar.deliveries.consent_page(found) == ""
+    drawing = await app.registrar.deliveries.drawing(found, reader=rosa.id)
+    assert drawing.consent_page == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["plan", slow("form")])
 @pytest.mark.settings(intervals=UNHURRIED)
 async def test_one_that_cannot_be_read_keeps_no_other_waiting(

@@ -52,6 +52,7 @@ async def test_an_approver_deletes_for_good_what_is_over_and_once(story: Story, 
     assert len(bin_calls(story, "")) == calls
 
 
+@pytest.mark.slow
 async def test_only_approvers_delete_for_good_and_only_what_is_revoked(story: Story) -> None:
     id = await story.ready()
     refused = await said(story, "ada", f"purge {id}")
@@ -207,6 +208,7 @@ async def test_an_application_that_lags_behind_its_deletion_is_waited_for(story:
     assert story.tenant.deleted == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end", "told", "shown"),
     [
@@ -234,6 +236,7 @@ async def test_a_purge_that_is_not_approved_deletes_nothing(
     assert not bin_calls(story, "DELETE")
 
 
+@pytest.mark.slow
 @pytest.mark.settings(APPROVALS_NEEDED="2", APPROVERS=three)
 async def test_a_purge_takes_as_many_approvals_as_the_plan_did(story: Story) -> None:
     id = await story.ask()
@@ -248,6 +251,7 @@ async def test_a_purge_takes_as_many_approvals_as_the_plan_did(story: Story) -> 
     await story.until(lambda: PURGED in story.card(id))
 
 
+@pytest.mark.slow
 @pytest.mark.settings(APPROVERS=lambda stage: stage.workspace.people["ada"].id)
 async def test_where_one_person_decides_alone_nothing_is_deleted_for_good(story: Story) -> None:
     id = await revoked(story)

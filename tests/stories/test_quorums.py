@@ -132,6 +132,7 @@ async def test_a_rotation_takes_distinct_groups_if_the_plan_did(
         ungrouped.check_reachable(Verb.ROTATE, quorum, found, ROSA)
 
 
+@pytest.mark.slow
 @pytest.mark.settings(APPROVALS_NEEDED="2")
 async def test_an_approval_can_be_withdrawn_until_the_quorum_is_reached(story: Story) -> None:
     id = await story.ask("billing")
@@ -205,6 +206,7 @@ async def first_of_four(story: Story, words: str) -> str:
     return reminders(story, words)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.settings(APPROVALS_NEEDED="2", APPROVAL_TTL="7d")
 async def test_approvers_are_reminded_four_times_at_growing_intervals(story: Story) -> None:
     id = await story.ask("billing")

@@ -339,6 +339,7 @@ async def test_it_does_not_wait_for_a_check(story: Story) -> None:
     assert "· compared with the tenant" not in await said(story, "rosa", f"history {id}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "when"),
     [
@@ -386,6 +387,7 @@ async def test_it_does_not_wait_for_a_rotation(story: Story) -> None:
     assert f"{id}: this request for a new secret is over." in request
 
 
+@pytest.mark.slow
 async def test_a_run_that_ends_at_the_same_moment_hands_nothing_over(
     database_url: str, clock: MovableClock
 ) -> None:

@@ -118,6 +118,7 @@ async def test_an_expired_secret_is_rotated_and_removed_at_once(story: Story) ->
     assert live(story) != [old]
 
 
+@pytest.mark.slow
 @pytest.mark.settings(APPROVALS_NEEDED="2", REQUESTERS="*", APPROVERS=three, APPROVAL_TTL="7d")
 async def test_a_quorum_of_two_is_two_people_who_did_not_ask(story: Story) -> None:
     id = await story.ask()
@@ -386,6 +387,7 @@ def test_a_request_is_over_as_soon_as_the_registration_is_no_longer_ready() -> N
     assert replace(ready, status=Status.FAILED).waiting(RequestKind.ROTATION) is None
 
 
+@pytest.mark.slow
 async def test_whoever_has_changed_over_removes_the_old_secret_at_once(story: Story) -> None:
     id = await in_use(story)
     [old] = live(story)

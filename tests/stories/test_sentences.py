@@ -11,6 +11,7 @@ from bot.domain.approval_requests import Quorum
 from bot.domain.catalogue import read_catalogue
 from bot.domain.forms import values_of
 from bot.domain.people import Refusal
+from bot.registrar.deliveries import Drawing
 from handlers.listeners.commands import BY_BUTTON, SHOWN, SYNONYMS, parse
 from handlers.listeners.errors import plain
 from handlers.views import card

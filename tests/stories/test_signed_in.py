@@ -30,7 +30,6 @@ from tests.support.doctor_cli import findings
 from tests.support.forged_clicks import forged_click
 from tests.support.graph_caller import asking
 from tests.support.limited_consent import set_up_for
-from tests.support.marks import slow
 from tests.support.running_bot import Bot
 from tests.support.signing_in import (
     CALLBACK,
@@ -214,6 +213,8 @@ async def test_the_page_says_what_is_granted_and_looking_at_it_changes_nothing(
     assert (await came_back(browser, landing)).status == 200
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 @in_both_ways
 async def test_the_account_must_be_the_approver_s_own(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
@@ -280,9 +281,9 @@ async def test_what_does_not_come_from_a_sign_in_is_refused(world: SigningIn, st
     [
         ({}, {"cancel": True}, "was cancelled"),
         (ON, {"cancel": True}, "was cancelled"),
-        slow({}, {"blocked": "sign-in"}, "Conditional Access"),
-        slow({}, {"blocked": "redemption"}, "Conditional Access"),
-        slow(ON, {"blocked": "redemption"}, "Conditional Access"),
+        ({}, {"blocked": "sign-in"}, "Conditional Access"),
+        ({}, {"blocked": "redemption"}, "Conditional Access"),
+        (ON, {"blocked": "redemption"}, "Conditional Access"),
     ],
     indirect=["world"],
 )
@@ -297,6 +298,8 @@ async def test_why_nobody_has_signed_in_is_said_and_another_sign_in_works(
     await granted(world, story, id)
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 @in_both_ways
 async def test_an_approver_without_the_role_is_told_which_one_it_takes(
     world: SigningIn, story: Story
@@ -389,6 +392,7 @@ async def test_what_the_bot_may_not_see_is_not_said_to_be_the_approver_s_fault(
     assert not grants(story)
 
 
+@pytest.mark.slow
 @in_both_ways
 async def test_only_an_approver_whose_approval_counts_gets_a_link_or_a_code(
     world: SigningIn, story: Story
@@ -414,6 +418,7 @@ async def _loses_her_vote(story: Story) -> None:
     await changed(story.stage, "UPDATE votes SET void = 'no approver any more'")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("happens", "words", "shown"),
     [
@@ -481,6 +486,8 @@ async def test_in_another_mode_there_are_no_pages_and_no_button(
     assert (await world.browser().get(f"{PUBLIC_URL}/consent/{'x' * 43}")).status == 404
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 @in_worlds({"CONSENT_AUTH_CONTEXT": "c1"}, {"CONSENT_AUTH_CONTEXT": "c1", **ON}, ids=WAYS)
 async def test_the_authentication_context_is_asked_for_and_must_be_met(
     world: SigningIn, story: Story
@@ -608,6 +615,7 @@ async def entered(
     return landing.error or ""
 
 
+@pytest.mark.slow
 @with_codes
 async def test_the_code_is_for_its_approver_alone_and_in_no_text(
     world: SigningIn, story: Story
@@ -624,6 +632,7 @@ async def test_the_code_is_for_its_approver_alone_and_in_no_text(
     assert "never enter one that you did not ask for" in story.whispers("ada")
 
 
+@pytest.mark.slow
 async def test_codes_are_off_unless_they_are_switched_on(story: Story) -> None:
     id = await waiting(story)
     assert "[Sign in with a code]" not in story.card(id)
@@ -632,6 +641,7 @@ async def test_codes_are_off_unless_they_are_switched_on(story: Story) -> None:
     assert not story.tenant.calls("POST", "/devicecode")
 
 
+@pytest.mark.slow
 @with_codes
 async def test_texts_from_the_tenant_are_no_links_in_the_answer(
     world: SigningIn, story: Story
@@ -647,6 +657,7 @@ async def test_texts_from_the_tenant_are_no_links_in_the_answer(
     assert not grants(story)
 
 
+@pytest.mark.slow
 @with_codes
 async def test_a_code_that_is_not_used_expires_and_who_is_blocked_reads_why_on_entra_s_page(
     world: SigningIn, story: Story
@@ -660,6 +671,7 @@ async def test_a_code_that_is_not_used_expires_and_who_is_blocked_reads_why_on_e
     assert not grants(story)
 
 
+@pytest.mark.slow
 @with_codes
 async def test_another_code_takes_the_place_of_the_first(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
@@ -670,6 +682,7 @@ async def test_another_code_takes_the_place_of_the_first(world: SigningIn, story
     await granted(world, story, id)
 
 
+@pytest.mark.slow
 @with_codes
 async def test_a_code_is_of_no_use_once_the_other_way_has_granted(
     world: SigningIn, story: Story
@@ -680,6 +693,7 @@ async def test_a_code_is_of_no_use_once_the_other_way_has_granted(
     await story.until(lambda: "does not wait for consent any more" in story.whispers("ada"))
 
 
+@pytest.mark.slow
 @with_codes
 async def test_after_a_restart_the_code_is_of_no_use_and_the_button_is_there(
     bot: Bot, stage: Stage, world: SigningIn
@@ -732,6 +746,7 @@ COOKIE = {"__Host-aad-setup-x": "1"}
 """Lets an answer pass as one of a browser that has begun a sign-in."""
 
 
+@pytest.mark.slow
 async def test_after_a_part_was_granted_no_page_says_that_nothing_was(
     world: SigningIn, story: Story
 ) -> None:
@@ -748,6 +763,7 @@ async def test_after_a_part_was_granted_no_page_says_that_nothing_was(
     assert (await signed_in(world, story, id)).status == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("header", "body"),
     [("Transfer-Encoding: chunked", b"no length\r\n"), ("Content-Length: 100", b"state=")],
@@ -773,6 +789,7 @@ async def test_a_body_that_cannot_be_read_is_no_bug(
     assert "bug" not in "".join(capsys.readouterr())
 
 
+@pytest.mark.slow
 async def test_an_answer_to_no_sign_in_does_not_wait_for_its_turn_to_write(
     world: SigningIn, app: App
 ) -> None:
@@ -783,6 +800,7 @@ async def test_an_answer_to_no_sign_in_does_not_wait_for_its_turn_to_write(
     assert (page.status, "not known" in page.text) == (403, True)
 
 
+@pytest.mark.slow
 async def test_of_a_sign_in_that_was_given_up_nothing_sealed_is_kept(
     world: SigningIn, story: Story, app: App
 ) -> None:

@@ -170,6 +170,7 @@ def _is_missed(update: Entry, card: Json) -> bool:
     return is_it and update.answer.get("error") == "message_not_found"
 
 
+@pytest.mark.slow
 @pytest.mark.settings(APPROVALS_NEEDED="2")
 async def test_a_card_that_somebody_deleted_is_posted_anew_while_it_waits(story: Story) -> None:
     id = await story.ask()
