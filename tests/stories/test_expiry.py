@@ -16,6 +16,7 @@ from bot.storage import secret_notices, timers
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
 from handlers.views.notices import unread, unread_removed
+from tests.support.concurrency import RegistrarEnvs
 from tests.support.factories import ADA, ROSA, registration, secret
 from tests.support.home_story import opened
 from tests.support.home_story import seen as seen_at_home
@@ -173,9 +174,7 @@ async def _ten_days_pass(env: RegistrarEnv, id: str) -> None:
             await env.end_run(id)
 
 
-async def test_a_bot_that_was_down_for_a_month_reminds_once(
-    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
-) -> None:
+async def test_a_bot_that_was_down_for_a_month_reminds_once(registrar_envs: RegistrarEnvs) -> None:
     one, other = registrar_envs
     id = await one.in_use()
     in_use = (await one.found(id)).secret_in_use
@@ -401,9 +400,7 @@ async def test_if_the_requester_has_left_the_approvers_are_told_alone(story: Sto
 
 
 @pytest.mark.slow
-async def test_a_bot_that_was_down_for_days_reminds_once(
-    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
-) -> None:
+async def test_a_bot_that_was_down_for_days_reminds_once(registrar_envs: RegistrarEnvs) -> None:
     one, other = registrar_envs
     id = await _announced(one)
     one.clock.move(timedelta(days=4))
@@ -453,7 +450,7 @@ async def _told(env: RegistrarEnv, id: str) -> tuple[list[MessageKind], int]:
 
 
 async def test_that_values_were_sent_to_nobody_is_told_once_of_each_message(
-    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
+    registrar_envs: RegistrarEnvs,
 ) -> None:
     one, other = registrar_envs
     id = await one.ready()
@@ -468,7 +465,7 @@ async def test_that_values_were_sent_to_nobody_is_told_once_of_each_message(
 
 @pytest.mark.parametrize("stage", [Stage.DAY, Stage.OVER])
 async def test_that_nobody_heard_of_an_expiry_is_told_once(
-    registrar_envs: tuple[RegistrarEnv, RegistrarEnv], stage: Stage
+    registrar_envs: RegistrarEnvs, stage: Stage
 ) -> None:
     one, other = registrar_envs
     id = await one.ready()

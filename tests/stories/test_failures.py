@@ -242,9 +242,7 @@ async def test_a_policy_that_came_after_the_approval_fails_with_its_reason(story
 
 
 @pytest.mark.slow
-async def test_another_profile_goes_the_same_road_beside_its_double(
-    story: Story,
-) -> None:
+async def test_another_profile_goes_the_same_road_beside_its_double(story: Story) -> None:
     await story.ready("billing")
     reader = {"Profile": "Directory reader (any vendor)", "Secret valid for": "90 days"}
     id = await story.ask("billing", **reader)

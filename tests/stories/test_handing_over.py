@@ -59,9 +59,7 @@ async def test_the_heir_gets_the_values_and_the_old_requester_no_longer(story: S
 
 
 @pytest.mark.slow
-async def test_a_secret_that_was_seen_is_said_to_be_known_to_who_has_seen_it(
-    story: Story,
-) -> None:
+async def test_a_secret_that_was_seen_is_said_to_be_known_to_who_has_seen_it(story: Story) -> None:
     id = await in_use(story)
     known = (
         "The secret was shown to @rosa, and works until its new requester presses Make a new one"
@@ -101,9 +99,7 @@ async def test_not_everybody_can_be_given_it_or_give_it(story: Story) -> None:
 
 
 @pytest.mark.slow
-async def test_a_request_that_somebody_deleted_is_posted_anew_while_it_waits(
-    story: Story,
-) -> None:
+async def test_a_request_that_somebody_deleted_is_posted_anew_while_it_waits(story: Story) -> None:
     id = await story.ask()
     await ask_handover(story, id, "ben")
     await story.until(lambda: story.workspace.picture().count(CONFIRM) == 1)

@@ -78,7 +78,7 @@ async def test_from_the_form_to_the_mask_without_a_right_to_grant(story: Story, 
 
 
 async def test_entra_itself_refuses_what_the_policy_does_not_include(
-    story: Story, app: App, stage: Stage
+    story: Story, app: App
 ) -> None:
     await story.ready()
     graph = app.services.tenant.graph

@@ -157,9 +157,7 @@ async def test_a_check_is_asked_for_once_in_five_minutes(
     assert (await env.told(id)).count("check asked") == 3
 
 
-async def test_a_registration_is_offered_five_times_a_day(
-    env: RegistrarEnv, clock: MovableClock
-) -> None:
+async def test_a_registration_is_offered_five_times_a_day(env: RegistrarEnv) -> None:
     id = await env.pending()
     heirs = [BEN, replace(BEN, user_id="U0EVE")]
     for number in range(5):
@@ -169,7 +167,7 @@ async def test_a_registration_is_offered_five_times_a_day(
     asked = await env.asked(id, RequestKind.HANDOVER)
     assert (asked.to, asked.is_waiting) == (BEN, True)
     assert (await env.told(id)).count("handover asked") == 5
-    clock.move(timedelta(hours=24, seconds=1))
+    env.clock.move(timedelta(hours=24, seconds=1))
     await env.registrar.requests.handover(id, to=heirs[1], by=ADA)
 
 
@@ -200,15 +198,13 @@ async def _refused(act: Awaitable[object]) -> str:
     return str(refused.value)
 
 
-async def test_nobody_decides_when_the_time_for_it_is_over(
-    env: RegistrarEnv, clock: MovableClock
-) -> None:
+async def test_nobody_decides_when_the_time_for_it_is_over(env: RegistrarEnv) -> None:
     id = await _with_a_day(env, await env.pending())
     registrar = env.registrar
-    clock.move(timedelta(days=1) - timedelta(seconds=1))
+    env.clock.move(timedelta(days=1) - timedelta(seconds=1))
     await registrar.approval.approve(id, by=ADA)
     await registrar.approval.check_may_deny(id, by=GRACE)
-    clock.move(timedelta(seconds=1))
+    env.clock.move(timedelta(seconds=1))
     before = await env.found(id)
     for act in (
         registrar.approval.approve(id, by=GRACE),
@@ -220,12 +216,10 @@ async def test_nobody_decides_when_the_time_for_it_is_over(
     assert await env.found(id) == before
 
 
-async def test_no_secret_is_shown_when_the_time_to_come_for_it_is_over(
-    env: RegistrarEnv, clock: MovableClock
-) -> None:
-    plain = registrar_env(env.database, clock)
+async def test_no_secret_is_shown_when_the_time_to_come_for_it_is_over(env: RegistrarEnv) -> None:
+    plain = registrar_env(env.database, env.clock)
     id = await _with_a_day(plain, await plain.ready())
-    clock.move(timedelta(days=1))
+    env.clock.move(timedelta(days=1))
     said = await _refused(plain.registrar.secrets.reveal(id, by=ROSA, answer_to=ANSWER_TO))
     assert said == f"The deadline of {id} has passed, so this can't be done."
     assert await plain.secret_life(id) is SecretLife.SEALED

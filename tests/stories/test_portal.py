@@ -204,9 +204,7 @@ async def test_of_two_processes_one_looks(story: Story, app: App) -> None:
 
 @pytest.mark.slow
 @pytest.mark.settings(intervals=UNHURRIED)
-async def test_an_outage_is_waited_for_whatever_the_deadline_says(
-    story: Story, stage: Stage, app: App
-) -> None:
+async def test_an_outage_is_waited_for_whatever_the_deadline_says(story: Story, app: App) -> None:
     id = await waiting(story)
     story.tenant.grant_admin_consent(app_id(story))
     story.clock.move(CONSENT_TTL)
@@ -300,7 +298,7 @@ async def test_who_only_signs_in_does_not_stop_it(story: Story) -> None:
 
 
 @pytest.mark.slow
-async def test_a_secret_is_made_only_after_a_fresh_look(story: Story, stage: Stage) -> None:
+async def test_a_secret_is_made_only_after_a_fresh_look(story: Story) -> None:
     """Consent that was withdrawn after a later step has failed is asked for again."""
     id = await waiting(story)
     fault = story.tenant.faults.fail("POST", "addPassword", status=400, code="Refused", times=1000)
@@ -316,7 +314,7 @@ async def test_a_secret_is_made_only_after_a_fresh_look(story: Story, stage: Sta
 
 @pytest.mark.slow
 @pytest.mark.settings(intervals=UNHURRIED)
-async def test_a_forged_consent_is_looked_at(story: Story, stage: Stage) -> None:
+async def test_a_forged_consent_is_looked_at(story: Story) -> None:
     id = await waiting(story)
     await forge_consent(story.stage, id)
     await story.until(lambda: calls(story, id) == 2)
@@ -339,9 +337,7 @@ async def forge_consent(stage: Stage, id: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.settings(intervals=UNHURRIED)
-async def test_a_wait_that_is_taken_up_again_ends_when_it_would_have(
-    story: Story, stage: Stage
-) -> None:
+async def test_a_wait_that_is_taken_up_again_ends_when_it_would_have(story: Story) -> None:
     id = await waiting(story)
 
     def left() -> timedelta:
@@ -360,7 +356,7 @@ async def test_a_wait_that_is_taken_up_again_ends_when_it_would_have(
 @pytest.mark.slow
 @pytest.mark.settings(intervals=UNHURRIED)
 async def test_rows_that_cannot_be_read_are_given_up_a_day_after_the_deadline(
-    story: Story, stage: Stage, app: App
+    story: Story, app: App
 ) -> None:
     id = await waiting(story)
     await changed(story.stage, "UPDATE registrations SET plan = '{\"is\": 1}' WHERE id = ?", id)
@@ -376,11 +372,11 @@ async def test_rows_that_cannot_be_read_are_given_up_a_day_after_the_deadline(
 
 @pytest.mark.slow
 @pytest.mark.settings(intervals=UNHURRIED)
-async def test_a_forged_client_id_gets_no_link(story: Story, stage: Stage, app: App) -> None:
+async def test_a_forged_client_id_gets_no_link(story: Story, app: App) -> None:
     id = await waiting(story)
     true = app_id(story)
     await changed(story.stage, "UPDATE steps SET facts = replace(facts, ?, ?)", true, true[::-1])
-    rosa = stage.workspace.people["rosa"]
+    rosa = story.workspace.people["rosa"]
     person = Person(team_id=rosa.team_id, user_id=rosa.id)
     found = await app.registrar.queries.status(id, by=person)
     drawing = await app.registrar.deliveries.drawing(found, reader=rosa.id)
@@ -391,7 +387,7 @@ async def test_a_forged_client_id_gets_no_link(story: Story, stage: Stage, app: 
 @pytest.mark.parametrize("column", ["plan", slow("form")])
 @pytest.mark.settings(intervals=UNHURRIED)
 async def test_one_that_cannot_be_read_keeps_no_other_waiting(
-    story: Story, stage: Stage, column: str, app: App
+    story: Story, column: str, app: App
 ) -> None:
     broken = await waiting(story, name="broken")
     id = await waiting(story)

@@ -299,16 +299,16 @@ async def test_a_restore_that_nobody_announced_is_noticed(stage: Stage, bot: Bot
         assert id in announced(story)
 
 
-async def test_a_restore_is_refused_while_the_bot_runs(
-    stage: Stage, story: Story, url: str, app: App
-) -> None:
+async def test_a_restore_is_refused_while_the_bot_runs(story: Story, url: str, app: App) -> None:
     id = await story.ask()
-    copy = copied(stage)
+    copy = copied(story.stage)
     with pytest.raises(AlreadyRunning):
-        await put_back(stage, copy, url)
+        await put_back(story.stage, copy, url)
     with pytest.raises(AlreadyRunning):
-        await database_copy.announce(url, vault=Vault([stage.vault_key]), now=stage.clock.now())
-    environ, folder = stage.environ(), stage.folder
+        await database_copy.announce(
+            url, vault=Vault([story.stage.vault_key]), now=story.clock.now()
+        )
+    environ, folder = story.stage.environ(), story.stage.folder
     refused = await typed("restore", copy.name, environ=environ, folder=folder)
     assert (refused.status, refused.out) == (2, "")
     assert "Stop it first" in refused.err

@@ -62,7 +62,7 @@ async def _rows(app: App, table: sa.Table, id: str) -> list[sa.RowMapping]:
 
 
 async def test_runs_and_messages_of_one_revoked_long_ago_are_deleted(
-    stage: Stage, story: Story, app: App
+    story: Story, app: App
 ) -> None:
     id = await revoked(story)
     await story.until(lambda: f"{id} was revoked by @ada" in story.direct("rosa"))
@@ -70,10 +70,10 @@ async def test_runs_and_messages_of_one_revoked_long_ago_are_deleted(
         row["id"] for row in await _rows(app, messages, id) if row["kind"] in SAID_ONCE
     }
     told = await _rows(app, entries, id)
-    stage.clock.move(YEAR - timedelta(days=1))
+    story.clock.move(YEAR - timedelta(days=1))
     await app.scheduler.look()
     assert await _rows(app, steps, id)
-    stage.clock.move(timedelta(days=5))
+    story.clock.move(timedelta(days=5))
     await app.scheduler.look()
 
     [secret] = await _rows(app, secrets, id)
@@ -81,18 +81,18 @@ async def test_runs_and_messages_of_one_revoked_long_ago_are_deleted(
     assert {row["run"] for row in await _rows(app, steps, id)} == {secret["run"]}
     assert {row["id"] for row in await _rows(app, messages, id)} == cards
     assert await _rows(app, entries, id) == told
-    said = str(await stage.workspace.command("rosa", f"status {id}"))
+    said = str(await story.workspace.command("rosa", f"status {id}"))
     assert f"{id} was revoked" in said
 
 
 @pytest.mark.slow
-async def test_what_one_in_use_still_needs_is_kept(stage: Stage, story: Story, app: App) -> None:
+async def test_what_one_in_use_still_needs_is_kept(story: Story, app: App) -> None:
     id = await story.ready()
     await story.revealed(id)
     for _ in range(14):  # checks go on meanwhile, and the end of the secret is told
-        stage.clock.move(timedelta(days=30))
+        story.clock.move(timedelta(days=30))
         await app.scheduler.look()
-        await story.until(lambda: _is_idle(stage))
+        await story.until(lambda: _is_idle(story.stage))
     kinds = {row["kind"] for row in await _rows(app, runs, id)}
     assert RunKind.REGISTER in kinds
     assert RunKind.PLAN not in kinds

@@ -154,9 +154,7 @@ async def test_whoever_is_the_requester_confirms_nothing_even_as_approver(story:
 
 
 @pytest.mark.slow
-async def test_what_is_not_carried_out_changes_nothing_and_can_be_asked_again(
-    story: Story,
-) -> None:
+async def test_what_is_not_carried_out_changes_nothing_and_can_be_asked_again(story: Story) -> None:
     id = await in_use(story)
     before = live(story)
     for bystander in ("ben", "gus"):

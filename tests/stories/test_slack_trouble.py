@@ -8,7 +8,6 @@ import pytest
 import structlog.testing
 
 from bot.domain.lifetimes import CHECK_PAUSE
-from bot.playground.stage import Stage
 from bot.playground.workspace.record import Entry
 from tests.support.marks import slow
 from tests.support.rotation_story import announced, asked, decide, drawn, in_use, request, seen
@@ -236,9 +235,9 @@ async def test_a_request_for_a_rotation_that_somebody_deleted_is_posted_anew_whi
     ],
 )
 async def test_where_slack_takes_no_messages_stands_in_the_homes_of_approvers(
-    story: Story, stage: Stage, code: str, advice: str
+    story: Story, code: str, advice: str
 ) -> None:
-    stage.workspace.faults.fail("chat.postMessage", code, times=1000)
+    story.workspace.faults.fail("chat.postMessage", code, times=1000)
     await story.fill_and_send()
     said = f"Slack takes no messages for #approvals ({code}). {advice}"
 
@@ -251,7 +250,7 @@ async def test_where_slack_takes_no_messages_stands_in_the_homes_of_approvers(
         while said not in await home("ada"):
             pass
     assert "Slack takes no messages" not in await home("rosa")
-    stage.workspace.faults.clear()
+    story.workspace.faults.clear()
     await eventually(story, lambda: story.workspace.messages("approvals"))
     async with asyncio.timeout(60):
         while "Slack takes no messages for #approvals" in await home("ada"):

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from bot.playground.stage import Stage
 from tests.support.command_story import MOMENT, Json, deliver, in_thread, said
 from tests.support.failure_story import failed, refuses_grants
 from tests.support.story import Story
@@ -294,10 +293,8 @@ async def test_a_direct_message_is_answered_like_the_command(story: Story) -> No
 
 @pytest.mark.slow
 @pytest.mark.settings(PLAIN_CARDS="true")
-async def test_what_a_plain_card_says_is_said_without_plan_blocks(
-    stage: Stage, story: Story
-) -> None:
-    held = stage.tenant.faults.hold("POST", "addPassword")
+async def test_what_a_plain_card_says_is_said_without_plan_blocks(story: Story) -> None:
+    held = story.tenant.faults.hold("POST", "addPassword")
     id = await story.ask("billing")
     await story.workspace.click("ada", "Approve", on=story.card_of(id))
     await story.until(lambda: "• Make the client secret: at work" in story.card())

@@ -12,7 +12,6 @@ import trustme
 from bot.playground import vendor as vendors
 from bot.playground.clock import MovableClock
 from bot.playground.directory_sync import USER_AGENT
-from bot.playground.stage import Stage
 from bot.playground.tenant import Credential, Tenant, running
 from bot.playground.vendor import CannotSync, Vendor
 from graph.clouds import Cloud
@@ -55,23 +54,23 @@ def pasted(credential: Credential, **changes: str) -> dict[str, str]:
 
 @pytest.mark.slow
 async def test_the_values_in_slack_let_it_read_as_much_as_the_card_says(
-    story: Story, stage: Stage, caplog: pytest.LogCaptureFixture
+    story: Story, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     id = await story.ready(Profile="Mimecast directory connector")
     await story.revealed(id)
     values = copied(story.workspace.ephemerals("rosa")[-1]["blocks"])
-    vendor = vendors.of(stage.tenant, stage.clock)
+    vendor = vendors.of(story.tenant, story.clock)
     vendor.save(values)
     await vendor.sync()
     result = vendor.to_json()["result"]
     assert result["ok"], result
     read = f"The app can read {result['users']:,} users and {result['groups']:,} groups."
     assert read in story.workspace.text_of(story.card_of(id))
-    calls = [call.path for call in stage.tenant.log if call.user_agent == USER_AGENT]
+    calls = [call.path for call in story.tenant.log if call.user_agent == USER_AGENT]
     assert [path.rpartition("/")[2] for path in calls] == ["token", "users", "groups"]
     told = f"{caplog.text}{vendor.to_json()}"
-    assert not any(secret in told for secret in stage.tenant.minted)
+    assert not any(secret in told for secret in story.tenant.minted)
 
 
 async def test_it_reads_page_by_page(tenant: Tenant, vendor: Vendor, reader: Credential) -> None:

@@ -217,12 +217,10 @@ async def test_only_before_the_last_approval_the_earlier_ones_are_looked_up(thre
     assert len(looks("users.info")) >= before + 3
 
 
-async def test_a_caller_that_has_looked_at_nobody_decides_nothing(
-    env: RegistrarEnv, clock: MovableClock
-) -> None:
+async def test_a_caller_that_has_looked_at_nobody_decides_nothing(env: RegistrarEnv) -> None:
     id = await env.pending()
     await env.registrar.approval.approve(id, by=ADA)
-    clock.move(LATER)
+    env.clock.move(LATER)
     with pytest.raises(Refusal, match=f"whether <@{ADA.user_id}>, who has approved before"):
         await env.registrar.approval.approve(id, by=GRACE)
     assert [vote.person.key for vote in (await env.found(id)).approvals()] == [ADA.key]
@@ -231,15 +229,13 @@ async def test_a_caller_that_has_looked_at_nobody_decides_nothing(
 
 
 @pytest.mark.slow
-async def test_whoever_is_an_approver_again_can_approve_again(
-    env: RegistrarEnv, clock: MovableClock
-) -> None:
+async def test_whoever_is_an_approver_again_can_approve_again(env: RegistrarEnv) -> None:
     id = await env.pending()
     await env.registrar.approval.approve(id, by=ADA)
     await env.registrar.approval.approve(id, by=GRACE, seen=[GONE])
     assert (await env.found(id)).status is Status.PENDING
     assert (await env.asked(id, RequestKind.PLAN)).vote_of(ADA) is None
-    clock.move(LATER)
+    env.clock.move(LATER)
     assert await env.registrar.approval.to_look_up(id, by=ADA) == (GRACE,)
     await env.registrar.approval.approve(id, by=ADA, seen=[GRACE])
     found = await env.found(id)
@@ -293,12 +289,10 @@ async def test_a_confirmation_of_somebody_who_has_left_since_no_longer_counts(th
     assert len(live(story)) == 2
 
 
-async def test_whoever_has_looked_at_nobody_confirms_nothing(
-    env: RegistrarEnv, clock: MovableClock
-) -> None:
+async def test_whoever_has_looked_at_nobody_confirms_nothing(env: RegistrarEnv) -> None:
     id, rotation = await _asked_to_rotate(env)
     await env.registrar.approval.approve(id, rotation, by=ADA)
-    clock.move(LATER)
+    env.clock.move(LATER)
     with pytest.raises(Refusal, match=f"whether <@{ADA.user_id}>, who has approved before"):
         await env.registrar.approval.approve(id, rotation, by=GRACE)
     found = await env.found(id)
@@ -309,9 +303,7 @@ async def test_whoever_has_looked_at_nobody_confirms_nothing(
 
 
 @pytest.mark.slow
-async def test_whoever_is_an_approver_again_can_confirm_again(
-    env: RegistrarEnv, clock: MovableClock
-) -> None:
+async def test_whoever_is_an_approver_again_can_confirm_again(env: RegistrarEnv) -> None:
     id, rotation = await _asked_to_rotate(env)
     await env.registrar.approval.approve(id, rotation, by=ADA)
     await env.registrar.approval.approve(id, rotation, by=GRACE, seen=[GONE])
@@ -319,7 +311,7 @@ async def test_whoever_is_an_approver_again_can_confirm_again(
     assert found.waiting(RequestKind.ROTATION) is not None
     assert [vote.person.key for vote in found.counting(await env.asked(id))] == [GRACE.key]
     assert [it.person.key for it in (await env.asked(id)).votes if it.void] == [ADA.key]
-    clock.move(LATER)
+    env.clock.move(LATER)
     await env.registrar.approval.approve(id, rotation, by=ADA, seen=[GRACE])
     found = await env.found(id)
     assert {vote.person.key for vote in found.counting(await env.asked(id))} == {ADA.key, GRACE.key}
