@@ -18,10 +18,8 @@ async def test_denied_is_the_end_and_the_card_says_by_whom(story: Story) -> None
     await story.until(lambda: f"{id} was denied" in story.direct("rosa"))
     denied = f"@grace denied {id} (billing): “Use the one of last year”.\n[Ask again]"
     await story.until(lambda: denied in story.direct("rosa"))
-    assert (
-        "Nothing was changed in Entra. Ask again opens the form as you filled it in."
-        in story.direct("rosa")
-    )
+    unchanged = "Nothing was changed in Entra. Ask again opens the form as you filled it in."
+    assert unchanged in story.direct("rosa")
     assert not story.tenant.applications
 
 
@@ -96,19 +94,6 @@ async def test_two_approvals_are_two_people(story: Story) -> None:
 
     await story.approve(id, by="grace")
     assert "Approved by @grace" in story.card()
-
-
-@pytest.mark.slow
-@pytest.mark.settings(APPROVALS_NEEDED="2")
-async def test_two_last_approvals_at_once_reach_the_quorum(story: Story) -> None:
-    id = await story.ask("billing")
-    card = story.card_of(id)
-    await asyncio.gather(
-        story.workspace.click("ada", "Approve", on=card),
-        story.workspace.click("grace", "Approve", on=card),
-    )
-    await story.until(lambda: f"{id} is ready" in story.card())
-    assert not story.whispers("ada") + story.whispers("grace")
 
 
 @pytest.mark.settings(APPROVALS_NEEDED="2")

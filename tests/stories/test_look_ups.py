@@ -1,4 +1,5 @@
-"""Look-ups of people: nobody uses them all up, and approvers have some of their own."""
+"""Look-ups of people: nobody uses them all up, and while Slack says too often who people are
+who they were minutes ago counts."""
 
 from datetime import timedelta
 
@@ -11,7 +12,7 @@ from handlers.slack.rate_limits import (
     PEOPLE_A_MINUTE,
     LookupLimits,
 )
-from tests.support.story import Story
+from tests.support.story import UNKNOWN, Story
 
 
 async def test_help_looks_nobody_up(story: Story) -> None:
@@ -66,3 +67,42 @@ def test_whoever_did_nothing_for_a_while_is_forgotten(clock: MovableClock) -> No
         look_ups.take(f"U{number}")
         clock.move(timedelta(seconds=1))
     assert len(look_ups._each) <= 1000
+
+
+EVER = 10_000
+REMEMBERED = timedelta(minutes=5)  # as USAGE.md promises
+
+
+@pytest.mark.slow
+async def test_while_slack_is_asked_too_often_people_can_act_whom_it_has_just_named(
+    story: Story,
+) -> None:
+    id = await story.ask()
+    await story.workspace.command("ada", f"status {id}")
+    story.workspace.faults.throttle("users.info", times=EVER)
+    assert (await story.workspace.command("ben", f"status {id}")).text == UNKNOWN
+    await story.approve(id, by="ada")
+    assert not story.workspace.complaints
+
+
+@pytest.mark.slow
+async def test_whoever_may_no_longer_act_does_so_five_minutes_longer_at_most(story: Story) -> None:
+    id = await story.ask()
+    await story.workspace.command("ada", f"status {id}")
+    story.workspace.people["ada"].is_restricted = True
+    story.workspace.faults.throttle("users.info", times=EVER)
+    story.clock.move(REMEMBERED - timedelta(seconds=1))
+    assert f"{id} waits" in (await story.workspace.command("ada", f"status {id}")).text
+    story.clock.move(timedelta(seconds=1))  # what was remembered is no newer for having been used
+    assert (await story.workspace.command("ada", f"status {id}")).text == UNKNOWN
+
+
+@pytest.mark.slow
+async def test_once_slack_answers_again_its_answer_counts(story: Story) -> None:
+    id = await story.ask()
+    await story.workspace.command("ada", f"status {id}")
+    story.workspace.people["ada"].is_restricted = True
+    await story.workspace.click("ada", "Approve", on=story.card_of(id))
+    assert "Guest accounts" in story.whispers("ada")
+    story.workspace.faults.throttle("users.info", times=EVER)
+    assert "Guest accounts" in await story.answer_to("ada", "Approve", on=story.card_of(id))

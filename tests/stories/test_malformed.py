@@ -4,9 +4,8 @@ Payloads are drawn by a seed, so that what fails once fails again.
 """
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -14,12 +13,13 @@ import pytest
 from slack_bolt.response import BoltResponse
 from structlog.testing import capture_logs
 
-from bot.playground.clock import MovableClock
 from handlers.listeners.commands import LISTS
 from handlers.views import ids
-from tests.support.bolt_harness import BoltHarness, filled, standing
+from tests.support.bolt_harness import BoltHarness, filled, harness
 from tests.support.command_story import WITH_ID
 from tests.support.registrar_env import RegistrarEnv
+
+__all__ = ["harness"]
 
 Json = dict[str, Any]
 
@@ -40,34 +40,15 @@ ACTIONS = tuple(
     if name.isupper() and value not in (ids.COMMAND, ids.REPLACED)
 )
 BUTTONS = (
-    ids.APPROVE,
-    ids.DENY,
-    ids.CANCEL,
-    ids.RETRY,
-    ids.UNDO,
-    ids.UNDO_ASKED,
-    ids.REVOKE,
-    ids.REVOKE_ASKED,
-    ids.REPLACED[0],
-    ids.VALUES,
+    *(ids.APPROVE, ids.DENY, ids.CANCEL, ids.RETRY, ids.UNDO, ids.UNDO_ASKED),
+    *(ids.REVOKE, ids.REVOKE_ASKED, ids.REPLACED[0], ids.VALUES),
 )
 Draw = Callable[[Random, BoltHarness, list[str]], Json]
 
 
-@pytest.fixture
-async def harness(tmp_path: Path, clock: MovableClock) -> AsyncIterator[BoltHarness]:
-    async with standing(tmp_path, clock) as harness:
-        yield harness
-
-
-async def registrations(registrar_env: RegistrarEnv) -> list[str]:
+async def registrations(env: RegistrarEnv) -> list[str]:
     """Make one registration in each state in which somebody could do something."""
-    return [
-        await registrar_env.submitted(),
-        await registrar_env.pending(),
-        await registrar_env.failed(),
-        await registrar_env.ready(),
-    ]
+    return [await make() for make in (env.submitted, env.pending, env.failed, env.ready)]
 
 
 def sender(rng: Random, harness: BoltHarness) -> Json:
@@ -152,39 +133,30 @@ def submission(rng: Random, harness: BoltHarness, known: list[str]) -> Json:
     return {**payload, "view": view}
 
 
-def bad_name(rng: Random, view: Json) -> None:
-    name: Any = rng.choice(["", " ", None, "n" * 121, "a\nb", "\0", "\u202e", 7, [], {}])
-    view["state"]["values"][ids.NAME] = {ids.CHOSEN: {"value": name}}
+TYPED: Mapping[str, tuple[Any, ...]] = {
+    ids.NAME: ("", " ", None, "n" * 121, "a\nb", "\0", "\u202e", 7, [], {}),
+    ids.REASON: ("", None, "r" * 501, "\0", "a\n" * 20, 7.5, ["x"]),
+    ids.REDIRECT: ("http://example.com", "javascript:x", "https://", "https://e.com/#x", "\0"),
+    f"{ids.OPTION_PREFIX}domains": ("not a domain", "x" * 3000, "*.example.com", "\0"),
+}
+"""What is wrong in a field of the form."""
+DAYS = ("0", "-1", "9999999", "never", "", "²", "1e3")
+PROFILES = (None, {}, *({"value": it} for it in ("", "unknown", "directory-read")))
 
 
-def bad_reason(rng: Random, view: Json) -> None:
-    reason = rng.choice(["", None, "r" * 501, "\0", "a\n" * 20, 7.5, ["x"]])
-    view["state"]["values"][ids.REASON] = {ids.CHOSEN: {"value": reason}}
+def bad_field(rng: Random, view: Json) -> None:
+    block = rng.choice(list(TYPED))
+    view["state"]["values"][block] = {ids.CHOSEN: {"value": rng.choice(TYPED[block])}}
 
 
 def bad_days(rng: Random, view: Json) -> None:
-    days = rng.choice(["0", "-1", "9999999", "never", "", "²", "1e3"])
-    block = f"{ids.SECRET_DAYS}:mimecast"
-    view["state"]["values"][block] = {ids.CHOSEN: {"selected_option": {"value": days}}}
-
-
-def bad_address(rng: Random, view: Json) -> None:
-    address = rng.choice(
-        ["http://example.com", "javascript:x", "https://", "https://e.com/#x", "\0"]
-    )
-    view["state"]["values"][ids.REDIRECT] = {ids.CHOSEN: {"value": address}}
-
-
-def bad_domains(rng: Random, view: Json) -> None:
-    domains = rng.choice(["not a domain", "x" * 3000, "*.example.com", "\0"])
-    view["state"]["values"][f"{ids.OPTION_PREFIX}domains"] = {ids.CHOSEN: {"value": domains}}
+    chosen = {"selected_option": {"value": rng.choice(DAYS)}}
+    view["state"]["values"][f"{ids.SECRET_DAYS}:mimecast"] = {ids.CHOSEN: chosen}
 
 
 def bad_profile(rng: Random, view: Json) -> None:
-    choice = rng.choice(
-        [None, {}, {"value": ""}, {"value": "unknown"}, {"value": "directory-read"}]
-    )
-    view["state"]["values"][ids.PROFILE] = {ids.CHOOSE_PROFILE: {"selected_option": choice}}
+    chosen = {"selected_option": rng.choice(PROFILES)}
+    view["state"]["values"][ids.PROFILE] = {ids.CHOOSE_PROFILE: chosen}
 
 
 def lost_fields(rng: Random, view: Json) -> None:
@@ -204,8 +176,8 @@ def empty_states(rng: Random, view: Json) -> None:
 
 
 DEFECTS = (
-    *(bad_name, bad_reason, bad_days, bad_address, bad_domains, bad_profile, lost_fields),
-    *(lost_state, empty_states),
+    *(bad_field,) * len(TYPED),
+    *(bad_days, bad_profile, lost_fields, lost_state, empty_states),
 )
 
 
@@ -236,10 +208,7 @@ def event(rng: Random, harness: BoltHarness, known: list[str]) -> Json:
 
 
 DRAWS: tuple[Draw, ...] = (
-    *(command, command),
-    *(click, click, bystander, bystander),
-    *(submission, submission),
-    event,
+    *(command, command, click, click, bystander, bystander, submission, submission, event),
 )
 
 

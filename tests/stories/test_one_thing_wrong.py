@@ -4,30 +4,24 @@ Each act is tried with every wrong thing by itself, and then in order, which mus
 else its refusals would prove nothing.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.domain.people import Refusal
-from bot.playground.clock import MovableClock
 from handlers.views import ids, requests
-from tests.support.bolt_harness import BoltHarness, filled, standing
+from tests.support.bolt_harness import BoltHarness, filled, harness
 from tests.support.registrar_env import RegistrarEnv
+
+__all__ = ["harness"]
 
 Json = dict[str, Any]
 URL = "response_url"
 Wrong = Callable[[BoltHarness, Json], None]
 State = Callable[[RegistrarEnv], Awaitable[str]]
 """Makes a registration to act on, and returns what its buttons carry."""
-
-
-@pytest.fixture
-async def harness(tmp_path: Path, clock: MovableClock) -> AsyncIterator[BoltHarness]:
-    async with standing(tmp_path, clock) as harness:
-        yield harness
 
 
 def sent_by(name: str) -> Wrong:

@@ -1,19 +1,19 @@
 """Refusals: whoever may not, comes too late or asks for nonsense gets one clear sentence."""
 
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from itertools import product
 
 import pytest
 from structlog.testing import capture_logs
 
 from handlers.views import ids
-from tests.support.command_story import WITH_ID
+from tests.support.command_story import WITH_ID, in_thread
 from tests.support.forged_clicks import forged_button, forged_click
-from tests.support.story import Story
+from tests.support.story import UNKNOWN, Story
 
-SIX_WRONG_FIELDS = {
+WRONG_FIELDS = {
     "Application name": "n" * 300,
-    "Reason": "To sync",
     "Redirect URL": "http://example.com/cb",
     "Email domains filter": "example.com, not a domain",
 }
@@ -27,36 +27,26 @@ ABOUT_ONE = (
 """Buttons whose values begin with a registration's id."""
 
 
-async def fill_and_send(story: Story, values: dict[str, Any]) -> Any:
-    await story.open_form()
-    return await story.workspace.submit("rosa", values)
-
-
 async def test_a_wrong_form_says_what_is_wrong_beside_each_field_and_keeps_it(story: Story) -> None:
-    sent = await fill_and_send(story, SIX_WRONG_FIELDS)
+    sent = await story.fill_and_send(**WRONG_FIELDS)
     assert sent.errors == {
         "Application name": "The name has 300 characters; 120 is the most.",
         "Redirect URL": "The redirect URL must start with https://; http:// is only for localhost.",
         "Email domains filter": "'not' is not a domain. Write it like example.com, separated by"
         " commas.",
     }
-    form = story.workspace.text_of(sent.view)
-    for typed in SIX_WRONG_FIELDS.values():
+    form = story.workspace.text_of(sent.view or {})
+    for typed in WRONG_FIELDS.values():
         assert typed in form
 
-    mended = await story.workspace.submit(
-        "rosa",
-        {"Application name": "billing", "Redirect URL": "", "Email domains filter": "example.com"},
-    )
+    right = {"Application name": "billing", "Redirect URL": "", "Email domains filter": "e.com"}
+    mended = await story.workspace.submit("rosa", right)
     assert not mended.errors
     assert mended.view is None
     await story.until(lambda: story.workspace.messages("approvals"))
     assert "billing" in story.card()
-
-
-async def test_blanks_are_no_name_and_no_reason(story: Story) -> None:
-    sent = await fill_and_send(story, {"Application name": "  ", "Reason": "\n"})
-    assert sent.errors == {
+    blank = await story.fill_and_send("  ", Reason="\n")
+    assert blank.errors == {
         "Application name": "Give the application a name.",
         "Reason": "Say what this is for: the approver decides by it.",
     }
@@ -127,14 +117,10 @@ async def test_status_shows_anybody_in_the_team_how_one_stands_without_buttons(
     assert f"{id} waits for approval · billing" in mine.text
 
 
-async def test_a_mention_that_is_not_understood_is_answered_in_the_thread(story: Story) -> None:
-    asked = await story.workspace.mention("ben", "satus AAD-7K3F")
-    await story.until(lambda: story.workspace.replies(asked))
-    reply = story.workspace.text_of(story.workspace.replies(asked)[0])
+async def test_a_mention_that_is_not_understood_is_answered(story: Story) -> None:
+    reply = await in_thread(story, "ben", "satus AAD-7K3F")
     assert "Did you mean /aad-setup status?" in reply
-
-
-async def test_a_mention_of_an_unknown_id_is_answered_to_the_person_alone(story: Story) -> None:
+    # An unknown id is told to the person alone.
     asked = await story.workspace.mention("ben", "status AAD-0000")
     await story.until(lambda: story.whispers("ben"))
     assert story.whispers("ben").startswith("There is no registration AAD-0000.")
@@ -179,10 +165,8 @@ async def test_guests_do_not_even_learn_which_ids_there_are(story: Story) -> Non
 async def test_only_approvers_approve_and_never_their_own(story: Story) -> None:
     id = await story.ask("billing", by="ada")
     card = story.card_of(id)
-    await story.workspace.click("ben", "Approve", on=card)
-    await story.workspace.click("ben", "Deny", on=card)
-    await story.workspace.click("ada", "Approve", on=card)
-    await story.workspace.click("ada", "Deny", on=card)
+    for name, button in product(("ben", "ada"), ("Approve", "Deny")):
+        await story.workspace.click(name, button, on=card)
     assert story.whispers("ben").splitlines() == [
         "Only an approver can approve this.",
         "Only an approver can deny this. If you asked for it, you can cancel it.",
@@ -205,12 +189,10 @@ async def test_an_approver_whose_account_has_changed_decides_nothing(story: Stor
         ("is_stranger", "is from outside"),
     ):
         setattr(story.workspace.people["ada"], flag, True)
-        await story.workspace.click("ada", "Approve", on=story.card_of(id))
-        said = story.whispers("ada")
+        said = await story.answer_to("ada", "Approve", on=story.card_of(id))
         assert words in said
         assert said.endswith("can't use this bot.")
         setattr(story.workspace.people["ada"], flag, False)
-        story.workspace.reload("ada")
     assert "waits for approval" in story.card()
 
 
@@ -225,15 +207,13 @@ async def test_an_approver_of_another_team_is_nobody(story: Story) -> None:
 @pytest.mark.slow
 async def test_when_slack_does_not_say_who_it_is_nothing_is_done(story: Story) -> None:
     id = await story.ask("billing")
+    await story.workspace.command("ada", f"status {id}")  # so that she is remembered
     faults = story.workspace.faults
-    faults.fail("users.info", "user_not_found")
-    await story.workspace.click("ada", "Approve", on=story.card_of(id))
-    faults.breaks("users.info")
-    await story.workspace.click("ada", "Approve", on=story.card_of(id))
-    faults.hold("users.info")
-    await story.workspace.click("ada", "Approve", on=story.card_of(id))
-    unknown = "Slack did not say who you are, so nothing was done. Try again in a moment."
-    assert story.whispers("ada").splitlines() == [unknown] * 3
+    story.workspace.reload("ada")
+    for trouble in (partial(faults.fail, error="user_not_found"), faults.breaks, faults.hold):
+        trouble("users.info")
+        await story.workspace.click("ada", "Approve", on=story.card_of(id))
+    assert story.whispers("ada").splitlines() == [UNKNOWN] * 3
     assert "waits for approval" in story.card()
     await story.approve(id)
 
@@ -325,9 +305,8 @@ async def test_a_registration_that_nobody_decides_on_expires(story: Story) -> No
     assert "Nothing was changed in Entra. The requester can ask again." in story.card()
     done = "Nothing was changed in Entra. Ask again opens the form as you filled it in."
     await story.until(lambda: done in story.direct("rosa"))
-    stale = await forged_button(story.workspace, "approve", id)
-    await story.workspace.click("grace", "approve", on=stale)
-    assert story.whispers("grace").startswith(f"{id} has expired.")
+    late = await forged_click(story, "grace", "approve", id)
+    assert late.startswith(f"{id} has expired.")
     assert card["ts"] == story.card_of(id)["ts"]
 
 
@@ -336,6 +315,5 @@ async def test_a_button_of_an_older_version_says_where_the_new_one_is(
     story: Story, action: str
 ) -> None:
     id = await story.ask("billing")
-    button = await forged_button(story.workspace, action, f"{id}:r1")
-    await story.workspace.click("ada", action, on=button)
-    assert "Press the one in the newest message." in story.whispers("ada")
+    told = await forged_click(story, "ada", action, f"{id}:r1")
+    assert "Press the one in the newest message." in told

@@ -411,7 +411,7 @@ async def _leaves(story: Story) -> None:
 
 async def _revokes(story: Story) -> None:
     await story.workspace.click("ada", "Revoke")
-    await story.until(lambda: "was revoked" in story.card())
+    await story.until(lambda: story.posted("approvals", "was revoked"))
 
 
 async def _loses_her_vote(story: Story) -> None:

@@ -1,42 +1,45 @@
-"""Approvals of people who could not approve any more when the last one comes."""
+"""Approvals of people who could not approve any more when the last one comes, or at a retry."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from bot.domain.approval_requests import Quorum, RequestKind
+from bot.domain.approval_requests import ApprovalRequest, Quorum, RequestKind, Vote
 from bot.domain.catalogue import read_catalogue
-from bot.domain.people import Refusal
+from bot.domain.people import Person, Refusal
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.storage.database import Database
+from bot.storage.tables import votes as given
 from handlers.slack.users import REMEMBERED
 from tests.support import rotation_story
 from tests.support.factories import ADA, BEN, GRACE, GROUPS, ROSA, ids
+from tests.support.failure_story import failed
 from tests.support.marks import slow
-from tests.support.registrar_env import RegistrarEnv, registrar_env, team_policy
+from tests.support.registrar_env import DIGEST, RegistrarEnv, registrar_env, team_policy
+from tests.support.rotation_story import three
 from tests.support.running_bot import Bot
 from tests.support.secret_story import live
 from tests.support.story import Story
+from tests.support.waiting import eventually
 
 LATER = timedelta(minutes=1)
 GONE = replace(ADA, doubts=("is deactivated",))
 
 
 @pytest.fixture
-async def three(bot: Bot, stage: Stage) -> AsyncIterator[Story]:
-    """A story in which two of Ada, Grace and Ben decide."""
-    deciders = ",".join(stage.workspace.people[name].id for name in ("ada", "grace", "ben"))
-    async with bot(APPROVERS=deciders, APPROVALS_NEEDED="2"):
-        yield Story(stage)
+def settings(stage: Stage) -> dict[str, str]:
+    """Two of Ada, Grace and Ben decide."""
+    return {"APPROVERS": three(stage), "APPROVALS_NEEDED": "2"}
 
 
 @pytest.fixture
@@ -49,8 +52,7 @@ async def _approve(story: Story, id: str, by: str) -> Any:
 
 
 @pytest.mark.slow
-async def test_an_approval_of_somebody_who_has_left_since_no_longer_counts(three: Story) -> None:
-    story = three
+async def test_an_approval_of_somebody_who_has_left_since_no_longer_counts(story: Story) -> None:
     id = await story.ask()
     await _approve(story, id, "ada")
     story.workspace.deactivate("ada")
@@ -71,9 +73,8 @@ async def test_an_approval_of_somebody_who_has_left_since_no_longer_counts(three
 
 @pytest.mark.slow
 async def test_an_approval_of_somebody_whom_slack_does_not_know_any_more_no_longer_counts(
-    three: Story,
+    story: Story,
 ) -> None:
-    story = three
     for is_hidden, said in ((False, "user_not_found"), (True, "user_not_visible")):
         id = await story.ask(said)
         await _approve(story, id, "ada")
@@ -107,12 +108,10 @@ def _vanished(story: Story, name: str, *, is_hidden: bool) -> Iterator[None]:
 @pytest.mark.parametrize(
     "code", ["account_inactive", slow("fatal_error"), slow("user_not_found_yet")]
 )
-async def test_a_failed_look_up_is_no_clear_no(three: Story, code: str) -> None:
+async def test_a_failed_look_up_is_no_clear_no(story: Story, code: str) -> None:
     """`account_inactive` is about the bot's own token."""
-    story = three
     id = await story.ask()
-    await _approve(story, id, "ada")
-    await story.until(lambda: "1 of 2 approvals given" in story.card())
+    await story.vote(id)
     story.clock.move(LATER)
     held = story.workspace.faults.hold("users.info")  # Grace's own
     clicking = asyncio.create_task(_approve(story, id, "grace"))
@@ -150,8 +149,7 @@ async def test_an_approver_struck_off_at_a_restart_has_approved_nothing(
     story, people = Story(stage), stage.workspace.people
     async with bot(APPROVALS_NEEDED="2"):
         id = await story.ask()
-        await _approve(story, id, "ada")
-        await story.until(lambda: "1 of 2 approvals given" in story.card())
+        await story.vote(id)
     deciders = f"{people['grace'].id},{people['ben'].id}"
     story.clock.move(LATER)
     async with bot(APPROVERS=deciders, APPROVALS_NEEDED="2"):
@@ -166,12 +164,10 @@ async def test_an_approver_struck_off_at_a_restart_has_approved_nothing(
 
 @pytest.mark.slow
 async def test_a_quorum_raised_at_a_restart_is_the_one_that_counts(bot: Bot, stage: Stage) -> None:
-    story, people = Story(stage), stage.workspace.people
-    deciders = ",".join(people[name].id for name in ("ada", "grace", "ben"))
+    story, deciders = Story(stage), three(stage)
     async with bot(APPROVERS=deciders, APPROVALS_NEEDED="2"):
         id = await story.ask()
-        await _approve(story, id, "ada")
-        await story.until(lambda: "1 of 2 approvals given" in story.card())
+        await story.vote(id)
     async with bot(APPROVERS=deciders, APPROVALS_NEEDED="3"):
         await _approve(story, id, "grace")
         await story.until(lambda: "2 of 3 approvals given" in story.card())
@@ -181,12 +177,10 @@ async def test_a_quorum_raised_at_a_restart_is_the_one_that_counts(bot: Bot, sta
 
 @pytest.mark.slow
 async def test_while_slack_does_not_say_who_approved_before_nothing_is_decided(
-    three: Story,
+    story: Story,
 ) -> None:
-    story = three
     id = await story.ask()
-    await _approve(story, id, "ada")
-    await story.until(lambda: "1 of 2 approvals given" in story.card())
+    await story.vote(id)
     story.clock.move(REMEMBERED)
     await story.workspace.command("grace", f"status {id}")
     story.workspace.faults.throttle("users.info", times=10_000)  # Grace is remembered, not Ada
@@ -200,47 +194,103 @@ async def test_while_slack_does_not_say_who_approved_before_nothing_is_decided(
 
 
 @pytest.mark.slow
-async def test_two_last_approvers_who_click_at_once_both_count(three: Story) -> None:
-    id = await three.ask()
-    await asyncio.gather(_approve(three, id, "ada"), _approve(three, id, "grace"))
-    await three.until(lambda: three.is_announced(id))
-    assert three.whispers("ada") == three.whispers("grace") == ""
+async def test_two_last_approvers_who_click_at_once_both_count(story: Story) -> None:
+    id = await story.ask()
+    await asyncio.gather(_approve(story, id, "ada"), _approve(story, id, "grace"))
+    await story.until(lambda: story.is_announced(id))
+    assert story.whispers("ada") == story.whispers("grace") == ""
 
 
-async def test_only_before_the_last_approval_the_earlier_ones_are_looked_up(three: Story) -> None:
-    id = await three.ask()
-    looks = three.workspace.calls
+async def test_only_before_the_last_approval_the_earlier_ones_are_looked_up(story: Story) -> None:
+    id = await story.ask()
+    looks = story.workspace.calls
     before = len(looks("users.info"))
-    await _approve(three, id, "ada")
+    await _approve(story, id, "ada")
     assert len(looks("users.info")) == before + 1
-    await _approve(three, id, "grace")
+    await _approve(story, id, "grace")
     assert len(looks("users.info")) >= before + 3
 
 
-async def test_a_caller_that_has_looked_at_nobody_decides_nothing(env: RegistrarEnv) -> None:
+DECIDED = {
+    RequestKind.PLAN: (Status.APPROVED, RunKind.REGISTER),
+    RequestKind.ROTATION: (Status.READY, RunKind.ADD_SECRET),
+}
+of_each_kind = pytest.mark.parametrize("kind", DECIDED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A request that waits for two approvals."""
+
+    env: RegistrarEnv
+    id: str
+    request: ApprovalRequest
+
+    async def approve(self, by: Person, *seen: Person) -> None:
+        await self.env.registrar.approval.approve(self.id, self.request.id, by=by, seen=seen)
+
+    async def counting(self) -> set[tuple[str, str]]:
+        """Return whose approvals count."""
+        found = await self.env.found(self.id)
+        request = await self.env.asked(self.id, self.request.kind)
+        return {vote.person.key for vote in found.counting(request)}
+
+    async def is_decided(self) -> bool:
+        """Whether what was asked for is at work."""
+        found = await self.env.found(self.id)
+        return (found.status, found.run) == DECIDED[self.request.kind]
+
+
+async def _asked(env: RegistrarEnv, kind: RequestKind) -> Asked:
     id = await env.pending()
-    await env.registrar.approval.approve(id, by=ADA)
+    if kind is RequestKind.ROTATION:
+        for person in (ADA, GRACE):
+            await env.registrar.approval.approve(id, by=person)
+        await env.make_ready(id)
+        await env.open(id)
+        await env.registrar.requests.rotation(id, by=ROSA)
+    return Asked(env=env, id=id, request=await env.asked(id, kind))
+
+
+@of_each_kind
+async def test_a_caller_that_has_looked_at_nobody_decides_nothing(
+    env: RegistrarEnv, kind: RequestKind
+) -> None:
+    asked = await _asked(env, kind)
+    await asked.approve(ADA)
     env.clock.move(LATER)
     with pytest.raises(Refusal, match=f"whether <@{ADA.user_id}>, who has approved before"):
-        await env.registrar.approval.approve(id, by=GRACE)
-    assert [vote.person.key for vote in (await env.found(id)).approvals()] == [ADA.key]
-    await env.registrar.approval.approve(id, by=GRACE, seen=[ADA])
-    assert (await env.found(id)).status is Status.APPROVED
+        await asked.approve(GRACE)
+    assert await asked.counting() == {ADA.key}
+    approval = env.registrar.approval
+    assert await approval.to_look_up(asked.id, asked.request.id, by=GRACE) == (ADA,)
+    await asked.approve(GRACE, ADA)
+    assert await asked.is_decided()
 
 
 @pytest.mark.slow
-async def test_whoever_is_an_approver_again_can_approve_again(env: RegistrarEnv) -> None:
-    id = await env.pending()
-    await env.registrar.approval.approve(id, by=ADA)
-    await env.registrar.approval.approve(id, by=GRACE, seen=[GONE])
-    assert (await env.found(id)).status is Status.PENDING
-    assert (await env.asked(id, RequestKind.PLAN)).vote_of(ADA) is None
+@of_each_kind
+async def test_whoever_is_an_approver_again_can_approve_again(
+    env: RegistrarEnv, kind: RequestKind
+) -> None:
+    asked = await _asked(env, kind)
+    await asked.approve(ADA)
+    await asked.approve(GRACE, GONE)
+    assert not await asked.is_decided()
+    request = await env.asked(asked.id, kind)
+    assert request.is_waiting
+    assert request.vote_of(ADA) is None
+    assert [it.person.key for it in request.votes if it.void] == [ADA.key]
+    assert await asked.counting() == {GRACE.key}
     env.clock.move(LATER)
-    assert await env.registrar.approval.to_look_up(id, by=ADA) == (GRACE,)
-    await env.registrar.approval.approve(id, by=ADA, seen=[GRACE])
-    found = await env.found(id)
-    assert found.status is Status.APPROVED
-    assert {vote.person.key for vote in found.approvals()} == {ADA.key, GRACE.key}
+    approval = env.registrar.approval
+    assert await approval.to_look_up(asked.id, asked.request.id, by=ADA) == (GRACE,)
+    await asked.approve(ADA, GRACE)
+    assert await asked.is_decided()
+    assert await asked.counting() == {ADA.key, GRACE.key}
+    of_the_plan = (await env.found(asked.id)).approvals()
+    assert {vote.person.key for vote in of_the_plan} == {ADA.key, GRACE.key}
+    assert kind is RequestKind.PLAN or (await env.run_of(asked.id)).subject == asked.request.id
 
 
 async def test_whoever_changed_groups_since_speaks_for_the_group_of_now(
@@ -266,8 +316,7 @@ async def test_whoever_changed_groups_since_speaks_for_the_group_of_now(
 
 
 @pytest.mark.slow
-async def test_a_confirmation_of_somebody_who_has_left_since_no_longer_counts(three: Story) -> None:
-    story = three
+async def test_a_confirmation_of_somebody_who_has_left_since_no_longer_counts(story: Story) -> None:
     id = await story.ask()
     await _approve(story, id, "ada")
     await story.approve(id, by="grace")
@@ -289,43 +338,104 @@ async def test_a_confirmation_of_somebody_who_has_left_since_no_longer_counts(th
     assert len(live(story)) == 2
 
 
-async def test_whoever_has_looked_at_nobody_confirms_nothing(env: RegistrarEnv) -> None:
-    id, rotation = await _asked_to_rotate(env)
-    await env.registrar.approval.approve(id, rotation, by=ADA)
-    env.clock.move(LATER)
-    with pytest.raises(Refusal, match=f"whether <@{ADA.user_id}>, who has approved before"):
-        await env.registrar.approval.approve(id, rotation, by=GRACE)
-    found = await env.found(id)
-    assert [vote.person.key for vote in found.counting(await env.asked(id))] == [ADA.key]
-    assert await env.registrar.approval.to_look_up(id, rotation, by=GRACE) == (ADA,)
-    await env.registrar.approval.approve(id, rotation, by=GRACE, seen=[ADA])
-    assert (await env.run_of(id)).kind is RunKind.ADD_SECRET
+MINUTE = timedelta(minutes=1)
+LOST = "The approval of @ada no longer counts: the account is deactivated"
+
+
+async def _waits_again(story: Story) -> str:
+    """Return one that failed half-made, whose approver has left when it is retried."""
+    id, fault = await failed(story)
+    story.clock.move(MINUTE)
+    story.workspace.deactivate("ada")
+    fault.times = 0
+    await story.press("rosa", "Retry")
+    await story.until(lambda: f"{id} waits for approval" in story.card(id))
+    return id
 
 
 @pytest.mark.slow
-async def test_whoever_is_an_approver_again_can_confirm_again(env: RegistrarEnv) -> None:
-    id, rotation = await _asked_to_rotate(env)
-    await env.registrar.approval.approve(id, rotation, by=ADA)
-    await env.registrar.approval.approve(id, rotation, by=GRACE, seen=[GONE])
-    found = await env.found(id)
-    assert found.waiting(RequestKind.ROTATION) is not None
-    assert [vote.person.key for vote in found.counting(await env.asked(id))] == [GRACE.key]
-    assert [it.person.key for it in (await env.asked(id)).votes if it.void] == [ADA.key]
-    env.clock.move(LATER)
-    await env.registrar.approval.approve(id, rotation, by=ADA, seen=[GRACE])
-    found = await env.found(id)
-    assert {vote.person.key for vote in found.counting(await env.asked(id))} == {ADA.key, GRACE.key}
-    assert {vote.person.key for vote in found.approvals()} == {ADA.key, GRACE.key}  # of the plan
-    assert (await env.run_of(id)).subject == rotation
+async def test_an_approval_of_somebody_who_left_does_not_carry_a_retry(story: Story) -> None:
+    id = await _waits_again(story)
+    card = story.card(id)
+    assert LOST in card
+    assert "0 of 1 approvals given" in card
+    await story.until(lambda: "still waits for approval" in story.card())  # the approvers are told
+    await story.until(lambda: f"{id} waits for approval" in story.direct("rosa"))
+    made = [each["id"] for each in story.tenant.applications]
+    await story.approve(id, by="grace")
+    assert [each["id"] for each in story.tenant.applications] == made
+    await story.until(lambda: f"{id} is ready" in story.card(id))
 
 
-async def _asked_to_rotate(env: RegistrarEnv) -> tuple[str, str]:
-    """Return a registration whose secret was seen, and its rotation that nobody confirmed yet."""
-    id = await env.pending()
-    await env.registrar.approval.approve(id, by=ADA)
-    await env.registrar.approval.approve(id, by=GRACE)
-    await env.make_ready(id)
-    await env.open(id)
-    await env.registrar.requests.rotation(id, by=ROSA)
-    asked = await env.asked(id)
-    return id, asked.id
+async def _deny(story: Story, id: str) -> None:
+    await story.deny(id)
+
+
+async def _cancel(story: Story, id: str) -> None:
+    await story.workspace.command("rosa", f"cancel {id}")
+
+
+async def _let_it_expire(story: Story, id: str) -> None:
+    story.clock.move(timedelta(days=2))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [_deny, _cancel, _let_it_expire])
+async def test_what_was_made_goes_if_it_is_not_approved_again(
+    story: Story, end: Callable[[Story, str], Awaitable[None]]
+) -> None:
+    id = await _waits_again(story)
+    assert story.tenant.applications
+    await end(story, id)
+    await eventually(story, lambda: not story.tenant.applications)
+    await story.until(lambda: "removes everything that it had created in Entra" in story.card(id))
+    await story.until(lambda: "[Ask again]" in story.direct("rosa"))
+
+
+@pytest.mark.slow
+async def test_the_word_says_that_it_waits_again(story: Story) -> None:
+    id, _ = await failed(story)
+    story.clock.move(MINUTE)
+    story.workspace.deactivate("ada")
+    answer = await story.workspace.command("rosa", f"retry {id}")
+    assert answer.text.startswith(f"{id} waits for approval again.")
+
+
+@pytest.mark.slow
+async def test_after_a_week_only_asking_again_helps(env: RegistrarEnv) -> None:
+    id = await env.failed()
+    env.clock.move(timedelta(days=7))
+    with pytest.raises(Refusal, match=r"7 days ago.*\*Ask again\*"):
+        await env.registrar.recovery.retry(id, by=ROSA, seen=[ADA])
+    assert (await env.found(id)).status is Status.FAILED
+
+
+@pytest.mark.slow
+async def test_an_approval_does_not_become_younger_in_the_database(env: RegistrarEnv) -> None:
+    id = await env.failed()
+    env.clock.move(timedelta(days=7))
+    async with env.database.transaction() as tx:
+        await tx.execute(sa.update(given).values(at=env.clock.now()))
+    with pytest.raises(Refusal, match=r"7 days ago.*\*Ask again\*"):
+        await env.registrar.recovery.retry(id, by=ROSA, seen=[ADA])
+    assert (await env.found(id)).status is Status.FAILED
+
+
+@pytest.mark.slow
+async def test_a_vote_that_nobody_gave_does_not_count_at_a_retry(env: RegistrarEnv) -> None:
+    id = await env.failed()
+    vote = Vote(person=GRACE, verdict="approve", at=env.clock.now(), digest=DIGEST)
+    await env.cast(id, vote)
+    with pytest.raises(Refusal, match="was changed by something else"):
+        await env.registrar.recovery.retry(id, by=ROSA, seen=[ADA, GRACE])
+    assert (await env.found(id)).status is Status.FAILED
+
+
+@pytest.mark.slow
+async def test_while_slack_does_not_say_who_approved_nothing_is_retried(env: RegistrarEnv) -> None:
+    id = await env.failed()
+    env.clock.move(MINUTE)
+    assert await env.registrar.recovery.approvers(id, by=ROSA) == (ADA,)
+    with pytest.raises(Refusal, match=f"whether <@{ADA.user_id}>, who has approved before"):
+        await env.registrar.recovery.retry(id, by=ROSA)
+    assert await env.registrar.recovery.retry(id, by=ROSA, seen=[ADA]) is Status.APPROVED

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 import sqlalchemy as sa
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
@@ -77,6 +78,12 @@ async def standing(folder: Path, clock: MovableClock) -> AsyncIterator[BoltHarne
         install(workspace)
         async with connected(workspace, database, clock) as harness:
             yield harness
+
+
+@pytest.fixture
+async def harness(tmp_path: Path, clock: MovableClock) -> AsyncIterator[BoltHarness]:
+    async with standing(tmp_path, clock) as harness:
+        yield harness
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ PATIENCE = 60.0
 TRIES = 3
 TOO_LATE = "expired_trigger_id"
 TRY_AGAIN = "Slack did not say who you are"
+UNKNOWN = f"{TRY_AGAIN}, so nothing was done. Try again in a moment."
 """What a person reads for whom the look-up took more than a second, on a machine that stalls."""
 NOTICES = (" has revoked ", "it was deleted from Entra.", " needs admin consent")
 """Said in messages of the approval channel that are no cards."""
