@@ -8,6 +8,7 @@ import structlog.testing
 
 from bot.playground.stage import Stage
 from handlers.slack.destinations import RECENTLY
+from tests.support.home_story import opened, seen
 from tests.support.running_bot import Bot
 from tests.support.story import Story
 from tests.support.waiting import eventually
@@ -23,10 +24,8 @@ async def test_no_plan_is_posted_to_a_channel_that_was_shared_after_the_start(st
         await story.fill_and_send("second")
         await story.until(lambda: any(it.get("code") == "channel_is_shared" for it in logs))
     assert len(story.workspace.messages("approvals")) == 1
-    await story.workspace.open_home("ada")
-    await story.until(
-        lambda: ADVICE in story.workspace.text_of(story.workspace.home_of("ada") or {})
-    )
+    await opened(story, "ada")
+    await story.until(lambda: ADVICE in seen(story, "ada"))
     channel.is_ext_shared = False
     await eventually(
         story, lambda: len(story.workspace.messages("approvals")) == 2, step=timedelta(seconds=31)

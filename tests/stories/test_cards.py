@@ -5,6 +5,7 @@ import re
 import pytest
 
 from handlers.views import ids
+from tests.support.home_story import opened, seen
 from tests.support.rotation_story import in_use
 from tests.support.story import Json, Story
 
@@ -53,10 +54,9 @@ async def test_a_question_that_is_answered_too_late_says_so(story: Story) -> Non
 @pytest.mark.slow
 async def test_a_user_chooses_plain_cards_for_themselves(story: Story) -> None:
     workspace = story.workspace
-    await workspace.open_home("rosa")
-    await story.until(lambda: workspace.home_of("rosa"))
+    await opened(story, "rosa")
     await workspace.click("rosa", "Plain cards", on=workspace.home_of("rosa"))
-    assert "your cards show steps as text" in workspace.text_of(workspace.home_of("rosa") or {})
+    assert "your cards show steps as text" in seen(story, "rosa")
     held = story.tenant.faults.hold("POST", "addPassword")
     id = await story.ask("billing")
     await workspace.click("ada", "Approve", on=story.card_of(id))

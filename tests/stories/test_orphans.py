@@ -40,9 +40,8 @@ async def hand(stage: Stage) -> AsyncIterator[Hand]:
 
 
 @pytest.fixture
-async def app(stage: Stage, bot: Bot, database_url: str) -> AsyncIterator[App]:
-    async with bot(DATABASE_URL=database_url) as running:
-        yield running
+def settings(database_url: str) -> dict[str, str]:
+    return {"DATABASE_URL": database_url}
 
 
 @pytest.mark.slow
@@ -74,8 +73,7 @@ async def test_the_doctor_names_every_orphan_and_touches_none(
     assert by_hand not in told.text
     assert theirs["appId"] not in told.text
     assert told.doubts == ["⚠ Left out, because other installations of this program made them: 1."]
-    asked = [each for each in stage.tenant.log[before:] if each.kind == "graph"]
-    assert {each.method for each in asked} == {"GET"}
+    assert _asked(stage, before) == {"GET"}
     assert len(stage.tenant.applications) == 3
 
 
@@ -129,8 +127,7 @@ async def test_the_doctor_names_a_service_principal_that_has_lost_its_applicatio
     )
     assert line.advice == LOOK
     assert kept not in line.sentence
-    asked = [each for each in stage.tenant.log[before:] if each.kind == "graph"]
-    assert {each.method for each in asked} == {"GET"}
+    assert _asked(stage, before) == {"GET"}
     _forget(stage, id)
     assert len(await _said(stage, Mark.WRONG)) == 1
 
@@ -300,10 +297,15 @@ async def _said(stage: Stage, mark: Mark, **changes: str) -> list[Finding]:
     return [each async for each in looking if each.mark is mark]
 
 
+def _asked(stage: Stage, before: int) -> set[str]:
+    """Return the methods of the calls of Graph since there were so many."""
+    return {each.method for each in stage.tenant.log[before:] if each.kind == "graph"}
+
+
 def _forget(stage: Stage, id: str) -> None:
     """Delete a registration as only somebody with a hand in the database can."""
+    of_it = "SELECT id FROM approval_requests WHERE registration = ?"
     with closing(sqlite3.connect(stage.folder / "aad-setup.db")) as database, database:
-        of_it = "SELECT id FROM approval_requests WHERE registration = ?"
         database.execute(f"DELETE FROM votes WHERE request IN ({of_it})", (id,))
         for table in ROWS:
             database.execute(f"DELETE FROM {table} WHERE registration = ?", (id,))

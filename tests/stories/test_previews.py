@@ -17,6 +17,7 @@ from bot.domain.people import Refusal
 from bot.domain.registration import Form
 from bot.planning.plans import Preview
 from bot.playground.stage import Stage
+from bot.playground.tenant.faults import Hold
 from handlers.listeners.preview import AT_ONCE, MOST_AN_HOUR, Look, PreviewMaker
 from handlers.views.form import filled_value, read_filled_value
 from tests.support.factories import ROSA, form
@@ -46,6 +47,14 @@ async def preview(story: Story, person: str = "rosa") -> str:
     assert clicked.acked, clicked.error
     await story.until(lambda: READING not in front(story, person))
     return front(story, person)
+
+
+async def previewing(story: Story) -> Hold:
+    """Press *Preview* while Entra keeps its answer back."""
+    held = story.tenant.faults.hold("GET", LOOKS)
+    await story.workspace.click("rosa", "Preview")
+    await held.reached.wait()
+    return held
 
 
 @pytest.mark.slow
@@ -83,9 +92,8 @@ def plan_of(shown: str) -> list[str]:
 
 async def test_every_reason_against_it_is_said(story: Story) -> None:
     story.tenant.set_policy(secrets_banned=True)
-    await filled_in(
-        story, **{"Application name": "", "Redirect URL": "http://example.com", "Reason": ""}
-    )
+    wrong = {"Application name": "", "Redirect URL": "http://example.com", "Reason": ""}
+    await filled_in(story, **wrong)
     seen = await preview(story)
     assert "This plan won't work:" in seen
     for reason in ("Give the application a name.", "Say what this is for", "https", "secret"):
@@ -135,9 +143,7 @@ async def test_so_many_in_an_hour_and_no_more(story: Story) -> None:
 
 async def test_one_at_a_time_and_whoever_closes_it_is_told_directly(story: Story) -> None:
     await filled_in(story)
-    held = story.tenant.faults.hold("GET", LOOKS)
-    await story.workspace.click("rosa", "Preview")
-    await held.reached.wait()
+    held = await previewing(story)
     assert READING in front(story)
     assert "press Preview again" in front(story)
     await story.workspace.close_view("rosa")
@@ -156,9 +162,7 @@ async def test_whoever_closes_the_form_gets_it_back_as_it_was(story: Story) -> N
     reason = "To sync\nthe “Büro” <b>&amp;"
     domains = "example.com, example.org"
     await filled_in(story, Reason=reason, **{"Email domains filter": domains})
-    held = story.tenant.faults.hold("GET", LOOKS)
-    await story.workspace.click("rosa", "Preview")
-    await held.reached.wait()
+    held = await previewing(story)
     while story.workspace.view_of("rosa"):
         await story.workspace.close_view("rosa")
     held.release()
@@ -215,9 +219,7 @@ async def test_a_bot_that_stops_meanwhile_has_said_what_to_do(stage: Stage, bot:
     story = Story(stage)
     async with bot():
         await filled_in(story)
-        held = story.tenant.faults.hold("GET", LOOKS)
-        await story.workspace.click("rosa", "Preview")
-        await held.reached.wait()
+        held = await previewing(story)
     assert "If nothing has come by then, go back and press Preview again." in front(story)
     held.release()
     async with bot():

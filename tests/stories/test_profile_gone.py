@@ -12,6 +12,7 @@ from bot.domain.runs import RunKind
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.storage.database import Database
+from tests.support.home_story import opened
 from tests.support.registrar_env import registrar_env
 from tests.support.running_bot import Bot
 from tests.support.secret_lives import SecretLife
@@ -31,9 +32,7 @@ async def test_what_waits_is_drawn_and_can_be_denied_and_not_approved(
     async with bot():
         id = await story.ask()
     async with bot(catalogue=LEFT):
-        await story.workspace.open_home("ada")
-        await story.until(lambda: story.workspace.home_of("ada"))
-        home = story.workspace.text_of(story.workspace.home_of("ada") or {})
+        home = await opened(story, "ada")
         for part in ("billing: approval needed", id, NAMED, "Directory.Read.All (application)"):
             assert part in home
         await story.workspace.command("rosa", f"status {id}")
@@ -43,14 +42,10 @@ async def test_what_waits_is_drawn_and_can_be_denied_and_not_approved(
         await story.deny(id)
         await story.until(lambda: f"{id} was denied" in story.card())
         assert NAMED in story.card()
-        assert (
-            "The profile of this registration is gone, so its values are not listed."
-            in await story.details(id)
-        )
+        unlisted = "The profile of this registration is gone, so its values are not listed."
+        assert unlisted in await story.details(id)
         await story.until(lambda: f"{id} was denied" in story.direct("rosa"))
-        story.workspace.reload("rosa")
-        await story.workspace.click("rosa", "Ask again")
-        assert "There is no profile mimecast." in story.whispers("rosa")
+        assert "There is no profile mimecast." in await story.answer_to("rosa", "Ask again")
 
 
 async def test_a_secret_stays_sealed_until_the_profile_is_back(stage: Stage, bot: Bot) -> None:
@@ -59,10 +54,7 @@ async def test_a_secret_stays_sealed_until_the_profile_is_back(stage: Stage, bot
         id = await story.ready()
         await story.values(id)
     async with bot(catalogue=LEFT):
-        await story.workspace.click(
-            "rosa", "Show the secret", on=story.workspace.ephemerals("rosa")[-1]
-        )
-        assert story.whispers("rosa").endswith(REFUSED)
+        assert (await story.reveal()).endswith(REFUSED)
         story.workspace.reload("rosa")
         assert (await story.workspace.command("rosa", f"values {id}")).text.endswith(REFUSED)
         await story.workspace.command("ada", f"check {id}")

@@ -29,11 +29,6 @@ from tests.support.waiting import eventually
 WEEK = timedelta(days=7, hours=1)
 
 
-@pytest.fixture
-def url(stage: Stage) -> str:
-    return stage.environ()["DATABASE_URL"]
-
-
 def database(stage: Stage) -> Path:
     return stage.folder / "aad-setup.db"
 
@@ -46,8 +41,8 @@ def copied(stage: Stage, name: str = "copy.db") -> Path:
     return copy
 
 
-async def put_back(stage: Stage, copy: Path, url: str) -> Path | None:
-    vault = Vault([stage.vault_key])
+async def put_back(stage: Stage, copy: Path, url: str = "") -> Path | None:
+    vault, url = Vault([stage.vault_key]), url or stage.environ()["DATABASE_URL"]
     return await database_copy.put_in_place(url, copy, vault=vault, now=stage.clock.now())
 
 
@@ -69,31 +64,31 @@ async def told(app: App, id: str) -> list[Entry]:
         return [entry for entry in await history.read(tx, id) if entry.what == "restored"]
 
 
+async def check_in_doubt(app: App, id: str) -> None:
+    """See that nobody knows whether the secret was seen."""
+    secret = (await found(app, id)).secret
+    assert secret is not None
+    assert life_of(secret) is SecretLife.UNKNOWN
+
+
 def announced(story: Story) -> str:
     """Return the message that tells the approvers of the restore."""
-    messages = map(story.workspace.text_of, story.workspace.messages("approvals"))
-    (text,) = [text for text in messages if "An older copy of the bot's database" in text]
+    (text,) = story.texts("approvals", "An older copy of the bot's database")
     return text
-
-
-def posted(story: Story) -> str:
-    return "\n".join(map(story.workspace.text_of, story.workspace.messages("approvals")))
 
 
 @pytest.mark.slow
 async def test_a_secret_that_was_seen_after_the_copy_is_neither_shown_nor_removed(
-    stage: Stage, bot: Bot, url: str
+    stage: Stage, bot: Bot
 ) -> None:
     story = Story(stage)
     async with bot():
         id = await story.ready()
         copy = copied(stage)
         assert "masked after one minute" in await story.revealed(id)
-    await put_back(stage, copy, url)
+    await put_back(stage, copy)
     async with bot() as app:
-        registration = await found(app, id)
-        assert registration.secret is not None
-        assert life_of(registration.secret) is SecretLife.UNKNOWN
+        await check_in_doubt(app, id)
         await story.until(lambda: f"{id} (billing): the bot's database" in story.direct("rosa"))
         assert "[Make a new one]" in story.direct("rosa")
         assert id in announced(story)
@@ -107,41 +102,34 @@ async def test_a_secret_that_was_seen_after_the_copy_is_neither_shown_nor_remove
         (application,) = stage.tenant.applications
         assert len(stage.tenant.live_secrets(application["appId"])) == 1
         # The requester can have another in its place.
-        notice = next(
-            it
-            for it in reversed(story.workspace.messages("rosa"))
-            if "database" in story.workspace.text_of(it)
-        )
+        notice = story.posted("rosa", "database")[-1]
         await story.workspace.click("rosa", "Make a new one", on=notice)
         await story.until(lambda: len(stage.tenant.minted) == 2)
     assert not story.workspace.complaints
 
 
 @pytest.mark.slow
-async def test_pending_in_the_copy_and_ready_in_entra_is_ready(
-    stage: Stage, bot: Bot, url: str
-) -> None:
+async def test_pending_in_the_copy_and_ready_in_entra_is_ready(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
     async with bot(APPROVALS_NEEDED="2"):
         id = await story.ask()
         await story.workspace.click("ada", "Approve", on=story.card_of(id))
         copy = copied(stage)
         await story.approve(id, by="grace")
-    await put_back(stage, copy, url)
+    await put_back(stage, copy)
     async with bot(APPROVALS_NEEDED="2") as app:
         registration = await found(app, id)
         assert registration.status is Status.READY
         assert registration.approvals() == ()  # one of two is no approval
         await check_audit(app, id)
-        assert registration.secret is not None
-        assert life_of(registration.secret) is SecretLife.UNKNOWN
+        await check_in_doubt(app, id)
         await story.until(lambda: "Rotate |" in story.direct("rosa"))
         assert "ready now. The copy does not say who approved" in announced(story)
         (application,) = stage.tenant.applications
         await story.until(lambda: "Compared with the tenant" in story.direct("rosa"))
         # A new secret takes approvers; the lost approvals stand in nobody's way.
         await story.workspace.command("rosa", f"rotate {id}")
-        await story.until(lambda: "[Confirm the rotation]" in posted(story))
+        await story.until(lambda: story.posted("approvals", "[Confirm the rotation]"))
         for who in ("ada", "grace"):
             await story.workspace.click(who, "Confirm the rotation")
         await story.until(lambda: len(stage.tenant.live_secrets(application["appId"])) == 2)
@@ -151,14 +139,14 @@ async def test_pending_in_the_copy_and_ready_in_entra_is_ready(
 
 @pytest.mark.slow
 async def test_nothing_acts_before_the_tenant_has_answered_and_what_was_made_since_stays(
-    stage: Stage, bot: Bot, url: str
+    stage: Stage, bot: Bot
 ) -> None:
     story = Story(stage)
     async with bot():
         id = await story.ask()
         copy = copied(stage)
         await story.approve(id)
-    await put_back(stage, copy, url)
+    await put_back(stage, copy)
     fault = stage.tenant.faults.refuse("GET", "/applications")
     before = len(stage.tenant.log)
     async with AsyncExitStack() as stack:
@@ -183,7 +171,7 @@ async def test_nothing_acts_before_the_tenant_has_answered_and_what_was_made_sin
 
 
 @pytest.mark.slow
-async def test_what_was_revoked_since_the_copy_is_revoked(stage: Stage, bot: Bot, url: str) -> None:
+async def test_what_was_revoked_since_the_copy_is_revoked(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
     async with bot():
         id = await story.ready()
@@ -191,7 +179,7 @@ async def test_what_was_revoked_since_the_copy_is_revoked(stage: Stage, bot: Bot
         await story.workspace.click("ada", "Revoke", on=story.card_of(id))
         await story.until(lambda: not stage.tenant.applications)
         await story.until(lambda: f"{id} was revoked" in story.card())
-    await put_back(stage, copy, url)
+    await put_back(stage, copy)
     async with bot() as app:
         registration = await found(app, id)
         assert registration.status is Status.REVOKED
@@ -204,7 +192,7 @@ async def test_what_was_revoked_since_the_copy_is_revoked(stage: Stage, bot: Bot
 
 @pytest.mark.slow
 async def test_an_application_that_the_copy_does_not_know_is_listed_and_left_alone(
-    stage: Stage, bot: Bot, url: str
+    stage: Stage, bot: Bot
 ) -> None:
     story = Story(stage)
     async with bot():
@@ -214,7 +202,7 @@ async def test_an_application_that_the_copy_does_not_know_is_listed_and_left_alo
         await story.until(lambda: "masked for good" in story.whispers("rosa"))
         copy = copied(stage)
         lost = await story.ready("payroll")
-    await put_back(stage, copy, url)
+    await put_back(stage, copy)
     with structlog.testing.capture_logs() as logged:
         async with bot() as app:
             (payroll,) = stage.tenant.applications_named("payroll")
@@ -229,7 +217,7 @@ async def test_an_application_that_the_copy_does_not_know_is_listed_and_left_alo
 
 
 @pytest.mark.slow
-async def test_an_open_approval_has_to_be_given_again(stage: Stage, bot: Bot, url: str) -> None:
+async def test_an_open_approval_has_to_be_given_again(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
     async with bot(APPROVALS_NEEDED="2"):
         id = await story.ask()
@@ -238,7 +226,7 @@ async def test_an_open_approval_has_to_be_given_again(stage: Stage, bot: Bot, ur
         copy = copied(stage)
         await story.until(lambda: "[Withdraw my approval]" in story.card())
         await story.workspace.click("ada", "Withdraw my approval", on=card)
-    await put_back(stage, copy, url)
+    await put_back(stage, copy)
     async with bot(APPROVALS_NEEDED="2") as app:
         registration = await found(app, id)
         assert (registration.status, registration.approvals()) == (Status.PENDING, ())
@@ -250,9 +238,7 @@ async def test_an_open_approval_has_to_be_given_again(stage: Stage, bot: Bot, ur
 
 
 @pytest.mark.slow
-async def test_a_run_that_was_at_work_goes_on_only_by_hand(
-    stage: Stage, bot: Bot, url: str
-) -> None:
+async def test_a_run_that_was_at_work_goes_on_only_by_hand(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
     hold = stage.tenant.faults.hold("PATCH", "/applications", times=1)
     async with bot():
@@ -264,7 +250,7 @@ async def test_a_run_that_was_at_work_goes_on_only_by_hand(
         await story.until(lambda: story.is_announced(id))
         await story.workspace.click("ada", "Revoke", on=story.card_of(id))
         await story.until(lambda: f"{id} was revoked" in story.card())
-    await put_back(stage, copy, url)
+    await put_back(stage, copy)
     async with bot() as app:
         assert (await found(app, id)).status is Status.REVOKED
         await app.scheduler.look()
@@ -281,7 +267,7 @@ async def test_a_restore_that_nobody_announced_is_noticed(stage: Stage, bot: Bot
         async with bot() as app:
             assert await told(app, id) == []
             assert (await found(app, id)).secret is not None
-    assert "older copy" not in posted(story)
+    assert not story.posted("approvals", "older copy")
     async with bot():
         await story.revealed(id)
     for file in stage.folder.glob("aad-setup.db*"):
@@ -290,44 +276,44 @@ async def test_a_restore_that_nobody_announced_is_noticed(stage: Stage, bot: Bot
     database(stage).chmod(0o644)
     async with bot() as app:
         assert id in announced(story)
-        registration = await found(app, id)
-        assert registration.secret is not None
-        assert life_of(registration.secret) is SecretLife.UNKNOWN
+        await check_in_doubt(app, id)
         assert _mode(database(stage)) == 0o600
     async with bot() as app:  # and told of once
         assert len(await told(app, id)) == 1
         assert id in announced(story)
 
 
-async def test_a_restore_is_refused_while_the_bot_runs(story: Story, url: str, app: App) -> None:
+async def test_a_restore_is_refused_while_the_bot_runs(story: Story, app: App) -> None:
     id = await story.ask()
     copy = copied(story.stage)
-    with pytest.raises(AlreadyRunning):
-        await put_back(story.stage, copy, url)
-    with pytest.raises(AlreadyRunning):
-        await database_copy.announce(
-            url, vault=Vault([story.stage.vault_key]), now=story.clock.now()
-        )
     environ, folder = story.stage.environ(), story.stage.folder
+    with pytest.raises(AlreadyRunning):
+        await put_back(story.stage, copy)
+    with pytest.raises(AlreadyRunning):
+        vault, url = Vault([story.stage.vault_key]), environ["DATABASE_URL"]
+        await database_copy.announce(url, vault=vault, now=story.clock.now())
     refused = await typed("restore", copy.name, environ=environ, folder=folder)
     assert (refused.status, refused.out) == (2, "")
     assert "Stop it first" in refused.err
     assert (await found(app, id)).status is Status.PENDING
 
 
-async def test_what_the_copy_replaces_is_kept(stage: Stage, bot: Bot, url: str) -> None:
+async def test_what_the_copy_replaces_is_kept(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
     async with bot():
         await story.ask("billing")
         copy = copied(stage)
         await story.ask("payroll")
-    aside = await put_back(stage, copy, url)
+    aside = await put_back(stage, copy)
     assert aside is not None
     left = {file.name for file in stage.folder.glob("aad-setup.db*")}
     assert left == {"aad-setup.db", "aad-setup.db.lock", aside.name}
     assert {_mode(it) for it in stage.folder.glob("aad-setup*")} == {0o600}
     assert (_names(database(stage)), _names(aside)) == (1, 2)
-    async with opened(url, Vault([stage.vault_key])) as there, there.reading() as tx:
+    async with (
+        opened(stage.environ()["DATABASE_URL"], Vault([stage.vault_key])) as there,
+        there.reading() as tx,
+    ):
         assert await installation.restored_at(tx) is not None
 
 
@@ -350,7 +336,7 @@ async def test_the_command_says_what_it_did_and_what_comes_next(stage: Stage, bo
         assert "given again" not in announced(story)  # nobody had approved anything
 
 
-async def test_what_is_no_copy_changes_nothing(stage: Stage, bot: Bot, url: str) -> None:
+async def test_what_is_no_copy_changes_nothing(stage: Stage, bot: Bot) -> None:
     async with bot():
         pass
     before = database(stage).read_bytes()
@@ -363,7 +349,7 @@ async def test_what_is_no_copy_changes_nothing(stage: Stage, bot: Bot, url: str)
         if content is not None:
             copy.write_bytes(content)
         with pytest.raises(CannotRestore, match=why):
-            await put_back(stage, copy, url)
+            await put_back(stage, copy)
         assert database(stage).read_bytes() == before
         assert not list(stage.folder.glob("*replaced*"))
     with pytest.raises(CannotRestore, match="pg_restore"):  # by PostgreSQL's own tools
