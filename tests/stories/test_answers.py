@@ -140,9 +140,7 @@ async def test_slack_s_yes_is_a_yes(hooks: Hooks, answers: ResponseUrls, body: s
     ],
     ids=range(10),
 )
-async def test_whatever_is_no_yes_is_not_taken_for_one(
-    hooks: Hooks, answers: ResponseUrls, body: str
-) -> None:
+async def test_whatever_is_no_yes_is_none(hooks: Hooks, answers: ResponseUrls, body: str) -> None:
     hooks.body = body
     assert not await answers.add(hooks.url, text="hello")
 

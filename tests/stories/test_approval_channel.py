@@ -33,7 +33,7 @@ async def test_no_plan_is_posted_to_a_channel_that_was_shared_after_the_start(st
 
 
 @pytest.mark.slow
-async def test_a_card_says_no_more_in_a_channel_that_was_shared_after_its_post(
+async def test_a_card_says_no_more_in_a_channel_that_was_shared_since_its_post(
     story: Story,
 ) -> None:
     channel = story.workspace.channels["approvals"]

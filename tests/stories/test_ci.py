@@ -26,9 +26,7 @@ apt-get() { echo "apt-get $*" >&2; }
         ({"CI": "true", "TEST_DATABASE_URL": "postgresql://elsewhere/"}, LACKING),
     ],
 )
-def test_only_what_is_lacking_is_installed(
-    environment: dict[str, str], installed: str | None
-) -> None:
+def test_what_is_lacking_is_installed(environment: dict[str, str], installed: str | None) -> None:
     script = SCRIPT.read_text()
     prepare = script[script.index("prepare() {") :].split("\n}\n")[0] + "\n}"
     told = subprocess.run(

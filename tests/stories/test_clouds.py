@@ -68,9 +68,7 @@ def _later(story: Story) -> bool:
 
 
 @pytest.mark.parametrize("cloud", [USGOV], ids=["usgov"])
-async def test_a_federated_token_for_another_clouds_audience_is_refused(
-    stage: Stage, bot: Bot
-) -> None:
+async def test_a_federated_token_for_another_audience_is_refused(stage: Stage, bot: Bot) -> None:
     environ = settings_of(stage, "federated token")
     token = issuer().token(subject=SUBJECT, audience=PUBLIC.federated_audience)
     private(Path(environ["ENTRA_FEDERATED_TOKEN_FILE"]), token)

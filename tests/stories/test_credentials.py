@@ -151,9 +151,7 @@ async def test_while_a_file_cannot_be_used_work_fails_with_that_sentence_and_can
         assert "waits for approval" in story.card()
 
 
-async def test_a_certificate_that_has_expired_ends_the_start_with_that_sentence(
-    stage: Stage, bot: Bot
-) -> None:
+async def test_a_certificate_that_has_expired_ends_the_start(stage: Stage, bot: Bot) -> None:
     environ = settings_of(stage, "PEM")
     stage.clock.move(timedelta(days=366))
     expired = "The certificate in ENTRA_CERTIFICATE expired on 20"

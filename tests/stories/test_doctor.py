@@ -216,9 +216,7 @@ async def test_what_is_only_doubtful_needs_no_mending(stage: Stage) -> None:
         assert any(doubt in line for line in told.doubts), told.text
 
 
-async def test_what_must_be_granted_before_a_right_that_is_too_much_goes_is_named(
-    stage: Stage,
-) -> None:
+async def test_what_must_be_granted_before_a_right_too_many_goes_is_named(stage: Stage) -> None:
     told = await call(stage, CONSENT_MODE="portal")
     assert any("DelegatedPermissionGrant.Read.All is not held" in it for it in told.doubts)
     stage.tenant.allow(stage.tenant.administrator, "DelegatedPermissionGrant.Read.All")
@@ -254,9 +252,7 @@ async def test_a_ban_from_which_some_are_exempt_is_a_doubt(stage: Stage) -> None
 
 
 @pytest.mark.slow
-async def test_keys_that_do_not_open_what_waits_are_found_without_opening_it(
-    stage: Stage, bot: Bot
-) -> None:
+async def test_keys_that_do_not_open_what_waits_are_found_out(stage: Stage, bot: Bot) -> None:
     async with bot():
         id = await Story(stage).ready()
     told = await call(stage, VAULT_KEYS=Fernet.generate_key().decode())

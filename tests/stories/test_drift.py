@@ -123,9 +123,7 @@ async def test_what_may_be_an_attack_goes_to_the_approvers_even_with_the_request
 
 
 @pytest.mark.slow
-async def test_grants_taken_away_are_told_and_what_the_portal_adds_is_only_named(
-    story: Story,
-) -> None:
+async def test_lost_grants_are_told_and_what_the_portal_adds_is_only_named(story: Story) -> None:
     id = await settled(story)
     async with by_hand(story) as hand:
         path = f"/servicePrincipals/{hand.principal['id']}/appRoleAssignments"
@@ -142,9 +140,7 @@ async def test_grants_taken_away_are_told_and_what_the_portal_adds_is_only_named
 
 
 @pytest.mark.slow
-async def test_what_was_deleted_is_told_apart_and_until_when_it_can_come_back(
-    story: Story,
-) -> None:
+async def test_what_was_deleted_is_told_and_until_when_it_can_come_back(story: Story) -> None:
     id = await settled(story)
     async with by_hand(story) as hand:
         await hand.delete(f"/servicePrincipals/{hand.principal['id']}")
@@ -164,9 +160,7 @@ async def test_what_was_deleted_is_told_apart_and_until_when_it_can_come_back(
 
 
 @pytest.mark.slow
-async def test_ways_in_without_a_secret_and_a_service_principal_made_anew_are_told(
-    story: Story,
-) -> None:
+async def test_ways_in_without_a_secret_and_a_new_service_principal_are_told(story: Story) -> None:
     id = await settled(story)
     async with by_hand(story) as hand:
         path = f"/applications/{hand.application['id']}/federatedIdentityCredentials"
@@ -208,9 +202,7 @@ async def test_once_a_week_the_requester_hears_only_of_what_differs(story: Story
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lag", [60.0, 600.0])
-async def test_our_own_write_on_its_way_to_a_replica_is_no_difference(
-    story: Story, lag: float
-) -> None:
+async def test_our_write_on_its_way_to_a_replica_is_no_difference(story: Story, lag: float) -> None:
     story.tenant.faults.lag = lag
     id = await story.ready()
     secret = "passwordCredentials"
@@ -223,9 +215,7 @@ async def test_our_own_write_on_its_way_to_a_replica_is_no_difference(
 
 
 @pytest.mark.slow
-async def test_a_change_right_after_the_bot_s_own_is_told_when_all_has_settled(
-    story: Story,
-) -> None:
+async def test_a_change_right_after_the_bot_s_own_is_told_when_all_is_settled(story: Story) -> None:
     id = await story.ready()
     async with by_hand(story) as hand:
         await hand.change(displayName="payroll")

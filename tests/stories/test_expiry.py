@@ -53,7 +53,7 @@ async def _announced(env: RegistrarEnv) -> str:
     return id
 
 
-async def test_the_requester_is_told_three_times_before_and_once_when_it_has_expired(
+async def test_the_requester_is_told_three_times_before_and_once_when_it_is_over(
     story: Story,
 ) -> None:
     id = await in_use(story)
@@ -123,7 +123,7 @@ async def test_the_reminder_rotates_and_then_there_are_none_of_the_old_secret(st
 
 
 @pytest.mark.slow
-async def test_nobody_is_reminded_while_a_rotation_waits_but_when_it_was_in_vain(
+async def test_nobody_is_reminded_while_a_rotation_waits_but_if_it_was_in_vain(
     story: Story,
 ) -> None:
     id = await in_use(story)
@@ -141,9 +141,7 @@ async def test_nobody_is_reminded_while_a_rotation_waits_but_when_it_was_in_vain
 
 
 @pytest.mark.slow
-async def test_if_the_requester_has_left_the_approvers_are_told_in_their_place(
-    story: Story,
-) -> None:
+async def test_if_the_requester_has_left_the_approvers_are_told_instead(story: Story) -> None:
     id = await in_use(story)
     story.workspace.deactivate("rosa")
     story.clock.move(timedelta(days=336))
@@ -210,9 +208,7 @@ async def test_a_new_secret_takes_the_reminders_over_when_it_was_seen(env: Regis
     assert await env.planned(id, EXPIRY) == [f"{found.secret.id}:{Stage.MONTH:d}"]
 
 
-async def test_a_new_secret_that_nobody_came_for_gives_the_reminders_back(
-    env: RegistrarEnv,
-) -> None:
+async def test_a_new_secret_that_nobody_came_for_gives_reminders_back(env: RegistrarEnv) -> None:
     id = await env.in_use()
     old = (await env.found(id)).secret
     assert old is not None
@@ -223,9 +219,7 @@ async def test_a_new_secret_that_nobody_came_for_gives_the_reminders_back(
 
 
 @pytest.mark.slow
-async def test_if_all_that_followed_is_lost_the_first_secret_is_in_use_again(
-    env: RegistrarEnv,
-) -> None:
+async def test_if_all_that_followed_is_lost_the_first_secret_is_in_use(env: RegistrarEnv) -> None:
     """It ends long before those that followed it would have."""
     id = await env.in_use()
     first = (await env.found(id)).secret
@@ -240,9 +234,7 @@ async def test_if_all_that_followed_is_lost_the_first_secret_is_in_use_again(
         await env.registrar.requests.rotation(id, by=ROSA)
 
 
-async def test_what_nobody_was_told_before_an_upgrade_is_told_at_once_and_once(
-    env: RegistrarEnv,
-) -> None:
+async def test_what_nobody_was_told_before_an_upgrade_is_told_once(env: RegistrarEnv) -> None:
     id = await env.in_use()
     used = (await env.found(id)).secret
     assert used is not None
@@ -279,9 +271,7 @@ async def test_a_mask_that_comes_after_the_revocation_plans_no_reminder(env: Reg
     assert await env.planned(id, EXPIRY) == []
 
 
-async def test_a_secret_of_which_nobody_knows_whether_it_was_seen_may_be_in_use(
-    env: RegistrarEnv,
-) -> None:
+async def test_a_secret_that_may_have_been_seen_may_be_in_use(env: RegistrarEnv) -> None:
     id = await env.ready()
     assert await env.planned(id, EXPIRY) == []
     look = await env.registrar.secrets.reveal(id, by=ROSA, answer_to=ANSWER_TO)
@@ -301,7 +291,7 @@ async def removed(story: Story, place: str) -> str:
 
 
 @pytest.mark.slow
-async def test_the_requester_is_reminded_three_times_and_all_are_told_of_the_removal(
+async def test_the_requester_is_reminded_three_times_and_all_hear_of_the_removal(
     story: Story,
 ) -> None:
     id = await story.ready()
@@ -369,7 +359,7 @@ async def test_nobody_is_told_of_a_removal_before_entra_has_let_the_secret_go(st
 
 
 @pytest.mark.slow
-async def test_of_an_unread_rotation_the_requester_is_told_once_that_the_old_secret_works(
+async def test_of_an_unread_rotation_it_is_told_once_that_the_old_secret_works(
     story: Story,
 ) -> None:
     id = await in_use(story)
@@ -416,9 +406,7 @@ async def test_a_bot_that_was_down_for_days_reminds_once(registrar_envs: Registr
 
 
 @pytest.mark.slow
-async def test_a_secret_that_was_never_announced_is_removed_without_a_word(
-    env: RegistrarEnv,
-) -> None:
+async def test_a_secret_that_was_never_announced_goes_without_a_word(env: RegistrarEnv) -> None:
     id = await _announced(env)
     async with env.database.transaction() as tx:
         await secret_notices.tell_removed(tx, id, ["another"], env.clock.now())

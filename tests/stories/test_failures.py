@@ -23,9 +23,7 @@ async def send_form(story: Story, name: str = "billing", **values: str) -> None:
 
 
 @pytest.mark.slow
-async def test_a_refusal_of_graph_is_told_and_a_retry_goes_on_where_it_stopped(
-    story: Story,
-) -> None:
+async def test_a_refusal_of_graph_is_told_and_a_retry_goes_on_from_there(story: Story) -> None:
     id, fault = await failed(story)
     card = story.card()
     assert "Entra refused: a right is missing (insufficient privileges)." in card
@@ -79,9 +77,7 @@ async def test_an_answer_of_another_shape_is_told_with_step_and_request_id(
 
 
 @pytest.mark.slow
-async def test_a_secret_whose_answers_are_lost_ends_after_five_and_leaves_none(
-    story: Story,
-) -> None:
+async def test_a_secret_whose_answers_are_lost_ends_after_five_and_is_gone(story: Story) -> None:
     fault = story.tenant.faults.fail(
         "POST",
         "addPassword",
@@ -132,7 +128,7 @@ async def test_an_undo_that_fails_says_so_and_comes_back(story: Story) -> None:
 
 
 @pytest.mark.slow
-async def test_a_secret_that_does_not_work_is_removed_and_a_retry_makes_all_of_it_again(
+async def test_a_secret_that_does_not_work_is_removed_and_a_retry_makes_another(
     story: Story,
 ) -> None:
     story.tenant.faults.refuse("POST", "batch")
@@ -154,9 +150,7 @@ async def test_a_secret_that_does_not_work_is_removed_and_a_retry_makes_all_of_i
 
 
 @pytest.mark.slow
-async def test_a_tenant_that_cannot_be_reached_is_told_of_before_and_after_the_approval(
-    story: Story,
-) -> None:
+async def test_an_unreachable_tenant_is_told_of_before_and_after_the_approval(story: Story) -> None:
     story.tenant.faults.unreachable = True
     await send_form(story)
     await story.until(lambda: "[Retry]" in story.direct("rosa"))
@@ -219,7 +213,7 @@ async def test_a_tenant_that_bans_secrets_is_told_of_before_anybody_is_asked(sto
     assert not story.tenant.applications
 
 
-async def test_a_secret_lives_no_longer_than_the_tenant_allows_and_the_card_says_so(
+async def test_a_secret_lives_as_long_as_the_tenant_allows_and_the_card_says_so(
     story: Story,
 ) -> None:
     story.tenant.set_policy(longest_secret=timedelta(days=100))

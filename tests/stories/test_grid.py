@@ -9,9 +9,7 @@ from tests.support.story import Story
 
 
 @pytest.mark.parametrize("says_team", [True, False])
-async def test_a_member_listed_in_teams_asks_and_approves(
-    stage: Stage, bot: Bot, says_team: bool
-) -> None:
+async def test_a_member_in_teams_asks_and_approves(stage: Stage, bot: Bot, says_team: bool) -> None:
     workspace = stage.workspace
     wanda = workspace.add_from_grid("wanda", "Wanda Ruiz", says_team=says_team)
     walt = workspace.add_from_grid("walt", "Walt Ek", says_team=says_team)
@@ -28,9 +26,7 @@ async def test_a_member_listed_in_teams_asks_and_approves(
 
 
 @pytest.mark.parametrize("says_team", [True, False])
-async def test_others_of_the_organization_stay_refused(
-    stage: Stage, bot: Bot, says_team: bool
-) -> None:
+async def test_others_of_the_grid_stay_refused(stage: Stage, bot: Bot, says_team: bool) -> None:
     workspace = stage.workspace
     olaf = workspace.add_from_grid("olaf", "Olaf Berg", is_member=False, says_team=says_team)
     guest = workspace.add_from_grid("gwen", "Gwen Li", is_restricted=True)

@@ -230,9 +230,7 @@ async def test_whoever_has_voted_cannot_become_the_requester(story: Story) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["deactivated", slow("hidden")])
-async def test_values_are_sent_to_nobody_whose_account_is_deactivated_or_gone(
-    story: Story, how: str
-) -> None:
+async def test_values_are_sent_to_nobody_whose_account_is_gone(story: Story, how: str) -> None:
     id = await story.ask()
     _leave(story, how)
     await story.workspace.click("ada", "Approve", on=story.card_of(id))
@@ -253,9 +251,7 @@ def _leave(story: Story, how: str) -> None:
 
 
 @pytest.mark.slow
-async def test_what_was_owed_to_somebody_who_has_handed_over_is_no_news_of_who_has_it_now(
-    story: Story,
-) -> None:
+async def test_what_was_owed_to_the_old_requester_is_no_news_of_the_new_one(story: Story) -> None:
     id = await story.ask()
     await ask_handover(story, id, "ben")
     await story.until(lambda: CONFIRM in story.workspace.picture())

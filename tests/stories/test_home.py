@@ -318,7 +318,7 @@ async def test_what_would_look_the_same_is_not_drawn_again(front: Front) -> None
     assert await front.look(after=SPACING) == 0
 
 
-async def test_after_a_click_of_ones_own_it_is_drawn_at_once_and_else_a_little_later(
+async def test_it_is_drawn_at_once_after_a_click_in_it_and_else_a_little_later(
     front: Front,
 ) -> None:
     await front.open("ada", said="Hello")
@@ -329,9 +329,7 @@ async def test_after_a_click_of_ones_own_it_is_drawn_at_once_and_else_a_little_l
     assert "Hello" not in front.seen("ada")
 
 
-async def test_a_home_is_followed_for_half_an_hour_after_the_last_that_was_heard_of_it(
-    front: Front,
-) -> None:
+async def test_a_home_is_followed_for_half_an_hour_after_it_was_last_heard_of(front: Front) -> None:
     await front.open("ada")
     front.clock.move(OPEN_FOR - SECOND)
     front.homes.clicked(front.body(), front.id("ada"))
@@ -372,7 +370,7 @@ async def test_whoever_may_look_no_more_sees_that_once(front: Front) -> None:
 
 
 @pytest.mark.parametrize("is_closed", [False, True])
-async def test_whoever_was_in_doubt_is_looked_up_again_in_a_minute(
+async def test_whoever_was_in_doubt_is_looked_up_a_minute_later(
     front: Front, is_closed: bool
 ) -> None:
     await front.open("ada")

@@ -102,9 +102,7 @@ async def test_entra_itself_refuses_what_the_policy_does_not_include(
 
 
 @pytest.mark.slow
-async def test_a_policy_changed_under_the_bot_fails_with_its_name_and_a_retry_goes_on(
-    story: Story,
-) -> None:
+async def test_a_policy_changed_under_the_bot_is_named_and_a_retry_goes_on(story: Story) -> None:
     id = await story.ask()
     async with role_administrator(story.tenant) as admin:
         await replace_includes(admin, [it for it in CATALOGUE if it.name != "Directory.Read.All"])
@@ -315,9 +313,7 @@ async def test_without_the_rights_to_compare_it_says_what_it_cannot(doctor: Doct
 
 
 @pytest.mark.slow
-async def test_what_entra_refuses_to_show_although_the_rights_are_held_is_a_doubt(
-    doctor: Doctor,
-) -> None:
+async def test_what_entra_refuses_to_show_with_the_rights_held_is_a_doubt(doctor: Doctor) -> None:
     code = "AadPremiumLicenseRequired"
     for path in ("/includes", "/roleAssignments"):
         doctor.tenant.faults.fail("GET", path, status=403, code=code, times=2)
@@ -351,9 +347,7 @@ async def test_a_policy_that_is_not_there_is_named(doctor: Doctor) -> None:
 
 
 @pytest.mark.slow
-async def test_beside_a_wider_right_doctor_refuses_the_mode_and_proves_nothing(
-    doctor: Doctor,
-) -> None:
+async def test_beside_a_wider_right_the_mode_is_refused_and_nothing_proven(doctor: Doctor) -> None:
     wide = "EntitlementManagement.ReadWrite.All"
     doctor.tenant.allow(doctor.bot, wide)
     for arguments in ((), ("--live",)):
@@ -365,9 +359,7 @@ async def test_beside_a_wider_right_doctor_refuses_the_mode_and_proves_nothing(
 
 
 @pytest.mark.slow
-async def test_the_proof_grants_one_is_refused_one_of_each_kind_and_leaves_nothing(
-    doctor: Doctor,
-) -> None:
+async def test_the_proof_grants_and_is_refused_each_kind_and_leaves_nothing(doctor: Doctor) -> None:
     told = await doctor.call("--live")
     assert told.status == 0, told.text
     [key] = [each["uniqueName"] for each in doctor.tenant.deleted if "uniqueName" in each]
@@ -399,9 +391,7 @@ async def test_a_policy_that_allows_too_little_or_too_much_is_found_out(doctor: 
 
 
 @pytest.mark.slow
-async def test_the_probe_is_removed_after_an_error_and_one_that_stays_is_an_orphan(
-    doctor: Doctor,
-) -> None:
+async def test_the_probe_is_removed_after_an_error_or_else_an_orphan(doctor: Doctor) -> None:
     failing = doctor.tenant.faults.fail("POST", "appRoleAssignedTo", status=400, code="Odd")
     told = await doctor.call("--live")
     assert told.status == 1

@@ -44,9 +44,7 @@ async def test_one_person_has_three_open_at_a_time(story: Story) -> None:
     assert not (await story.workspace.submit("rosa", {})).errors
 
 
-async def test_of_many_at_once_only_as_many_as_there_is_room_for(
-    registrar_envs: RegistrarEnvs,
-) -> None:
+async def test_of_many_at_once_as_many_as_there_is_room_for(registrar_envs: RegistrarEnvs) -> None:
     """Two replicas count at the same moment, and neither counts without the other."""
     one, other = registrar_envs
     submissions = (
@@ -105,9 +103,7 @@ async def test_the_same_wish_is_offered_instead_of_a_duplicate(story: Story) -> 
     assert len(story.tenant.applications) == 1
 
 
-async def test_a_form_that_arrives_twice_is_no_duplicate_of_itself(
-    registrar_envs: RegistrarEnvs,
-) -> None:
+async def test_a_form_that_arrives_twice_is_no_duplicate(registrar_envs: RegistrarEnvs) -> None:
     forms = (
         env.registrar.submission.submit(form(), by=ROSA, origin="V1") for env in registrar_envs
     )

@@ -95,7 +95,7 @@ async def test_what_is_rolled_back_is_not_told(tmp_path: Path, written: io.Strin
 
 
 @pytest.mark.parametrize("form", logs.FORMATS)
-def test_nothing_from_outside_moves_a_cursor_or_begins_a_line(
+def test_nothing_from_outside_moves_cursors_or_begins_lines(
     written: io.StringIO, form: str
 ) -> None:
     set_up(written, form)
@@ -109,9 +109,7 @@ def test_nothing_from_outside_moves_a_cursor_or_begins_a_line(
 
 
 @pytest.mark.parametrize("form", logs.FORMATS)
-def test_the_lines_of_libraries_have_our_form_and_no_traceback(
-    written: io.StringIO, form: str
-) -> None:
+def test_lines_of_libraries_have_our_form_and_no_traceback(written: io.StringIO, form: str) -> None:
     set_up(written, form)
     for name in ("dbos", "asyncio"):
         try:

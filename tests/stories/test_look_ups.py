@@ -74,9 +74,7 @@ REMEMBERED = timedelta(minutes=5)  # as USAGE.md promises
 
 
 @pytest.mark.slow
-async def test_while_slack_is_asked_too_often_people_can_act_whom_it_has_just_named(
-    story: Story,
-) -> None:
+async def test_while_slack_is_asked_too_often_whom_it_has_just_named_can_act(story: Story) -> None:
     id = await story.ask()
     await story.workspace.command("ada", f"status {id}")
     story.workspace.faults.throttle("users.info", times=EVER)

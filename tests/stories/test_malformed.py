@@ -260,9 +260,7 @@ async def test_two_thousand_malformed_payloads(harness: BoltHarness) -> None:
     await endure(harness, seed=20261123, count=MANY)
 
 
-async def test_a_forged_click_without_a_trigger_opens_nothing_and_is_no_bug(
-    harness: BoltHarness,
-) -> None:
+async def test_a_forged_click_without_a_trigger_opens_nothing(harness: BoltHarness) -> None:
     ada, id = harness.workspace.people["ada"], await harness.registrar_env.pending()
     payload = {
         "type": "block_actions",

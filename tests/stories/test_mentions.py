@@ -52,9 +52,7 @@ async def test_nobody_is_mentioned_if_that_is_set(story: Story) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("person", ["ada", "grace"])
-async def test_a_rotation_that_is_asked_for_notifies_the_approvers(
-    story: Story, person: str
-) -> None:
+async def test_a_request_for_a_rotation_notifies_the_approvers(story: Story, person: str) -> None:
     id = await in_use(story)
     before = len(notified(story, person, id))
     await asked(story, id)

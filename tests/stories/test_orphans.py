@@ -45,7 +45,7 @@ def settings(database_url: str) -> dict[str, str]:
 
 
 @pytest.mark.slow
-async def test_the_doctor_names_every_orphan_and_touches_none(
+async def test_the_doctor_names_all_orphans_and_touches_none(
     stage: Stage, bot: Bot, hand: Hand
 ) -> None:
     story = Story(stage)
@@ -141,9 +141,7 @@ async def test_without_a_database_nobody_can_say_what_is_an_orphan(stage: Stage)
 
 
 @pytest.mark.slow
-async def test_a_tenant_that_does_not_answer_is_no_tenant_without_orphans(
-    stage: Stage, bot: Bot
-) -> None:
+async def test_a_tenant_that_refuses_is_no_tenant_without_orphans(stage: Stage, bot: Bot) -> None:
     async with bot():
         pass
     told = await call(stage, "--orphans", ENTRA_CLIENT_SECRET="wrong")
@@ -152,9 +150,7 @@ async def test_a_tenant_that_does_not_answer_is_no_tenant_without_orphans(
 
 
 @pytest.mark.slow
-async def test_a_stray_secret_of_ours_is_swept_within_a_day(
-    stage: Stage, app: App, hand: Hand
-) -> None:
+async def test_a_stray_secret_is_swept_within_a_day(stage: Stage, app: App, hand: Hand) -> None:
     story = Story(stage)
     id = await story.ready()
     await _at_rest(story, app, id)
@@ -171,9 +167,7 @@ async def test_a_stray_secret_of_ours_is_swept_within_a_day(
 
 
 @pytest.mark.slow
-async def test_an_application_that_an_undo_came_too_early_for_is_removed_by_another(
-    stage: Stage, app: App
-) -> None:
+async def test_an_application_that_an_undo_came_too_early_for_goes(stage: Stage, app: App) -> None:
     """The answer was lost, and Entra did not know the application yet when it was looked for."""
     story, faults = Story(stage), stage.tenant.faults
     faults.lag = timedelta(hours=12).total_seconds()
@@ -249,7 +243,7 @@ async def test_what_is_not_proven_ours_is_reported_and_left_alone(
     assert [it for it in (strange, copied) if it["appId"] not in "".join(by_doctor.wrong)] == []
 
 
-async def test_the_tenant_is_searched_once_a_day_and_an_hour_after_a_failure(
+async def test_the_tenant_is_searched_daily_and_an_hour_after_failures(
     stage: Stage, app: App
 ) -> None:
     await app.orphan_scan.look()
@@ -277,7 +271,7 @@ async def test_the_tenant_is_searched_once_a_day_and_an_hour_after_a_failure(
 
 
 @pytest.mark.slow
-async def test_a_secret_that_waits_for_its_removal_is_no_orphan(
+async def test_a_secret_that_waits_for_removal_is_no_orphan(
     stage: Stage, app: App, database_url: str
 ) -> None:
     """Its deadline has passed unread, and Entra does not let the bot remove it yet."""

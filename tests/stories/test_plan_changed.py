@@ -67,7 +67,7 @@ async def intruder(stage: Stage, bot: Bot) -> AsyncIterator[Intruder]:
 
 
 @pytest.mark.parametrize("change", [f"plan = {OTHER_NAME}", f"digest = '{'0' * 64}'"])
-async def test_what_was_changed_after_the_approval_does_not_run(
+async def test_what_was_changed_since_the_approval_is_not_run(
     intruder: Intruder, change: str
 ) -> None:
     id = await intruder.story.ask()
@@ -75,9 +75,7 @@ async def test_what_was_changed_after_the_approval_does_not_run(
     await intruder.refused(id, "The stored plan is not the one approved.")
 
 
-async def test_another_plan_with_its_own_digest_is_not_what_was_voted_on(
-    intruder: Intruder,
-) -> None:
+async def test_another_plan_with_its_digest_is_not_what_was_voted_on(intruder: Intruder) -> None:
     id = await intruder.story.ask()
     other = {**await intruder.plan(), "name": "something else"}
     text = json.dumps(other).replace("'", "''")
@@ -85,9 +83,7 @@ async def test_another_plan_with_its_own_digest_is_not_what_was_voted_on(
     await intruder.refused(id, "Another plan was approved than the stored one.")
 
 
-async def test_a_plan_made_by_another_version_of_the_profile_does_not_run(
-    intruder: Intruder,
-) -> None:
+async def test_a_plan_of_another_version_of_the_profile_does_not_run(intruder: Intruder) -> None:
     id = await intruder.story.ask()
     older = {**await intruder.plan(), "profile_digest": "0" * 64}
     text, digest = json.dumps(older).replace("'", "''"), digest_of(older)
@@ -97,9 +93,7 @@ async def test_a_plan_made_by_another_version_of_the_profile_does_not_run(
     await intruder.refused(id, "The profile has changed since the approval.")
 
 
-async def test_a_plan_of_another_version_of_the_profile_cannot_be_approved(
-    intruder: Intruder,
-) -> None:
+async def test_a_plan_of_another_version_of_the_profile_is_not_approved(intruder: Intruder) -> None:
     """How many approvals it takes stands in the profile: a vote counts under the plan's own."""
     id = await intruder.story.ask()
     older = {**await intruder.plan(), "profile_digest": "0" * 64}

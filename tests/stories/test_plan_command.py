@@ -71,9 +71,7 @@ async def test_it_prints_word_for_word_what_the_approver_sees_behind_details(
 
 
 @pytest.mark.slow
-async def test_it_reads_the_tenant_in_five_calls_and_leaves_nothing_anywhere(
-    terminal: Terminal,
-) -> None:
+async def test_it_reads_the_tenant_in_five_calls_and_leaves_nothing(terminal: Terminal) -> None:
     ended = await terminal.plan("--profile", "directory-read", "--name", "reader")
     assert ended.status == PLANNED, ended.err
     assert ended.err == ""
@@ -87,9 +85,7 @@ async def test_it_reads_the_tenant_in_five_calls_and_leaves_nothing_anywhere(
 
 
 @pytest.mark.slow
-async def test_as_json_it_is_the_plan_without_what_only_a_registration_has(
-    terminal: Terminal,
-) -> None:
+async def test_as_json_it_is_the_plan_without_what_a_registration_has(terminal: Terminal) -> None:
     ended = await terminal.plan(
         *("--profile", "mimecast", "--name", "billing", "--secret-days", "90", "--json"),
         *("--option", "acknowledge_disabled=yes"),
@@ -106,9 +102,7 @@ async def test_as_json_it_is_the_plan_without_what_only_a_registration_has(
     assert not {"registration", "key", "digest", "notes"} & told["plan"].keys()
 
 
-async def test_a_refused_plan_ends_with_3_and_every_reason_of_form_and_tenant(
-    terminal: Terminal,
-) -> None:
+async def test_a_refused_plan_ends_with_3_and_each_reason_against_it(terminal: Terminal) -> None:
     terminal.stage.tenant.set_policy(secrets_banned=True)
     wrong = ("--secret-days", "never", "--redirect", "http://vendor.example/back")
     asked = ("--profile", "mimecast", "--name", "n" * 130, *wrong)
@@ -143,9 +137,7 @@ async def test_rights_that_the_bot_lacks_refuse_the_plan(terminal: Terminal) -> 
 
 
 @pytest.mark.slow
-async def test_arguments_and_settings_that_cannot_be_used_are_all_said_and_end_with_2(
-    terminal: Terminal,
-) -> None:
+async def test_unusable_arguments_and_settings_are_all_said_with_2(terminal: Terminal) -> None:
     ended = await typed_cold(
         *("plan", "--profile", "nonesuch"),
         environ={"ENTRA_CERTIFICATE": "a.pfx"},
@@ -160,9 +152,7 @@ async def test_arguments_and_settings_that_cannot_be_used_are_all_said_and_end_w
 
 
 @pytest.mark.slow
-async def test_a_sign_in_that_entra_refuses_ends_with_1_and_says_what_to_do(
-    terminal: Terminal,
-) -> None:
+async def test_a_refused_sign_in_ends_with_1_and_says_what_to_do(terminal: Terminal) -> None:
     ended = await terminal.plan(
         "--profile", "mimecast", "--name", "billing", ENTRA_CLIENT_SECRET="wrong-one"
     )

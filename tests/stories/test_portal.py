@@ -77,9 +77,7 @@ async def test_from_the_form_to_the_mask(bot: Bot, stage: Stage, rights: tuple[s
     assert {each.status for each in own} <= {200, 201, 204}
 
 
-async def test_a_profile_with_delegated_permissions_takes_the_right_to_see_them(
-    bot: Bot, stage: Stage
-) -> None:
+async def test_delegated_permissions_take_the_right_to_see_them(bot: Bot, stage: Stage) -> None:
     story = Story(stage)
     async with bot(**environ(stage)):
         await story.fill_and_send()
@@ -88,9 +86,7 @@ async def test_a_profile_with_delegated_permissions_takes_the_right_to_see_them(
 
 
 @pytest.mark.slow
-async def test_each_grant_is_ticked_as_it_comes_and_one_that_vanished_is_named(
-    story: Story,
-) -> None:
+async def test_each_grant_is_ticked_as_it_comes_and_one_that_goes_is_named(story: Story) -> None:
     id = await waiting(story)
     story.tenant.give(app_id(story), roles=["User.Read.All"])
     await looked(story, id, "User.Read.All (application): ✅ granted")
@@ -204,7 +200,7 @@ async def test_of_two_processes_one_looks(story: Story, app: App) -> None:
 
 @pytest.mark.slow
 @pytest.mark.settings(intervals=UNHURRIED)
-async def test_an_outage_is_waited_for_whatever_the_deadline_says(story: Story, app: App) -> None:
+async def test_an_outage_is_waited_for_whatever_the_deadline(story: Story, app: App) -> None:
     id = await waiting(story)
     story.tenant.grant_admin_consent(app_id(story))
     story.clock.move(CONSENT_TTL)
@@ -219,9 +215,7 @@ async def test_an_outage_is_waited_for_whatever_the_deadline_says(story: Story, 
 
 @pytest.mark.slow
 @pytest.mark.settings(intervals=UNHURRIED)
-async def test_an_application_that_is_deleted_meanwhile_is_not_waited_for(
-    story: Story, app: App
-) -> None:
+async def test_an_application_that_was_deleted_is_not_waited_for(story: Story, app: App) -> None:
     await waiting(story)
     async with by_hand(story) as hand:
         await hand.delete(f"/applications/{story.tenant.applications[-1]['id']}")
@@ -232,7 +226,7 @@ async def test_an_application_that_is_deleted_meanwhile_is_not_waited_for(
 
 
 @pytest.mark.slow
-async def test_grants_that_replicate_slowly_are_waited_for_and_their_withdrawal_is_told(
+async def test_grants_that_replicate_slowly_are_waited_for_and_their_loss_told(
     story: Story,
 ) -> None:
     story.tenant.faults.lag = story.tenant.faults.role_lag = 5
@@ -399,9 +393,7 @@ async def test_one_that_cannot_be_read_keeps_no_other_waiting(
 
 
 @pytest.mark.slow
-async def test_a_right_that_is_lost_meanwhile_is_said_and_ends_the_wait(
-    bot: Bot, stage: Stage
-) -> None:
+async def test_a_right_that_is_lost_is_said_and_ends_the_wait(bot: Bot, stage: Stage) -> None:
     settings = environ(stage, SEE)
     async with bot(**settings):
         story = Story(stage)

@@ -25,9 +25,7 @@ NAMED = "mimecast (no longer in the catalogue)"
 REFUSED = "is no longer in this bot's catalogue. Ask this bot's administrators to put it back."
 
 
-async def test_what_waits_is_drawn_and_can_be_denied_and_not_approved(
-    stage: Stage, bot: Bot
-) -> None:
+async def test_what_waits_is_drawn_and_can_only_be_denied(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
     async with bot():
         id = await story.ask()

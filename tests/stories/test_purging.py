@@ -66,9 +66,7 @@ async def test_only_approvers_delete_for_good_and_only_what_is_revoked(story: St
 
 
 @pytest.mark.slow
-async def test_a_refusal_of_entra_is_told_and_it_comes_again_only_if_asked_for(
-    story: Story,
-) -> None:
+async def test_a_refusal_of_entra_is_told_and_it_comes_again_if_asked_for(story: Story) -> None:
     id = await revoked(story)
     fault = story.tenant.faults.refuse("DELETE", "deletedItems")
     await purge(story, id)

@@ -36,9 +36,7 @@ async def test_members_of_an_approver_group_decide_and_nobody_else(bot: Bot, sta
 
 
 @pytest.mark.slow
-async def test_a_group_is_remembered_for_five_minutes_and_read_anew_then(
-    bot: Bot, stage: Stage
-) -> None:
+async def test_a_group_is_remembered_for_five_minutes(bot: Bot, stage: Stage) -> None:
     group = stage.workspace.add_group("deciders", "ada")
     async with bot(APPROVERS=stage.workspace.people["grace"].id, APPROVER_GROUPS=group.id):
         story = Story(stage)

@@ -106,9 +106,7 @@ async def test_status_of_an_unknown_id_says_so_and_of_too_many_shows_help(story:
     assert none.text == "You have no registrations yet. /aad-setup opens the form."
 
 
-async def test_status_shows_anybody_in_the_team_how_one_stands_without_buttons(
-    story: Story,
-) -> None:
+async def test_status_shows_anybody_in_the_team_how_one_stands(story: Story) -> None:
     id = await story.ask("billing")
     shown = await story.workspace.command("ben", f"status {id.lower()}")
     assert shown.text.startswith(f"{id} waits for approval")
@@ -311,7 +309,7 @@ async def test_a_registration_that_nobody_decides_on_expires(story: Story) -> No
 
 
 @pytest.mark.parametrize("action", ids.REPLACED)
-async def test_a_button_of_an_older_version_says_where_the_new_one_is(
+async def test_an_older_version_s_button_says_where_the_new_one_is(
     story: Story, action: str
 ) -> None:
     id = await story.ask("billing")

@@ -204,9 +204,7 @@ def test_a_path_or_a_right_that_is_not_there_is_noticed(
         ({"nativeAuthenticationApisEnabled": "some"}, "nativeAuthenticationApisEnabled"),
     ],
 )
-def test_a_body_that_does_not_fit_is_noticed(
-    schema: Schema, body: dict[str, Any], said: str
-) -> None:
+def test_a_body_that_does_not_fit_is_seen(schema: Schema, body: dict[str, Any], said: str) -> None:
     with pytest.raises(Misfit, match=said):
         fitting(schema, [call("PATCH", f"/v1.0/applications/{ID}", body=body)], bots={BOT})
 

@@ -154,9 +154,7 @@ async def test_a_secret_that_nobody_came_for_is_removed_and_can_be_made_anew(sto
 
 
 @pytest.mark.slow
-async def test_a_mask_that_slack_does_not_take_at_once_is_tried_again_and_the_secret_lives(
-    story: Story,
-) -> None:
+async def test_a_mask_that_slack_does_not_take_is_tried_again(story: Story) -> None:
     id = await story.ready()
     await story.revealed(id)
     story.workspace.faults.breaks("response_url", times=2)

@@ -77,7 +77,7 @@ async def test_an_approver_revokes_and_everybody_is_told(story: Story) -> None:
 
 
 @pytest.mark.slow
-async def test_a_revocation_that_ends_before_slack_takes_a_message_is_told_once(
+async def test_a_revocation_that_ends_before_slack_takes_messages_is_told_once(
     story: Story,
 ) -> None:
     id = await story.ready()
@@ -171,9 +171,7 @@ async def test_what_entra_does_not_let_go_is_said_and_comes_again_by_itself(stor
 
 @pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["503", "429", "unreachable"])
-async def test_trouble_that_outlasts_the_patience_is_over_at_the_next_try(
-    story: Story, trouble: str
-) -> None:
+async def test_trouble_that_lasts_is_over_at_the_next_try(story: Story, trouble: str) -> None:
     id = await story.ready()
     faults = story.tenant.faults
     match trouble:
@@ -192,9 +190,7 @@ async def test_trouble_that_outlasts_the_patience_is_over_at_the_next_try(
 
 
 @pytest.mark.slow
-async def test_trouble_that_passes_is_waited_out_and_a_secret_added_by_hand_goes_too(
-    story: Story,
-) -> None:
+async def test_trouble_that_passes_is_waited_out_and_secrets_by_hand_go_too(story: Story) -> None:
     id = await story.ready()
     async with by_hand(story) as hand:
         await hand.graph.secret(hand.application, displayName="by hand")

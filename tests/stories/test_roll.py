@@ -162,9 +162,7 @@ async def test_the_doctor_says_when_the_bot_s_own_credential_ends(
         assert [it.mark for it in await findings(stage, about, **changes)] == [mark]
 
 
-async def test_the_end_that_entra_tells_counts_for_the_certificate_that_is_used(
-    stage: Stage,
-) -> None:
+async def test_the_end_that_entra_tells_counts_for_the_certificate_in_use(stage: Stage) -> None:
     """Not that of another one on the application; without an entry there, its own end counts."""
     settings = Settings.read(stage.environ(**settings_of(stage, "PEM")))
     own, other = certificate(rsa_key()), certificate(rsa_key(1), days=20)

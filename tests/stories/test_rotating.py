@@ -93,9 +93,7 @@ async def test_a_secret_in_use_is_followed_by_another_without_an_outage(story: S
 
 
 @pytest.mark.slow
-async def test_a_new_secret_lives_as_long_as_the_plan_said_from_when_it_was_made(
-    story: Story,
-) -> None:
+async def test_a_new_secret_lives_as_long_as_the_plan_said_from_its_making(story: Story) -> None:
     id = await in_use(story, **{"Secret valid for": "90 days"})
     story.clock.move(timedelta(days=80))
     before = story.clock.now()
@@ -232,9 +230,7 @@ async def _denied(story: Story, id: str) -> None:
 
 
 @pytest.mark.slow
-async def test_a_new_secret_that_nobody_came_for_is_removed_and_the_old_one_lives(
-    story: Story,
-) -> None:
+async def test_a_new_secret_that_nobody_came_for_goes_and_the_old_one_lives(story: Story) -> None:
     id = await in_use(story)
     [old] = live(story)
     first_end = story.card(id).split("The secret expires: ")[1][:10]
@@ -272,9 +268,7 @@ async def test_a_rotation_that_fails_keeps_the_old_secret_and_says_why(story: St
 
 
 @pytest.mark.slow
-async def test_a_new_secret_whose_showing_is_in_doubt_is_made_anew_beside_the_old_one(
-    story: Story,
-) -> None:
+async def test_a_new_secret_in_doubt_is_made_anew_beside_the_old_one(story: Story) -> None:
     id = await in_use(story)
     [old] = live(story)
     await rotated(story, id)
@@ -442,7 +436,7 @@ async def retire(story: Story, id: str, *, by: str) -> None:
 
 
 @pytest.mark.slow
-async def test_the_old_secret_that_somebody_had_removed_goes_though_a_newer_one_is_made(
+async def test_an_old_secret_whose_removal_was_asked_for_goes_beside_a_newer_one(
     story: Story,
 ) -> None:
     id, old = await changed_over(story)

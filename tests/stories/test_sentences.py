@@ -56,9 +56,7 @@ def test_a_card_says_that_a_secret_works_only_while_it_does(state: SecretLife) -
 
 
 @pytest.mark.parametrize("state", [SecretLife.CLOSED, SecretLife.REMOVED])
-def test_a_card_says_that_an_older_secret_works_when_nobody_came_for_the_newer(
-    state: SecretLife,
-) -> None:
+def test_a_card_says_that_an_older_secret_works_beside_an_unread_one(state: SecretLife) -> None:
     profile, older = read_catalogue()["mimecast"], secret(SecretLife.MASKED)
     newer = replace(secret(state), id="s3", made_at=NOON + timedelta(days=100))
     both = replace(registration(secret=newer), other_secrets=(older,))
@@ -103,7 +101,7 @@ def test_what_is_shown_letter_by_letter_has_no_markup(sentence: str, shown: str)
         ),
     ],
 )
-async def test_a_thread_gets_one_line_for_a_word_that_is_none(
+async def test_a_thread_gets_a_line_for_a_word_that_is_none(
     story: Story, text: str, line: str
 ) -> None:
     assert await in_thread(story, "ben", text) == line

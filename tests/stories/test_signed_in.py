@@ -249,7 +249,7 @@ async def test_it_takes_ten_minutes_at_most(world: SigningIn, story: Story) -> N
 
 
 @pytest.mark.slow
-async def test_a_second_browser_is_refused_and_cannot_use_it_up(
+async def test_a_second_browser_is_refused_and_uses_nothing_up(
     world: SigningIn, story: Story
 ) -> None:
     (_, browser, link, landing), other = await under_way(world, story), world.browser()
@@ -301,9 +301,7 @@ async def test_why_nobody_has_signed_in_is_said_and_another_sign_in_works(
 @pytest.mark.slow
 @pytest.mark.slow
 @in_both_ways
-async def test_an_approver_without_the_role_is_told_which_one_it_takes(
-    world: SigningIn, story: Story
-) -> None:
+async def test_an_approver_without_the_role_is_told_of_it(world: SigningIn, story: Story) -> None:
     id = await waiting(story, by="grace")
     await refused(world, story, id, ROLE, user="grace", by="grace")
     assert WAITS in story.card(id)
@@ -320,9 +318,7 @@ async def test_an_approver_with_the_custom_role_grants(world: SigningIn, story: 
 
 @pytest.mark.slow
 @pytest.mark.settings(CONSENT_CLIENT_SECRET="wrong")
-async def test_a_wrong_secret_of_the_consent_client_is_named(
-    world: SigningIn, story: Story
-) -> None:
+async def test_a_wrong_secret_of_the_consent_client_is_said(world: SigningIn, story: Story) -> None:
     said = await refused(world, story, await waiting(story), "consent client itself")
     assert "CONSENT_CLIENT_SECRET" in said
     assert "wrong" not in said.replace("it is wrong", "")
@@ -394,9 +390,7 @@ async def test_what_the_bot_may_not_see_is_not_said_to_be_the_approver_s_fault(
 
 @pytest.mark.slow
 @in_both_ways
-async def test_only_an_approver_whose_approval_counts_gets_a_link_or_a_code(
-    world: SigningIn, story: Story
-) -> None:
+async def test_only_an_approver_whose_vote_counts_gets_in(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     button = "Sign in with a code" if world.with_codes else "Sign in and grant"
     await story.workspace.click("grace", button, on=story.card_of(id))
@@ -476,7 +470,7 @@ async def test_after_a_restart_a_sign_in_goes_on_unless_its_approver_is_none_any
 
 @pytest.mark.slow
 @pytest.mark.settings(**dict.fromkeys((*MODE, "CONSENT_MODE"), ""))
-async def test_in_another_mode_there_are_no_pages_and_no_button(
+async def test_in_another_mode_there_is_no_page_and_no_button(
     world: SigningIn, story: Story
 ) -> None:
     id = await story.ask()
@@ -489,9 +483,7 @@ async def test_in_another_mode_there_are_no_pages_and_no_button(
 @pytest.mark.slow
 @pytest.mark.slow
 @in_worlds({"CONSENT_AUTH_CONTEXT": "c1"}, {"CONSENT_AUTH_CONTEXT": "c1", **ON}, ids=WAYS)
-async def test_the_authentication_context_is_asked_for_and_must_be_met(
-    world: SigningIn, story: Story
-) -> None:
+async def test_the_authentication_context_must_be_met(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     await refused(world, story, id, "authentication context", acrs=())
     assert not grants(story)
@@ -523,9 +515,7 @@ async def test_an_answer_of_the_token_endpoint_that_says_anything_else_is_not_be
 
 
 @pytest.mark.slow
-async def test_a_token_that_graph_does_not_take_grants_nothing(
-    world: SigningIn, story: Story
-) -> None:
+async def test_a_token_that_graph_refuses_grants_nothing(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     page = await answered_with(world, story, id, {})
     assert (page.status, "no longer accepts the token" in page.text) == (403, True)
@@ -578,9 +568,7 @@ async def test_two_sign_ins_at_once_grant_once(world: SigningIn, story: Story) -
 
 
 @pytest.mark.slow
-async def test_more_than_was_approved_stops_it_before_anything_is_granted(
-    world: SigningIn, story: Story
-) -> None:
+async def test_more_than_was_approved_stops_it_at_once(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     story.tenant.give(str(story.tenant.applications[-1]["appId"]), roles=["Mail.Read"])
     page = await signed_in(world, story, id)
@@ -590,9 +578,7 @@ async def test_more_than_was_approved_stops_it_before_anything_is_granted(
 
 
 @pytest.mark.slow
-async def test_a_forged_service_principal_is_granted_nothing(
-    world: SigningIn, story: Story
-) -> None:
+async def test_a_forged_service_principal_gets_nothing(world: SigningIn, story: Story) -> None:
     """Whoever can change the bot's database gets no grant for an application of their own."""
     id = await waiting(story)
     story.tenant.add_administrator(["User.Read.All"])
@@ -617,7 +603,7 @@ async def entered(
 
 @pytest.mark.slow
 @with_codes
-async def test_the_code_is_for_its_approver_alone_and_in_no_text(
+async def test_a_code_is_for_its_approver_alone_not_in_texts(
     world: SigningIn, story: Story
 ) -> None:
     id = await waiting(story)
@@ -643,9 +629,7 @@ async def test_codes_are_off_unless_they_are_switched_on(story: Story) -> None:
 
 @pytest.mark.slow
 @with_codes
-async def test_texts_from_the_tenant_are_no_links_in_the_answer(
-    world: SigningIn, story: Story
-) -> None:
+async def test_texts_of_the_tenant_are_no_links_in_answers(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     story.tenant.applications[-1]["tags"].append("<https://evil.example|Sign in again>")
     await entered(world, story, id)
@@ -684,9 +668,7 @@ async def test_another_code_takes_the_place_of_the_first(world: SigningIn, story
 
 @pytest.mark.slow
 @with_codes
-async def test_a_code_is_of_no_use_once_the_other_way_has_granted(
-    world: SigningIn, story: Story
-) -> None:
+async def test_a_code_is_of_no_use_once_it_is_granted(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     await code_for(story, "ada", id)
     assert (await signed_in(world, story, id)).status == 200
@@ -713,9 +695,7 @@ async def test_after_a_restart_the_code_is_of_no_use_and_the_button_is_there(
 
 @pytest.mark.slow
 @with_codes
-async def test_entra_s_pauses_are_kept_and_its_outages_waited_out(
-    world: SigningIn, story: Story
-) -> None:
+async def test_entra_s_pauses_are_kept_outages_waited_out(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     faults, path = story.tenant.faults, "/oauth2/v2.0/token"
     faults.fail("POST", path, status=503, code="temporarily_unavailable", times=2)
@@ -747,9 +727,7 @@ COOKIE = {"__Host-aad-setup-x": "1"}
 
 
 @pytest.mark.slow
-async def test_after_a_part_was_granted_no_page_says_that_nothing_was(
-    world: SigningIn, story: Story
-) -> None:
+async def test_of_a_part_that_was_granted_the_pages_say_so(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     story.tenant.faults.refuse("POST", "/oauth2PermissionGrants", times=1)
     browser, link = world.browser(), await link_for(story, "ada", id)
@@ -790,7 +768,7 @@ async def test_a_body_that_cannot_be_read_is_no_bug(
 
 
 @pytest.mark.slow
-async def test_an_answer_to_no_sign_in_does_not_wait_for_its_turn_to_write(
+async def test_an_answer_to_no_sign_in_waits_for_no_turn_to_write(
     world: SigningIn, app: App
 ) -> None:
     browser = world.browser()

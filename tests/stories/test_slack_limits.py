@@ -96,9 +96,7 @@ async def test_a_slow_answer_keeps_no_other_card_waiting(story: Story) -> None:
 
 
 @pytest.mark.parametrize("trouble", ["removed", "archived"])
-async def test_a_closed_approval_channel_is_said_aloud_and_tried_slowly(
-    story: Story, trouble: str
-) -> None:
+async def test_a_closed_channel_is_said_aloud_and_tried_slowly(story: Story, trouble: str) -> None:
     channel = story.workspace.channels["approvals"]
     if trouble == "removed":
         channel.members.discard(story.workspace.bot_user_id)

@@ -57,9 +57,7 @@ async def _approve_what_counts(story: Story) -> None:
 
 
 @pytest.mark.slow
-async def test_a_post_whose_answer_was_lost_is_found_again_where_the_bot_may_read(
-    story: Story,
-) -> None:
+async def test_a_post_whose_answer_was_lost_is_found_where_the_bot_may_read(story: Story) -> None:
     await story.open_form()
     trouble(story, "lost", "chat.postMessage", times=2)
     await story.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
@@ -114,9 +112,7 @@ async def test_new_values_do_not_wait_for_a_card_that_shows_ready_already(story:
 
 
 @pytest.mark.slow
-async def test_a_click_in_a_copy_decides_nothing_and_leads_to_the_card_that_counts(
-    story: Story,
-) -> None:
+async def test_a_click_in_a_copy_decides_nothing_and_leads_to_the_right_card(story: Story) -> None:
     await story.fill_and_send()
     await story.until(lambda: story.workspace.messages("rosa"))
     story.workspace.faults.lose("chat.postMessage")
@@ -195,9 +191,7 @@ async def test_a_card_that_is_deleted_once_all_is_decided_stays_away(story: Stor
 
 @pytest.mark.slow
 @pytest.mark.settings(APPROVALS_NEEDED="2")
-async def test_a_request_for_a_rotation_that_somebody_deleted_is_posted_anew_while_it_waits(
-    story: Story,
-) -> None:
+async def test_a_request_that_somebody_deleted_is_posted_anew_while_it_waits(story: Story) -> None:
     id = await story.ask()
     await story.workspace.click("grace", "Approve", on=story.card_of(id))
     await story.approve(id)

@@ -72,7 +72,7 @@ async def test_an_approval_of_somebody_who_has_left_since_no_longer_counts(story
 
 
 @pytest.mark.slow
-async def test_an_approval_of_somebody_whom_slack_does_not_know_any_more_no_longer_counts(
+async def test_an_approval_of_somebody_whom_slack_no_longer_knows_counts_no_more(
     story: Story,
 ) -> None:
     for is_hidden, said in ((False, "user_not_found"), (True, "user_not_visible")):
@@ -126,9 +126,7 @@ async def test_a_failed_look_up_is_no_clear_no(story: Story, code: str) -> None:
 
 
 @pytest.mark.slow
-async def test_an_approval_of_somebody_who_lost_the_role_no_longer_counts(
-    bot: Bot, stage: Stage
-) -> None:
+async def test_an_approval_of_who_lost_the_role_no_longer_counts(bot: Bot, stage: Stage) -> None:
     group = stage.workspace.add_group("deciders", "ben")
     async with bot(APPROVER_GROUPS=group.id, APPROVALS_NEEDED="2"):
         story = Story(stage)
@@ -143,9 +141,7 @@ async def test_an_approval_of_somebody_who_lost_the_role_no_longer_counts(
 
 
 @pytest.mark.slow
-async def test_an_approver_struck_off_at_a_restart_has_approved_nothing(
-    bot: Bot, stage: Stage
-) -> None:
+async def test_who_is_struck_off_at_a_restart_has_approved_nothing(bot: Bot, stage: Stage) -> None:
     story, people = Story(stage), stage.workspace.people
     async with bot(APPROVALS_NEEDED="2"):
         id = await story.ask()
@@ -176,9 +172,7 @@ async def test_a_quorum_raised_at_a_restart_is_the_one_that_counts(bot: Bot, sta
 
 
 @pytest.mark.slow
-async def test_while_slack_does_not_say_who_approved_before_nothing_is_decided(
-    story: Story,
-) -> None:
+async def test_while_slack_does_not_say_who_approved_nothing_is_decided(story: Story) -> None:
     id = await story.ask()
     await story.vote(id)
     story.clock.move(REMEMBERED)
