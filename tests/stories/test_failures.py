@@ -6,20 +6,11 @@ from typing import Any
 import pytest
 
 from bot.playground.tenant import AUTONOMOUS
-from bot.playground.tenant.faults import Fault
 from graph.step_context import SECRET_ATTEMPTS
 from tests.support.failure_story import failed
 from tests.support.removal_story import FOR_EVER
 from tests.support.story import Story
 from tests.support.waiting import eventually
-
-
-async def send_form(story: Story, name: str = "billing", **values: str) -> None:
-    """Fill in the form and send it, without waiting for a card that may never come."""
-    await story.open_form()
-    answers = {"Application name": name, "Reason": "To sync", **values}
-    sent = await story.workspace.submit("rosa", answers)
-    assert not sent.errors
 
 
 @pytest.mark.slow
@@ -46,10 +37,6 @@ async def test_a_refusal_of_graph_is_told_and_a_retry_goes_on_from_there(story: 
     assert len(story.tenant.applications) == len(story.tenant.service_principals) == 1
 
 
-def answers_oddly(story: Story, method: str, path: str, body: dict[str, Any]) -> Fault:
-    return story.tenant.faults.answer(method, path, body, times=FOR_EVER)
-
-
 @pytest.mark.parametrize(
     ("method", "path", "body", "lacking"),
     [
@@ -61,12 +48,8 @@ def answers_oddly(story: Story, method: str, path: str, body: dict[str, Any]) ->
 async def test_an_answer_of_another_shape_is_told_with_step_and_request_id(
     story: Story, method: str, path: str, body: dict[str, Any], lacking: str
 ) -> None:
-    answers_oddly(story, method, path, body)
-    if path == "/organization$":
-        await send_form(story)
-    else:
-        id = await story.ask("billing")
-        await story.workspace.click("ada", "Approve", on=story.card_of(id))
+    story.tenant.faults.answer(method, path, body, times=FOR_EVER)
+    await (story.fill_and_send() if path == "/organization$" else story.fails())
     await story.until(lambda: "failed" in story.direct("rosa"))
     told = story.direct("rosa")
     assert "another form than it documents" in told
@@ -78,14 +61,8 @@ async def test_an_answer_of_another_shape_is_told_with_step_and_request_id(
 
 @pytest.mark.slow
 async def test_a_secret_whose_answers_are_lost_ends_after_five_and_is_gone(story: Story) -> None:
-    fault = story.tenant.faults.fail(
-        "POST",
-        "addPassword",
-        status=503,
-        headers={"Retry-After": "0"},
-        when="after_effect",
-        times=FOR_EVER,
-    )
+    lost: Any = {"status": 503, "headers": {"Retry-After": "0"}, "when": "after_effect"}
+    fault = story.tenant.faults.fail("POST", "addPassword", times=FOR_EVER, **lost)
     id = await story.ask("billing")
     await story.workspace.click("ada", "Approve", on=story.card_of(id))
     await eventually(story, lambda: f"{id} failed" in story.card())
@@ -152,7 +129,7 @@ async def test_a_secret_that_does_not_work_is_removed_and_a_retry_makes_another(
 @pytest.mark.slow
 async def test_an_unreachable_tenant_is_told_of_before_and_after_the_approval(story: Story) -> None:
     story.tenant.faults.unreachable = True
-    await send_form(story)
+    await story.fill_and_send()
     await story.until(lambda: "[Retry]" in story.direct("rosa"))
     told = story.direct("rosa")
     assert "Check the tenant: Microsoft's service did not answer" in told
@@ -177,20 +154,17 @@ async def test_an_unreachable_tenant_is_told_of_before_and_after_the_approval(st
 @pytest.mark.slow
 async def test_a_registration_that_was_never_planned_can_be_undone(story: Story) -> None:
     story.tenant.faults.unreachable = True
-    await send_form(story)
+    await story.fill_and_send()
     await story.press("rosa", "Undo")
     await story.until(lambda: "was undone" in story.direct("rosa"))
     assert "bug" not in story.direct("rosa")
 
 
 async def test_missing_rights_are_all_named_before_anybody_is_asked(story: Story) -> None:
-    story.tenant.deny(
-        story.tenant.administrator,
-        "AppRoleAssignment.ReadWrite.All",
-        "DelegatedPermissionGrant.ReadWrite.All",
-    )
+    lacking = ("AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All")
+    story.tenant.deny(story.tenant.administrator, *lacking)
     story.clock.move(timedelta(hours=2))  # the bot's token of before still holds them
-    await send_form(story)
+    await story.fill_and_send()
     corrected = "Press Ask again when this is corrected."  # on the card, which the news may precede
     await story.until(lambda: corrected in story.direct("rosa"))
     told = story.direct("rosa")
@@ -206,7 +180,7 @@ async def test_missing_rights_are_all_named_before_anybody_is_asked(story: Story
 
 async def test_a_tenant_that_bans_secrets_is_told_of_before_anybody_is_asked(story: Story) -> None:
     story.tenant.set_policy(secrets_banned=True)
-    await send_form(story)
+    await story.fill_and_send()
     await story.until(lambda: "can't be created" in story.direct("rosa"))
     assert "does not allow client secrets for new applications" in story.direct("rosa")
     assert not story.workspace.messages("approvals")

@@ -1,25 +1,28 @@
 """Somebody writes to the database past the bot: what follows in Entra, and what the audit says."""
 
-import asyncio
 import json
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from bot.playground.stage import Stage
-from bot.storage.database import sqlite_path
 from graph.plan import Plan
 from tests.support.cli import Ended, typed
+from tests.support.database import changed, read
 from tests.support.forged_clicks import forged_button
 from tests.support.purge_story import purge
+from tests.support.removal_story import revoke
 from tests.support.running_bot import Bot
 from tests.support.story import Story
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC).isoformat(sep=" ")
+POINT_AT = """
+    UPDATE steps SET facts = (
+        SELECT facts FROM steps AS other WHERE other.registration = ? AND other.name = steps.name
+    ) WHERE registration = ? AND name IN ('application', 'service_principal')
+"""
+"""Lets a registration take the application of another for its own."""
 FORGED = (
     "UPDATE registrations SET status = 'approved', deadline = NULL,"
     """ quorum = '{"needed": 1, "distinct_groups": false}'""",
@@ -31,21 +34,9 @@ FORGED = (
 )
 
 
-def _path(stage: Stage) -> Path:
-    path = sqlite_path(stage.environ()["DATABASE_URL"])
-    assert path is not None
-    return path
-
-
 async def _execute(stage: Stage, *statements: str) -> None:
-    """Write in a thread: the bot may be in a transaction, which goes on in this one."""
-
-    def write() -> None:
-        with closing(sqlite3.connect(_path(stage), timeout=10)) as connection, connection:
-            for each in statements:
-                connection.execute(each, {"now": NOW})
-
-    await asyncio.to_thread(write)
+    for each in statements:
+        await changed(stage, each.replace(":now", f"'{NOW}'"))
 
 
 async def test_three_statements_do_not_make_an_application(story: Story) -> None:
@@ -59,19 +50,14 @@ async def test_three_statements_do_not_make_an_application(story: Story) -> None
     assert f"✖ {id}: the approvals are not those that history knows." in told.out
 
 
-def _put_another_plan(path: Path) -> None:
-    with closing(sqlite3.connect(path, timeout=10)) as connection, connection:
-        ((stored,),) = connection.execute("SELECT plan FROM registrations")
-        other = json.dumps({**json.loads(stored), "redirect": "https://eve.example"})
-        plan = Plan.from_json(json.loads(other))
-        connection.execute("UPDATE registrations SET plan = ?, digest = ?", (other, plan.digest))
-
-
 async def test_a_plan_put_in_the_place_of_the_one_shown_cannot_be_approved(story: Story) -> None:
     """The card still shows the plan that the bot has made: nobody has told it to redraw."""
     id = await story.ask()
     card = story.card_of(id)
-    await asyncio.to_thread(_put_another_plan, _path(story.stage))
+    stored = json.loads(read(story.stage, "SELECT plan FROM registrations"))
+    other = {**stored, "redirect": "https://eve.example"}
+    put = "UPDATE registrations SET plan = ?, digest = ?"
+    await changed(story.stage, put, json.dumps(other), Plan.from_json(other).digest)
     await story.workspace.click("ada", "Approve", on=card)
     assert "was changed by something else" in story.whispers("ada")
     assert f"{id} waits for approval" in story.card()
@@ -91,24 +77,13 @@ async def test_the_audit_of_what_nobody_touched_is_well(stage: Stage, bot: Bot) 
     assert f"✖ {id}: history entry 3 was changed." in (await _verify(stage, id)).out
 
 
-def _point_at(stage: Stage, id: str, other: str) -> None:
-    """Let a registration take the application of another for its own."""
-    with closing(sqlite3.connect(_path(stage), timeout=10)) as connection, connection:
-        for step in ("application", "service_principal"):
-            query = "SELECT facts FROM steps WHERE registration = ? AND name = ?"
-            ((facts,),) = connection.execute(query, (other, step))
-            connection.execute(
-                "UPDATE steps SET facts = ? WHERE registration = ? AND name = ?", (facts, id, step)
-            )
-
-
 @pytest.mark.slow
 async def test_no_secret_is_made_for_an_application_of_another_registration(story: Story) -> None:
     other = await story.ready("payroll")
     id = await story.ready("billing")
     (payroll,) = story.tenant.applications_named("payroll")
     before = story.tenant.live_secrets(payroll["appId"])
-    await asyncio.to_thread(_point_at, story.stage, id, other)
+    await changed(story.stage, POINT_AT, other, id)
     await _execute(story.stage, f"UPDATE secrets SET state = 'unknown' WHERE registration = '{id}'")
     forged = await forged_button(story.workspace, "renew", id)
     await story.click_when_idle("rosa", "renew", on=forged)
@@ -120,7 +95,7 @@ async def test_no_secret_is_made_for_an_application_of_another_registration(stor
 async def test_an_application_of_another_registration_is_not_removed(story: Story) -> None:
     other = await story.ready("payroll")
     id = await story.ready("billing")
-    await asyncio.to_thread(_point_at, story.stage, id, other)
+    await changed(story.stage, POINT_AT, other, id)
     await story.workspace.click("ada", "Revoke", on=story.card_of(id))
     await story.until(lambda: "has not made" in story.card())
     assert story.tenant.applications_named("payroll")
@@ -131,9 +106,8 @@ async def test_a_new_secret_does_not_outlive_the_approval_that_history_knows(sto
     id = await story.ready()
     (application,) = story.tenant.applications
     (first,) = story.tenant.live_secrets(application["appId"])
-    await _execute(
-        story.stage, "UPDATE secrets SET state = 'unknown', expires_at = '2099-01-01 00:00:00'"
-    )
+    forever = "expires_at = '2099-01-01 00:00:00'"
+    await changed(story.stage, f"UPDATE secrets SET state = 'unknown', {forever}")
     story.clock.move(timedelta(days=30))
     forged = await forged_button(story.workspace, "renew", id)
     await story.click_when_idle("rosa", "renew", on=forged)
@@ -192,15 +166,13 @@ async def _two_in_the_bin(story: Story) -> tuple[str, str]:
     """Return the ids of two registrations that were revoked; each has left two objects."""
     ids = await story.ready("payroll"), await story.ready("billing")
     for id in ids:
-        await story.workspace.click("ada", "Revoke", on=story.card_of(id))
-        await story.until(lambda id=id: f"{id} was revoked" in story.card(id))
+        await revoke(story, id)
     assert len(story.tenant.deleted) == 4
     return ids
 
 
-TAKE = "UPDATE registrations SET {0} = (SELECT {0} FROM registrations WHERE id = '{2}')" + (
-    " WHERE id = '{1}'"
-)
+FROM_OTHER = "(SELECT {0} FROM registrations WHERE id = '{2}') WHERE id = '{1}'"
+TAKE = f"UPDATE registrations SET {{0}} = {FROM_OTHER}"
 
 
 @pytest.mark.slow

@@ -40,6 +40,7 @@ from tests.support.limited_consent import (
 )
 from tests.support.rotation_story import rotated, seen
 from tests.support.running_bot import Bot, why_not_started
+from tests.support.settings_env import signing_in_as
 from tests.support.story import Story
 
 GRANTING = {
@@ -174,11 +175,7 @@ async def test_the_printed_calls_set_up_what_the_bot_needs_and_replace_what_has_
 ) -> None:
     """The lines for `az rest`, as a shell carries them out."""
     who = stage.tenant.add_administrator(HELD)
-    settings = {
-        "ENTRA_CLIENT_ID": who.client_id,
-        "ENTRA_CLIENT_SECRET": who.client_secret,
-        "CONSENT_MODE": "limited",
-    }
+    settings = signing_in_as(who, consent_mode="limited")
     unsigned = stage.environ(**{**settings, "ENTRA_CLIENT_SECRET": ""})
     told = await typed("consent-policy", environ=unsigned, folder=stage.folder)
     assert told.status == 0, told.err

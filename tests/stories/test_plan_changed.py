@@ -1,7 +1,6 @@
 """What runs is what was approved: a plan, a digest or a profile that changed since is refused."""
 
 import json
-from collections.abc import AsyncIterator
 from hashlib import sha256
 from typing import Any
 
@@ -9,8 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.app import App
-from bot.playground.stage import Stage
-from tests.support.running_bot import Bot
+from tests.support.database import read
 from tests.support.story import Story
 
 OTHER_NAME = "json_replace(plan, '$.name', 'something else')"
@@ -35,9 +33,7 @@ class Intruder:
         )
 
     async def plan(self) -> dict[str, Any]:
-        async with self.app.services.database.reading() as tx:
-            stored = await tx.scalar(sa.text("SELECT plan FROM registrations"))
-        return dict(json.loads(stored))
+        return dict(json.loads(read(self.story.stage, "SELECT plan FROM registrations")))
 
     async def put(self, plan: dict[str, Any]) -> None:
         """Put another plan, with its digest, in the place of the one stored."""
@@ -61,9 +57,8 @@ def digest_of(plan: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-async def intruder(stage: Stage, bot: Bot) -> AsyncIterator[Intruder]:
-    async with bot() as app:
-        yield Intruder(app, Story(stage))
+def intruder(app: App, story: Story) -> Intruder:
+    return Intruder(app, story)
 
 
 @pytest.mark.parametrize("change", [f"plan = {OTHER_NAME}", f"digest = '{'0' * 64}'"])
@@ -120,15 +115,11 @@ async def test_a_retry_does_not_run_a_plan_that_was_changed_meanwhile(intruder: 
 
 
 @pytest.mark.slow
-async def test_an_approval_of_another_plan_does_not_count(bot: Bot, stage: Stage) -> None:
-    async with bot(APPROVALS_NEEDED="2") as app:
-        intruder = Intruder(app, Story(stage))
-        id = await intruder.story.ask()
-        await intruder.story.workspace.click("ada", "Approve", on=intruder.story.card_of(id))
-        other = {**await intruder.plan(), "name": "something else"}
-        await intruder.put(other)
-        await intruder.story.workspace.click("grace", "Approve", on=intruder.story.card_of(id))
-        async with app.services.database.reading() as tx:
-            status = await tx.scalar(sa.text("SELECT status FROM registrations"))
-        assert status == "pending"
-        assert not stage.tenant.applications
+@pytest.mark.settings(APPROVALS_NEEDED="2")
+async def test_an_approval_of_another_plan_does_not_count(intruder: Intruder) -> None:
+    id = await intruder.story.ask()
+    await intruder.story.vote(id)
+    await intruder.put({**await intruder.plan(), "name": "something else"})
+    await intruder.story.workspace.click("grace", "Approve", on=intruder.story.card_of(id))
+    assert read(intruder.story.stage, "SELECT status FROM registrations") == "pending"
+    assert not intruder.story.tenant.applications

@@ -21,8 +21,6 @@ from tests.support.running_bot import Bot
 from tests.support.story import Story
 from tests.support.waiting import eventually
 
-URL = "https://hooks.slack.com/actions/x"
-
 
 async def test_members_of_an_approver_group_decide_and_nobody_else(bot: Bot, stage: Stage) -> None:
     group = stage.workspace.add_group("deciders", "ben")
@@ -65,6 +63,9 @@ async def test_members_of_a_requester_group_ask(bot: Bot, stage: Stage) -> None:
         await story.ask("billing", by="ben")
 
 
+PLAIN = read_catalogue()["mimecast"]
+STRICT = replace(PLAIN, approval=Quorum(needed=2, distinct_groups=True))
+BY_GROUPS = team_policy(approvers=ids(ADA), approver_groups=GROUPS)
 GROUPED = (
     *(replace(it, groups=frozenset({"S0ADMINS"})) for it in (ADA, GRACE)),
     replace(BEN, groups=frozenset({"S0SECURITY"})),
@@ -74,11 +75,8 @@ GROUPED = (
 async def test_a_profile_may_ask_for_approvers_of_distinct_groups(
     database: Database, clock: MovableClock
 ) -> None:
-    [mimecast] = [each for each in read_catalogue().values() if each.id == "mimecast"]
-    strict = replace(mimecast, approval=Quorum(needed=2, distinct_groups=True))
     first, second, third = GROUPED
-    policy = team_policy(approvers=ids(ADA), approver_groups=GROUPS)
-    env = registrar_env(database, clock, catalogue={"mimecast": strict}, policy=policy)
+    env = registrar_env(database, clock, catalogue={"mimecast": STRICT}, policy=BY_GROUPS)
     id = await env.pending()
     for person in (first, second):
         await env.registrar.approval.approve(id, by=person)
@@ -110,22 +108,19 @@ async def test_a_rotation_takes_what_the_plan_took_or_what_one_takes_now(
 async def test_a_rotation_takes_distinct_groups_if_the_plan_did(
     database: Database, clock: MovableClock
 ) -> None:
-    plain = read_catalogue()["mimecast"]
-    strict = replace(plain, approval=Quorum(needed=2, distinct_groups=True))
     first, second, third = GROUPED
-    policy = team_policy(approvers=ids(ADA), approver_groups=GROUPS)
-    before = registrar_env(database, clock, catalogue={"mimecast": strict}, policy=policy)
+    before = registrar_env(database, clock, catalogue={"mimecast": STRICT}, policy=BY_GROUPS)
     id = await before.pending()
     for person in (first, third):
         await before.registrar.approval.approve(id, by=person)
     found = await before.found(id)
-    after = registrar_env(database, clock, catalogue={"mimecast": plain}, policy=policy)
+    after = registrar_env(database, clock, catalogue={"mimecast": PLAIN}, policy=BY_GROUPS)
     quorum = after.registrar.quorum(found)
     assert (quorum.needed, quorum.distinct_groups) == (2, True)
-    gone = registrar_env(database, clock, catalogue={}, policy=policy)
+    gone = registrar_env(database, clock, catalogue={}, policy=BY_GROUPS)
     assert gone.registrar.quorum(found) == quorum
     assert second.key not in {vote.person.key for vote in found.approvals()}
-    ungrouped = replace(policy, approver_groups=frozenset())
+    ungrouped = replace(BY_GROUPS, approver_groups=frozenset())
     with pytest.raises(Refusal, match="This takes 2 approvers of distinct groups"):
         ungrouped.check_reachable(Verb.ROTATE, quorum, found, ROSA)
 
@@ -188,20 +183,15 @@ async def test_whoever_is_denied_reads_why_and_asks_again_with_the_same_form(sto
     await story.approve(story.card().split()[0])
 
 
-def reminders(story: Story, words: str) -> list[str]:
-    texts = map(story.workspace.text_of, story.workspace.messages("approvals"))
-    return [text for text in texts if words in text]
-
-
 async def first_of_four(story: Story, words: str) -> str:
     """Let the growing intervals pass, and return the first of four reminders."""
-    assert reminders(story, words) == []
+    assert story.texts("approvals", words) == []
     for count in range(1, 5):
         story.clock.move(FIRST_REMINDER * 2 ** (count - 1) - timedelta(minutes=1))
-        assert len(reminders(story, words)) == count - 1
+        assert len(story.texts("approvals", words)) == count - 1
         story.clock.move(timedelta(minutes=2))
-        await story.until(lambda count=count: len(reminders(story, words)) == count)
-    return reminders(story, words)[0]
+        await story.until(lambda count=count: len(story.texts("approvals", words)) == count)
+    return story.texts("approvals", words)[0]
 
 
 @pytest.mark.slow
@@ -217,8 +207,8 @@ async def test_approvers_are_reminded_four_times_at_growing_intervals(story: Sto
     story.clock.move(timedelta(days=2))
     await story.approve(id, by="grace")
     decided = f"{id}: the plan was approved"
-    await story.until(lambda: len(reminders(story, decided)) == 4)
-    assert not reminders(story, words)
+    await story.until(lambda: len(story.texts("approvals", decided)) == 4)
+    assert not story.texts("approvals", words)
 
 
 @pytest.mark.slow
@@ -241,8 +231,8 @@ async def test_of_a_rotation_approvers_are_reminded_likewise(story: Story) -> No
     await decide(story, "Deny", by="ben")
     await story.until(lambda: "the rotation was denied" in story.direct("rosa"))
     decided = 4 + 1  # the reminders, and the request itself
-    await story.until(lambda: len(reminders(story, "the rotation was denied")) == decided)
-    assert not reminders(story, words)
+    await story.until(lambda: len(story.texts("approvals", "the rotation was denied")) == decided)
+    assert not story.texts("approvals", words)
 
 
 @pytest.mark.slow

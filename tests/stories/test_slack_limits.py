@@ -13,10 +13,8 @@ import structlog.testing
 
 from bot.app import App
 from bot.playground.clock import MovableClock
-from bot.playground.stage import Stage
 from bot.playground.workspace import NeverHappened
 from bot.storage import message_queue, registrations
-from tests.support.running_bot import Bot
 from tests.support.small_bot import client_of
 from tests.support.story import Story
 
@@ -36,10 +34,6 @@ async def never(story: Story, predicate: Callable[[], object], *, seconds: float
     """See that it does not come true while the bot looks at storage several times."""
     with pytest.raises(NeverHappened):
         await story.until(predicate, timeout=seconds)
-
-
-async def submit(story: Story, name: str = "billing") -> None:
-    await story.fill_and_send(name)
 
 
 def calls(story: Story, method: str) -> int:
@@ -73,11 +67,11 @@ async def test_updates_that_come_too_often_stop_updates_only(story: Story) -> No
 
 
 async def test_posts_that_come_too_often_stop_one_channel_only(story: Story) -> None:
-    await submit(story)
+    await story.fill_and_send()
     await story.until(lambda: story.workspace.messages("rosa"))
     story.workspace.faults.throttle("chat.postMessage", retry_after=600)
     await story.until(lambda: any(not it.answer["ok"] for it in story.workspace.calls(POST)))
-    await submit(story, "payroll")
+    await story.fill_and_send("payroll")
     await story.until(lambda: len(story.workspace.messages("rosa")) == 2)
     await never(story, lambda: story.workspace.messages("approvals"))
     story.clock.move(TEN_MINUTES)
@@ -103,8 +97,8 @@ async def test_a_closed_channel_is_said_aloud_and_tried_slowly(story: Story, tro
     else:
         channel.archived = True
     with structlog.testing.capture_logs() as logged:
-        await submit(story)
-        await submit(story, "payroll")
+        await story.fill_and_send()
+        await story.fill_and_send("payroll")
         await story.until(lambda: len(story.workspace.messages("rosa")) == 2)
         await story.until(lambda: refused(story))
         await never(story, lambda: story.workspace.messages("approvals"))
@@ -126,7 +120,7 @@ async def test_a_closed_channel_is_said_aloud_and_tried_slowly(story: Story, tro
 
 
 async def test_a_post_whose_answers_are_lost_is_made_more_and_more_rarely(story: Story) -> None:
-    await submit(story)
+    await story.fill_and_send()
     await story.until(lambda: story.workspace.messages("rosa"))
     for _ in range(100):
         story.workspace.faults.lose(POST)
@@ -177,20 +171,18 @@ async def test_a_card_deleted_by_hand_is_neither_posted_again_nor_in_the_way(sto
     assert len(story.workspace.messages("approvals")) == 1
 
 
-async def test_nothing_is_sent_for_a_version_that_looks_the_same(stage: Stage, bot: Bot) -> None:
-    async with bot() as app:
-        story = Story(stage)
-        id = await story.ready("billing")
-        await story.until(lambda: f"{id} is ready" in story.card())
-        await story.until(lambda: f"{id} is ready" in story.direct("rosa"))
-        await never(story, lambda: False)
-        before = calls(story, "chat.update")
-        async with app.services.database.transaction() as tx:
-            await registrations.bump_version(tx, id)
-        app.dispatcher.loop.wakeup.set()
-        async with asyncio.timeout(15):
-            while await _stale(app, story):
-                await never(story, lambda: False, seconds=0.1)
+async def test_nothing_is_sent_for_a_version_that_looks_the_same(story: Story, app: App) -> None:
+    id = await story.ready("billing")
+    await story.until(lambda: f"{id} is ready" in story.card())
+    await story.until(lambda: f"{id} is ready" in story.direct("rosa"))
+    await never(story, lambda: False)
+    before = calls(story, "chat.update")
+    async with app.services.database.transaction() as tx:
+        await registrations.bump_version(tx, id)
+    app.dispatcher.loop.wakeup.set()
+    async with asyncio.timeout(15):
+        while await _stale(app, story):
+            await never(story, lambda: False, seconds=0.1)
     assert calls(story, "chat.update") == before
 
 

@@ -9,13 +9,15 @@ import structlog.testing
 
 from bot.domain.lifetimes import CHECK_PAUSE
 from bot.playground.workspace.record import Entry
+from tests.support.home_story import opened, seen
 from tests.support.marks import slow
-from tests.support.rotation_story import announced, asked, decide, drawn, in_use, request, seen
+from tests.support.rotation_story import announced, asked, decide, drawn, in_use, request
+from tests.support.rotation_story import seen as look_at_it
 from tests.support.story import Story, _updates, updates
 from tests.support.waiting import eventually
 
 Json = dict[str, Any]
-SOON = timedelta(seconds=10)
+SOON, LATER = timedelta(seconds=10), timedelta(seconds=31)
 
 
 def trouble(story: Story, kind: str, method: str, *, times: int) -> None:
@@ -61,12 +63,8 @@ async def test_a_post_whose_answer_was_lost_is_found_where_the_bot_may_read(stor
     await story.open_form()
     trouble(story, "lost", "chat.postMessage", times=2)
     await story.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
-    await eventually(
-        story, lambda: story.workspace.messages("approvals"), step=timedelta(seconds=31)
-    )
-    await eventually(
-        story, lambda: "waits for approval" in story.direct("rosa"), step=timedelta(seconds=31)
-    )
+    await eventually(story, lambda: story.workspace.messages("approvals"), step=LATER)
+    await eventually(story, lambda: "waits for approval" in story.direct("rosa"), step=LATER)
     assert story.direct("rosa").count("waits for approval") == 1
     id = story.card().split()[0]
     await _approve_what_counts(story)
@@ -116,9 +114,7 @@ async def test_a_click_in_a_copy_decides_nothing_and_leads_to_the_right_card(sto
     await story.fill_and_send()
     await story.until(lambda: story.workspace.messages("rosa"))
     story.workspace.faults.lose("chat.postMessage")
-    await eventually(
-        story, lambda: len(story.workspace.messages("approvals")) == 2, step=timedelta(seconds=31)
-    )
+    await eventually(story, lambda: len(story.workspace.messages("approvals")) == 2, step=LATER)
     copy, card = story.workspace.messages("approvals")
     await eventually(story, lambda: "waits for approval" in story.direct("rosa"), step=SOON)
     id = story.card().split()[0]
@@ -195,7 +191,7 @@ async def test_a_request_that_somebody_deleted_is_posted_anew_while_it_waits(sto
     id = await story.ask()
     await story.workspace.click("grace", "Approve", on=story.card_of(id))
     await story.approve(id)
-    await seen(story, id)
+    await look_at_it(story, id)
     await asked(story, id)
     deleted = request(story)
     story.workspace.faults.fail("chat.update", "message_not_found", times=1000)
@@ -226,19 +222,14 @@ async def test_where_slack_takes_no_messages_stands_in_the_homes_of_approvers(
     await story.fill_and_send()
     said = f"Slack takes no messages for #approvals ({code}). {advice}"
 
-    async def home(person: str) -> str:
-        await story.workspace.open_home(person)
-        view = await story.until(lambda: story.workspace.home_of(person))
-        return story.workspace.text_of(view)
-
     async with asyncio.timeout(60):
-        while said not in await home("ada"):
+        while said not in await opened(story, "ada"):
             pass
-    assert "Slack takes no messages" not in await home("rosa")
+    assert "Slack takes no messages" not in await opened(story, "rosa")
     story.workspace.faults.clear()
     await eventually(story, lambda: story.workspace.messages("approvals"))
     async with asyncio.timeout(60):
-        while "Slack takes no messages for #approvals" in await home("ada"):
+        while "Slack takes no messages for #approvals" in await opened(story, "ada"):
             pass
 
 
@@ -278,21 +269,14 @@ def _has_plan(update: Entry) -> bool:
 @pytest.mark.slow
 async def test_an_open_home_follows_where_slack_takes_no_messages(story: Story) -> None:
     """Nobody touches it, and no registration changes."""
-    said, workspace = "Slack takes no messages for #approvals (not_in_channel)", story.workspace
-
-    def home() -> str:
-        view = workspace.home_of("ada")
-        return workspace.text_of(view) if view else ""
-
-    await workspace.open_home("ada")
-    await story.until(home)
-    workspace.faults.fail("chat.postMessage", "not_in_channel", times=1000)
-    await workspace.command("rosa", "")
-    await workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
-    await eventually(story, lambda: said in home(), step=SOON)
-    workspace.faults.clear()
-    await eventually(story, lambda: workspace.messages("approvals"), step=SOON)
-    await eventually(story, lambda: "takes no messages for #approvals" not in home(), step=SOON)
+    said = "Slack takes no messages for #approvals"
+    await opened(story, "ada")
+    story.workspace.faults.fail("chat.postMessage", "not_in_channel", times=1000)
+    await story.fill_and_send()
+    await eventually(story, lambda: f"{said} (not_in_channel)" in seen(story, "ada"), step=SOON)
+    story.workspace.faults.clear()
+    await eventually(story, lambda: story.workspace.messages("approvals"), step=SOON)
+    await eventually(story, lambda: said not in seen(story, "ada"), step=SOON)
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.command_story import MOMENT, Json, deliver, in_thread, said
+from tests.support.command_story import MOMENT, deliver, in_thread, said
 from tests.support.failure_story import failed, refuses_grants
 from tests.support.story import Story
 
@@ -14,12 +14,13 @@ DATED = re.compile(r"<!date\^\d+\^[^|]*\|\d{4}-\d\d-\d\d( \d\d:\d\d UTC)?>")
 """A moment in the reader's own time zone, and in UTC where it cannot be shown so."""
 
 
-async def whispered(story: Story, person: str, text: str, **where: Any) -> tuple[Json, str]:
-    """Mention the bot; return what was written and what the person alone sees then."""
+async def whispered(story: Story, person: str, text: str, **where: Any) -> str:
+    """Mention the bot; return what the person alone sees then, and nobody in the thread."""
     story.workspace.reload(person)
     asked = await story.workspace.mention(person, text, **where)
     await story.until(lambda: story.whispers(person))
-    return asked, story.whispers(person)
+    assert not story.workspace.replies(asked)
+    return story.whispers(person)
 
 
 async def answered(story: Story, person: str, text: str) -> str:
@@ -82,31 +83,26 @@ async def test_retry_and_undo_by_command_and_undo_is_confirmed(story: Story) -> 
 async def test_lists_say_what_they_hold_and_how_many_more(story: Story) -> None:
     one = await story.ask("first")
     two = await story.ask("second")
-    await story.workspace.click("ada", "Approve", on=story.card_of(one))
-    await story.until(lambda: story.is_announced(one))
+    await story.approve(one)
     assert (await said(story, "ben", "list")).splitlines()[0] == "Registrations in progress"
     assert one not in await said(story, "ben", "list")
     assert f"{two} waits for approval · second · @rosa" in await said(story, "ada", "list waiting")
     assert one in await said(story, "rosa", "list mine")
-    assert (await said(story, "ada", "list waiting")).startswith(
-        "Registrations that wait for your decision"
-    )
+    waiting = await said(story, "ada", "list waiting")
+    assert waiting.startswith("Registrations that wait for your decision")
     assert await said(story, "ben", "list failed") == "No registration has failed."
-    assert "No secret has expired or expires within 30 days." in await said(
-        story, "rosa", "list expiring"
-    )
-    story.clock.move(timedelta(days=340))
-    assert f"{one} is ready · first · @rosa · secret expires" in await said(
-        story, "rosa", "list expiring"
-    )
+    for days, line in (
+        (0, "No secret has expired or expires within 30 days."),
+        (340, f"{one} is ready · first · @rosa · secret expires"),
+    ):
+        story.clock.move(timedelta(days=days))
+        assert line in await said(story, "rosa", "list expiring")
 
 
 @pytest.mark.slow
 async def test_a_long_list_is_cut_and_says_how_many_more(story: Story) -> None:
     for number in range(12):
-        await story.open_form()
-        fields = {"Application name": f"wish {number}", "Reason": "To sync"}
-        assert not (await story.workspace.submit("rosa", fields)).errors
+        assert not (await story.fill_and_send(f"wish {number}")).errors
     await story.until(lambda: len(story.workspace.messages("approvals")) == 12)
     for text in ("list", "list mine", "list all", "list public"):
         shown = (await story.workspace.command("rosa", text)).text.splitlines()
@@ -220,18 +216,13 @@ async def test_a_channel_reads_the_least_and_the_person_the_rest(story: Story) -
     assert "history AAD-7K3F" in helped
     assert "Only you see the answer" not in helped
 
-    asked, told = await whispered(story, "rosa", f"history {id}")
+    told = await whispered(story, "rosa", f"history {id}")
     assert "approved · @ada" in told
     assert told.endswith("Only you can see this.")
-    assert not story.workspace.replies(asked)
-    asked, told = await whispered(story, "rosa", f"values {id}")
-    assert "[Show the secret]" in told
-    assert not story.workspace.replies(asked)
-    asked, told = await whispered(story, "ben", f"details {id}")
-    assert "billing" in told
-    assert not story.workspace.replies(asked)
-    asked, told = await whispered(story, "ben", f"values {id}")
-    assert told == "Only the requester gets the values."
+    assert "[Show the secret]" in await whispered(story, "rosa", f"values {id}")
+    assert "billing" in await whispered(story, "ben", f"details {id}")
+    refused = await whispered(story, "ben", f"values {id}")
+    assert refused == "Only the requester gets the values."
     await _guests_and_outsiders_learn_nothing(story, id)
 
 
@@ -240,7 +231,7 @@ async def _guests_and_outsiders_learn_nothing(story: Story, id: str) -> None:
     for text in (f"status {id}", "list", f"history {id}", "list public"):
         refused = await story.workspace.command("gus", text)
         assert "Guest accounts can't use this bot." in refused.text
-        _, told = await whispered(story, "ext", text.removesuffix(" public"), channel="partners")
+        told = await whispered(story, "ext", text.removesuffix(" public"), channel="partners")
         assert "can't use this bot" in told
     assert await answered(story, "gus", "help") == "Guest accounts can't use this bot."
     for text in ("values", "nonsense"):  # a hint on usage would come first

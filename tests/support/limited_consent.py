@@ -9,6 +9,7 @@ from graph import consent_policy
 from graph.permissions import Permission
 from graph.rights import ConsentMode, rights
 from tests.support.graph_caller import Asking, asking
+from tests.support.settings_env import signing_in_as
 
 CATALOGUE = permissions_of(read_catalogue())
 HELD = rights(ConsentMode.LIMITED)
@@ -34,11 +35,7 @@ async def limited_bot(
     """
     bot = tenant.add_administrator((HELD - frozenset(without)) | frozenset(more))
     await set_up(tenant, bot, permissions)
-    return {
-        "ENTRA_CLIENT_ID": bot.client_id,
-        "ENTRA_CLIENT_SECRET": bot.client_secret,
-        "CONSENT_MODE": "limited",
-    }
+    return signing_in_as(bot, consent_mode="limited")
 
 
 async def set_up(

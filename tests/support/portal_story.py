@@ -6,6 +6,7 @@ from typing import Any
 from bot.app import Intervals
 from bot.playground.stage import Stage
 from bot.playground.tenant.tenant import PORTAL
+from tests.support.settings_env import signing_in_as
 from tests.support.story import Story
 from tests.support.waiting import eventually
 
@@ -18,11 +19,7 @@ UNHURRIED = Intervals(storage=0.1, consent=3600.0)
 def environ(stage: Stage, *rights: str) -> dict[str, str]:
     """Return the settings of a bot with these rights that does not name a consent mode."""
     bot = stage.tenant.add_administrator((*PORTAL, *rights))
-    return {
-        "ENTRA_CLIENT_ID": bot.client_id,
-        "ENTRA_CLIENT_SECRET": bot.client_secret,
-        "CONSENT_MODE": "",
-    }
+    return signing_in_as(bot, consent_mode="")
 
 
 async def waiting(story: Story, **values: Any) -> str:

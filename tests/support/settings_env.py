@@ -2,6 +2,8 @@
 
 import base64
 
+from bot.playground.tenant import Credential
+
 TENANT = "11111111-2222-3333-4444-555555555555"
 
 
@@ -20,3 +22,12 @@ GOOD = {
     "CONSENT_MODE": "autonomous",
     "VAULT_KEYS": KEY,
 }
+
+
+def signing_in_as(bot: Credential, *, consent_mode: str) -> dict[str, str]:
+    """Return the settings of a bot that is this application."""
+    return {
+        "ENTRA_CLIENT_ID": bot.client_id,
+        "ENTRA_CLIENT_SECRET": bot.client_secret,
+        "CONSENT_MODE": consent_mode,
+    }

@@ -13,6 +13,7 @@ from bot.playground.stage import Stage
 from bot.playground.tenant.browser import Landing
 from bot.playground.tenant.tenant import PORTAL
 from tests.support.http_endpoint import HttpEndpoint
+from tests.support.settings_env import signing_in_as
 from tests.support.story import Story
 
 PUBLIC_URL = "https://bot.example.com"
@@ -111,9 +112,7 @@ def consent_world(stage: Stage, **changes: str) -> SigningIn:
     identities = ",".join(f"{people[name].id}={user['id']}" for name, user in accounts.items())
     environ = {
         **door.watched(),
-        "ENTRA_CLIENT_ID": bot.client_id,
-        "ENTRA_CLIENT_SECRET": bot.client_secret,
-        "CONSENT_MODE": "signed-in",
+        **signing_in_as(bot, consent_mode="signed-in"),
         "PUBLIC_URL": PUBLIC_URL,
         "APPROVER_IDENTITIES": identities,
         "CONSENT_CLIENT_ID": client.client_id,
