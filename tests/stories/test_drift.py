@@ -6,7 +6,9 @@ import pytest
 
 from bot.domain.lifetimes import CHECK_PAUSE
 from bot.playground.tenant import AUTONOMOUS
+from tests.support.doctor_cli import call
 from tests.support.drift_story import SETTLED, Hand, by_hand, report, settled
+from tests.support.secret_story import live
 from tests.support.story import Story
 from tests.support.waiting import eventually, make_a_new_one
 
@@ -307,7 +309,9 @@ async def own(hand: Hand, story: Story, app_id: str) -> None:
 
 
 @pytest.mark.slow
-async def test_a_secret_that_waits_for_its_removal_is_no_leftover(story: Story) -> None:
+async def test_a_secret_that_waits_for_removal_is_no_leftover_and_no_orphan(
+    story: Story,
+) -> None:
     id = await settled(story)
     story.tenant.faults.refuse("POST", "/removePassword")
     story.clock.move(timedelta(days=7))  # nobody came for it
@@ -316,3 +320,5 @@ async def test_a_secret_that_waits_for_its_removal_is_no_leftover(story: Story) 
     found = await checked(story, id)
     assert "is closed and waits for its removal" in found
     assert "leftover" not in found
+    assert len(live(story)) == 1
+    assert (await call(story.stage, "--orphans")).wrong == []

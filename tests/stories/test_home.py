@@ -209,15 +209,6 @@ async def test_a_burst_is_one_drawing_and_only_for_those_who_look(story: Story) 
     assert published(story, "ada") <= settled + 1
 
 
-@pytest.mark.slow
-async def test_a_home_that_slack_does_not_take_is_drawn_later(story: Story) -> None:
-    await opened(story, "ada")
-    story.workspace.faults.throttle("views.publish", retry_after=20, times=1)
-    await story.ask("billing")
-    later = timedelta(seconds=21)
-    await eventually(story, lambda: "Waiting for you (1)" in seen(story, "ada"), step=later)
-
-
 async def test_the_messages_tab_is_no_home(story: Story) -> None:
     ben = story.workspace.people["ben"].id
     assert await deliver(story, {"type": "app_home_opened", "user": ben, "tab": "messages"})

@@ -270,22 +270,6 @@ async def test_the_tenant_is_searched_daily_and_an_hour_after_failures(
     assert _searches(stage) == failures + 1
 
 
-@pytest.mark.slow
-async def test_a_secret_that_waits_for_removal_is_no_orphan(
-    stage: Stage, app: App, database_url: str
-) -> None:
-    """Its deadline has passed unread, and Entra does not let the bot remove it yet."""
-    story = Story(stage)
-    await story.ready()
-    (application,) = stage.tenant.applications
-    removed = "/removePassword"
-    stage.tenant.faults.refuse("POST", removed)
-    stage.clock.move(timedelta(days=7, minutes=1))
-    await eventually(story, lambda: [each for each in stage.tenant.log if removed in each.path])
-    assert len(_keys(stage, application)) == 1
-    assert await _said(stage, Mark.WRONG, DATABASE_URL=database_url) == []
-
-
 async def _said(stage: Stage, mark: Mark, **changes: str) -> list[Finding]:
     looking = find_orphans(stage.environ(**changes), stage.clock)
     return [each async for each in looking if each.mark is mark]

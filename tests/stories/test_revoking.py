@@ -25,7 +25,7 @@ from tests.support.forged_clicks import forged_click
 from tests.support.home_story import opened
 from tests.support.marks import slow
 from tests.support.registrar_env import two_registrar_envs
-from tests.support.removal_story import FOR_EVER, nothing_is_left, press, revoke, revoked
+from tests.support.removal_story import FOR_EVER, nothing_is_left, press, revoke
 from tests.support.running_bot import Bot
 from tests.support.secret_lives import SecretLife, life_of
 from tests.support.secret_story import MARK
@@ -303,17 +303,12 @@ async def test_nothing_of_it_is_missed_or_an_orphan(story: Story) -> None:
     story.clock.move(timedelta(days=8))
     await story.until(lambda: True)
     assert not [each for each in story.tenant.calls()[checks:] if "batch" in each.path]
-
-
-@pytest.mark.slow
-async def test_one_that_somebody_restores_is_an_orphan(story: Story) -> None:
-    id = await revoked(story)
+    # One that somebody restores is one.
     (left,) = [each for each in story.tenant.deleted if "uniqueName" in each]
     async with somebody(story) as hand:
         path = f"/directory/deletedItems/{left['id']}/restore"
         assert (await hand.http.post(path)).status_code == 200
-    told = await call(story.stage, "--orphans")
-    [wrong] = told.wrong
+    [wrong] = (await call(story.stage, "--orphans")).wrong
     assert f"of {id}: it was removed, and somebody has restored it" in wrong
     assert LOOK in wrong
 
