@@ -399,16 +399,16 @@ async def test_only_an_approver_whose_vote_counts_gets_in(world: SigningIn, stor
     assert not story.tenant.calls("POST", "/devicecode")
 
 
-async def _leaves(story: Story) -> None:
+async def _leaves(story: Story, _: str) -> None:
     story.workspace.people["ada"].deleted = True
 
 
-async def _revokes(story: Story) -> None:
-    await story.workspace.click("ada", "Revoke")
-    await story.until(lambda: story.posted("approvals", "was revoked"))
+async def _revokes(story: Story, id: str) -> None:
+    await story.workspace.click("ada", "Revoke", on=story.card_of(id))
+    await story.until(lambda: "was revoked" in story.card(id))
 
 
-async def _loses_her_vote(story: Story) -> None:
+async def _loses_her_vote(story: Story, _: str) -> None:
     await changed(story.stage, "UPDATE votes SET void = 'no approver any more'")
 
 
@@ -424,12 +424,12 @@ async def _loses_her_vote(story: Story) -> None:
 async def test_an_approver_who_could_not_approve_it_any_more_grants_nothing(
     world: SigningIn,
     story: Story,
-    happens: Callable[[Story], Awaitable[None]],
+    happens: Callable[[Story, str], Awaitable[None]],
     words: str,
     shown: str,
 ) -> None:
     id, browser, _, landing = await under_way(world, story)
-    await happens(story)
+    await happens(story, id)
     page = await came_back(browser, landing)
     assert (page.status, words.format(id=id) in page.text) == (403, True)
     assert not grants(story)
