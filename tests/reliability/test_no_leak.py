@@ -33,6 +33,7 @@ from tests.support.removal_story import PURGED, press
 from tests.support.rotation_story import announced, asked, decide, in_use, seen
 from tests.support.running_bot import Bot
 from tests.support.secret_scan import forms, found
+from tests.support.secret_story import make_a_new_one
 from tests.support.signing_in import (
     SigningIn,
     came_back,
@@ -43,7 +44,6 @@ from tests.support.signing_in import (
     waiting,
 )
 from tests.support.story import Story
-from tests.support.waiting import eventually, make_a_new_one
 
 Json = dict[str, Any]
 REVEALS = 2
@@ -90,7 +90,7 @@ async def the_whole_story(story: Story) -> None:
     await story.values(id)
     await story.reveal()
     story.clock.move(timedelta(seconds=61))
-    await eventually(story, lambda: "masked for good" in story.whispers("rosa"))
+    await story.eventually(lambda: "masked for good" in story.whispers("rosa"))
 
     unread = await story.ready("unread")
     broken = refuses_the_test(story)
@@ -102,7 +102,7 @@ async def the_whole_story(story: Story) -> None:
     broken.times = 0
     story.clock.move(timedelta(days=7, minutes=1))
     gone = "so it was deleted"
-    await eventually(story, lambda: gone in story.workspace.text_of(story.notice(unread)))
+    await story.eventually(lambda: gone in story.workspace.text_of(story.notice(unread)))
     await press(story, id)
     await story.until(lambda: f"{id} was revoked" in story.card(id))
 
@@ -116,12 +116,12 @@ async def the_story_of_a_change(story: Story) -> None:
     await seen(story, id)
     story.clock.move(PREVIOUS_SECRET + timedelta(hours=1))
     removed = "the previous secret is removed from Entra"
-    await eventually(story, lambda: removed in story.direct("rosa"))
+    await story.eventually(lambda: removed in story.direct("rosa"))
     await story.workspace.command("rosa", f"handover {id} @ben")
     await confirm_handover(story, by="grace")
     before = len(story.tenant.minted)
     await make_a_new_one(story, id, by="ben")
-    await eventually(story, lambda: len(story.tenant.minted) > before)
+    await story.eventually(lambda: len(story.tenant.minted) > before)
     await story.workspace.command("ben", f"status {id} public")
     await press(story, id)
     await story.until(lambda: f"{id} was revoked" in story.card(id))

@@ -21,7 +21,6 @@ from tests.support.registrar_env import registrar_env, team_policy
 from tests.support.rotation_story import asked, decide, seen, three
 from tests.support.running_bot import Bot
 from tests.support.story import Story
-from tests.support.waiting import eventually
 
 
 async def test_denied_is_the_end_and_the_card_says_by_whom(story: Story) -> None:
@@ -197,7 +196,7 @@ async def test_members_of_a_requester_group_ask(bot: Bot, stage: Stage) -> None:
     group = stage.workspace.add_group("askers", "ben")
     async with bot(REQUESTERS="", REQUESTER_GROUPS=group.id):
         story = Story(stage)
-        assert "You can't request" in (await story.workspace.command("rosa", "")).text
+        assert "You can't request" in await story.command("rosa", "")
         await story.ask("billing", by="ben")
 
 
@@ -368,7 +367,7 @@ async def test_nobody_is_reminded_of_what_is_decided(story: Story) -> None:
     await story.until(lambda: f"{id} was denied" in story.card())
     story.clock.move(timedelta(hours=5))
     other = await story.ask("crm")
-    await eventually(
-        story, lambda: f"{other} still waits for approval" in str(story.workspace.picture())
+    await story.eventually(
+        lambda: f"{other} still waits for approval" in str(story.workspace.picture())
     )
     assert f"{id} still waits" not in story.workspace.picture()

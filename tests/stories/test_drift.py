@@ -8,9 +8,8 @@ from bot.domain.lifetimes import CHECK_PAUSE
 from bot.playground.tenant import AUTONOMOUS
 from tests.support.doctor_cli import call
 from tests.support.drift_story import SETTLED, Hand, by_hand, report, settled
-from tests.support.secret_story import live
+from tests.support.secret_story import live, make_a_new_one
 from tests.support.story import Story
-from tests.support.waiting import eventually, make_a_new_one
 
 
 async def reported(story: Story, id: str, *, to: str = "rosa") -> str:
@@ -98,7 +97,7 @@ async def test_what_may_be_an_attack_goes_to_the_approvers_even_with_the_request
         await hand.disable()
     story.workspace.deactivate("rosa")
     story.clock.move(timedelta(days=8))  # the bot looks by itself
-    await eventually(story, lambda: len(alarms(story, id)) == 1)
+    await story.eventually(lambda: len(alarms(story, id)) == 1)
     [told] = alarms(story, id)
     assert "A redirect URL was added: https://evil.example/cb" in told
     assert f"A secret was added by hand “planted”, key id {added['keyId']}" in told
@@ -121,7 +120,7 @@ async def test_what_may_be_an_attack_goes_to_the_approvers_even_with_the_request
     await story.until(lambda: len(alarms(story, id)) == 2)
     assert "The application was renamed to “payroll”." in alarms(story, id)[1]
     story.clock.move(timedelta(days=8))
-    await eventually(story, lambda: len(alarms(story, id)) == 3)
+    await story.eventually(lambda: len(alarms(story, id)) == 3)
 
 
 @pytest.mark.slow
@@ -189,15 +188,15 @@ async def test_ways_in_without_a_secret_and_a_new_service_principal_are_told(sto
 async def test_once_a_week_the_requester_hears_only_of_what_differs(story: Story) -> None:
     id = await settled(story)
     story.clock.move(timedelta(days=7, hours=1))
-    await eventually(story, lambda: "it matches what was approved" in story.card())
+    await story.eventually(lambda: "it matches what was approved" in story.card())
     assert not report(story, id)
     async with by_hand(story) as hand:
         await hand.change(signInAudience="AzureADMultipleOrgs")
     story.clock.move(timedelta(days=7))
-    await eventually(story, lambda: report(story, id), step=timedelta(hours=1))
+    await story.eventually(lambda: report(story, id), step=timedelta(hours=1))
     assert "now accepts other accounts than this directory's" in report(story, id)
     await story.until(lambda: "AzureADMultipleOrgs" in story.card())
-    said = (await story.workspace.command("ben", f"status {id}")).text
+    said = await story.command("ben", f"status {id}")
     assert "it no longer matches what was approved: 1 difference" in said
     assert "AzureADMultipleOrgs" not in said
 
@@ -212,7 +211,7 @@ async def test_our_write_on_its_way_to_a_replica_is_no_difference(story: Story, 
         seen = await hand.graph.get(f"/applications/{hand.application['id']}?$select={secret}")
         assert seen.status_code == 404 or not seen.json()[secret]
         await story.check(id)
-        await eventually(story, lambda: report(story, id))
+        await story.eventually(lambda: report(story, id))
     assert report(story, id).startswith(f"{id} matches what was approved")
 
 
@@ -223,7 +222,7 @@ async def test_a_change_right_after_the_bot_s_own_is_told_when_all_is_settled(st
         await hand.change(displayName="payroll")
     await story.check(id)
     assert "in a quarter of an hour if the bot has just changed something" in story.whispers("rosa")
-    await eventually(story, lambda: report(story, id))
+    await story.eventually(lambda: report(story, id))
     assert "renamed to “payroll”" in report(story, id)
 
 
@@ -266,7 +265,7 @@ async def test_a_tenant_that_cannot_be_reached_is_looked_at_again_tomorrow(story
     assert f"{id} is ready" in story.card()
     story.tenant.faults.unreachable = False
     story.clock.move(timedelta(days=1, minutes=1))
-    await eventually(story, lambda: "Sign-in is disabled" in report(story, id))
+    await story.eventually(lambda: "Sign-in is disabled" in report(story, id))
     assert "no longer matches" in report(story, id)
     assert not alarms(story, id)  # a loss is none
 
@@ -276,13 +275,13 @@ async def test_a_new_secret_is_known_and_the_old_one_is_not_missed(story: Story)
     id = await story.ready()
     [application] = story.tenant.applications_named("billing")
     story.clock.move(timedelta(days=7, minutes=1))
-    await eventually(story, lambda: not story.tenant.live_secrets(application["appId"]))
+    await story.eventually(lambda: not story.tenant.live_secrets(application["appId"]))
     await make_a_new_one(story, id)
     await story.until(lambda: "was replaced by a newer one" in story.direct("rosa"))
     await story.until(lambda: story.tenant.live_secrets(application["appId"]))
     story.clock.move(SETTLED)
     await story.check(id)
-    await eventually(story, lambda: report(story, id))
+    await story.eventually(lambda: report(story, id))
     assert report(story, id).startswith(f"{id} matches what was approved")
 
 
@@ -296,7 +295,7 @@ async def test_only_what_is_ready_is_checked_and_only_for_those_concerned(story:
         ("rosa", "", "Which one? For example: /aad-setup check AAD-7K3F."),
         ("rosa", f"{id} {id}", "Which one? For example: /aad-setup check AAD-7K3F."),
     ):
-        assert sentence in (await story.workspace.command(person, f"check {about}")).text
+        assert sentence in await story.command(person, f"check {about}")
 
 
 async def own(hand: Hand, story: Story, app_id: str) -> None:
@@ -316,7 +315,7 @@ async def test_a_secret_that_waits_for_removal_is_no_leftover_and_no_orphan(
     story.tenant.faults.refuse("POST", "/removePassword")
     story.clock.move(timedelta(days=7))  # nobody came for it
     waits = "so it is being deleted from Entra"
-    await eventually(story, lambda: waits in story.direct("rosa"))
+    await story.eventually(lambda: waits in story.direct("rosa"))
     found = await checked(story, id)
     assert "is closed and waits for its removal" in found
     assert "leftover" not in found

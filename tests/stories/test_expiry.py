@@ -32,9 +32,8 @@ from tests.support.rotation_story import (
     seen,
 )
 from tests.support.secret_lives import SecretLife
-from tests.support.secret_story import MARK, live
+from tests.support.secret_story import MARK, live, make_a_new_one
 from tests.support.story import Story
-from tests.support.waiting import eventually, make_a_new_one
 
 DAY = timedelta(days=1)
 EXPIRY = TimerKind.TELL_EXPIRY
@@ -60,7 +59,7 @@ async def test_the_requester_is_told_three_times_before_and_once_when_it_is_over
     for days, count in ((336, 1), (23, 2), (5.5, 3), (1, 4)):
         assert len(story.texts("rosa", EXPIRES)) == count - 1
         story.clock.move(timedelta(days=days))
-        await eventually(story, partial(is_told, story, "rosa", EXPIRES, count))
+        await story.eventually(partial(is_told, story, "rosa", EXPIRES, count))
     first, *_, last = story.texts("rosa", EXPIRES)
     assert f"{id}: the secret of billing expires 20" in first
     assert "After that the connector can no longer sign in with it." in first
@@ -75,9 +74,7 @@ async def test_the_requester_is_told_three_times_before_and_once_when_it_is_over
     await story.ask("crm")
     assert len(story.texts("rosa", EXPIRES)) == 4
     assert len(story.texts("approvals", EXPIRES)) == 2
-    assert "told that the secret has expired" in str(
-        (await story.workspace.command("ada", f"history {id}")).text
-    )
+    assert "told that the secret has expired" in await story.command("ada", f"history {id}")
 
 
 @pytest.mark.slow
@@ -108,7 +105,7 @@ async def test_a_secret_in_use_that_has_expired_is_said_to_have_in_every_view(st
 async def test_the_reminder_rotates_and_then_there_are_none_of_the_old_secret(story: Story) -> None:
     id = await in_use(story)
     story.clock.move(timedelta(days=336))
-    await eventually(story, lambda: story.texts("rosa", EXPIRES))
+    await story.eventually(lambda: story.texts("rosa", EXPIRES))
     [reminder] = story.posted("rosa", EXPIRES)
     await story.click_when_idle("rosa", "Rotate", reminder)
     await story.until(lambda: "[Confirm the rotation]" in drawn(story))
@@ -119,7 +116,7 @@ async def test_the_reminder_rotates_and_then_there_are_none_of_the_old_secret(st
     await story.ask("crm")
     assert len(story.texts("rosa", EXPIRES)) == 1
     story.clock.move(timedelta(days=365 - 60 - 29))
-    await eventually(story, lambda: len(story.texts("rosa", EXPIRES)) == 2)  # of the new one
+    await story.eventually(lambda: len(story.texts("rosa", EXPIRES)) == 2)  # of the new one
 
 
 @pytest.mark.slow
@@ -133,10 +130,10 @@ async def test_nobody_is_reminded_while_a_rotation_waits_but_if_it_was_in_vain(
     await story.ask("crm")
     assert story.texts("rosa", EXPIRES) == []
     story.clock.move(timedelta(hours=22))
-    await eventually(
-        story, lambda: "no approver decided on the rotation in time" in story.direct("rosa")
+    await story.eventually(
+        lambda: "no approver decided on the rotation in time" in story.direct("rosa")
     )
-    await eventually(story, lambda: story.texts("rosa", EXPIRES), step=timedelta(hours=1))
+    await story.eventually(lambda: story.texts("rosa", EXPIRES), step=timedelta(hours=1))
     assert len(story.texts("rosa", EXPIRES)) == 1
 
 
@@ -145,12 +142,12 @@ async def test_if_the_requester_has_left_the_approvers_are_told_instead(story: S
     id = await in_use(story)
     story.workspace.deactivate("rosa")
     story.clock.move(timedelta(days=336))
-    await eventually(story, lambda: story.texts("approvals", EXPIRES))
+    await story.eventually(lambda: story.texts("approvals", EXPIRES))
     [text] = story.texts("approvals", EXPIRES)
     assert "The account of @rosa, the requester, is deactivated or gone" in text
     assert f"/aad-setup handover {id} @person" in text
     story.clock.move(timedelta(days=23))
-    await eventually(story, lambda: len(story.texts("approvals", EXPIRES)) == 2)
+    await story.eventually(lambda: len(story.texts("approvals", EXPIRES)) == 2)
     await story.workspace.command("ada", f"status {id}")
     assert len(story.texts("approvals", EXPIRES)) == 2
     assert story.texts("rosa", EXPIRES) == []
@@ -298,13 +295,13 @@ async def test_the_requester_is_reminded_three_times_and_all_hear_of_the_removal
     for days, count in ((1, 1), (2, 2), (3, 3)):
         assert is_told(story, "rosa", WAITS, count - 1)
         story.clock.move(timedelta(days=days, minutes=1))
-        await eventually(story, partial(is_told, story, "rosa", WAITS, count))
+        await story.eventually(partial(is_told, story, "rosa", WAITS, count))
     assert "[Get the values]" in story.texts("rosa", WAITS)[0]
     assert "or it will be deleted from Entra" in story.texts("rosa", WAITS)[0]
     assert not story.texts("approvals", WAITS)
 
     story.clock.move(DAY)
-    await eventually(story, lambda: not live(story))
+    await story.eventually(lambda: not live(story))
     assert "[Make a new one]" in await removed(story, "rosa")
     told = await removed(story, "approvals")
     assert "@rosa is told, too." in told
@@ -321,7 +318,7 @@ async def test_the_requester_is_reminded_three_times_and_all_hear_of_the_removal
 async def test_the_reminder_leads_to_the_secret_and_nothing_follows_it(story: Story) -> None:
     await story.ready()
     story.clock.move(DAY)
-    await eventually(story, lambda: story.texts("rosa", WAITS))
+    await story.eventually(lambda: story.texts("rosa", WAITS))
     [reminder] = story.posted("rosa", WAITS)
     await story.workspace.click("rosa", "Get the values", on=reminder)
     assert MARK in await story.reveal()
@@ -341,7 +338,7 @@ async def test_nobody_is_told_of_a_removal_before_entra_has_let_the_secret_go(st
     outage = story.tenant.faults.fail("POST", "/removePassword", times=10_000)
     story.clock.move(timedelta(days=7))
     waits = "so it is being deleted from Entra"
-    await eventually(story, lambda: waits in story.workspace.text_of(story.notice(id)))
+    await story.eventually(lambda: waits in story.workspace.text_of(story.notice(id)))
     story.clock.move(timedelta(minutes=30))
     await story.workspace.command("rosa", f"status {id}")
     assert len(live(story)) == 1
@@ -349,7 +346,7 @@ async def test_nobody_is_told_of_a_removal_before_entra_has_let_the_secret_go(st
     assert not story.texts("approvals", GONE)
 
     outage.times = 0
-    await eventually(story, lambda: not live(story), step=timedelta(minutes=10))
+    await story.eventually(lambda: not live(story), step=timedelta(minutes=10))
     await removed(story, "rosa")
     await removed(story, "approvals")
     story.clock.move(timedelta(hours=25))  # further sweeps find nothing to tell
@@ -366,7 +363,7 @@ async def test_of_an_unread_rotation_it_is_told_once_that_the_old_secret_works(
     [old] = live(story)
     await rotated(story, id)
     story.clock.move(timedelta(days=7, minutes=1))
-    await eventually(story, lambda: live(story) == [old])
+    await story.eventually(lambda: live(story) == [old])
     told = await removed(story, "rosa")
     assert "The previous secret keeps working." in told
     assert "[Rotate]" in told
@@ -378,7 +375,7 @@ async def test_if_the_requester_has_left_the_approvers_are_told_alone(story: Sto
     id = await story.ready()
     story.workspace.deactivate("rosa")
     story.clock.move(timedelta(days=7, minutes=1))
-    await eventually(story, lambda: not live(story))
+    await story.eventually(lambda: not live(story))
     told = await removed(story, "approvals")
     assert "The account of @rosa, the requester, is deactivated or gone" in told
     assert f"/aad-setup handover {id} @person" in told

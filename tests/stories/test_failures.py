@@ -10,7 +10,6 @@ from graph.step_context import SECRET_ATTEMPTS
 from tests.support.failure_story import failed
 from tests.support.removal_story import FOR_EVER
 from tests.support.story import Story
-from tests.support.waiting import eventually
 
 
 @pytest.mark.slow
@@ -65,23 +64,23 @@ async def test_a_secret_whose_answers_are_lost_ends_after_five_and_is_gone(story
     fault = story.tenant.faults.fail("POST", "addPassword", times=FOR_EVER, **lost)
     id = await story.ask("billing")
     await story.workspace.click("ada", "Approve", on=story.card_of(id))
-    await eventually(story, lambda: f"{id} failed" in story.card())
+    await story.eventually(lambda: f"{id} failed" in story.card())
     assert "answer was lost each time" in story.card()
     assert len(story.tenant.calls("POST", "addPassword")) == SECRET_ATTEMPTS
     await story.until(lambda: f"{id} failed" in story.direct("rosa"))
     fault.times = 0
     await story.press("rosa", "Retry")
-    await eventually(story, lambda: f"{id} is ready" in story.card())
+    await story.eventually(lambda: f"{id} is ready" in story.card())
     story.clock.move(timedelta(hours=24, minutes=1))
     [application] = story.tenant.applications_named("billing")
-    await eventually(story, lambda: len(story.tenant.live_secrets(application["appId"])) == 1)
+    await story.eventually(lambda: len(story.tenant.live_secrets(application["appId"])) == 1)
 
 
 @pytest.mark.slow
 async def test_a_failure_that_nobody_retries_is_undone_after_a_week(story: Story) -> None:
     id, _ = await failed(story)
     story.clock.move(timedelta(days=7, minutes=1))
-    await eventually(story, lambda: f"{id} was undone" in story.card())
+    await story.eventually(lambda: f"{id} was undone" in story.card())
     assert not story.tenant.applications
 
 
@@ -97,7 +96,7 @@ async def test_an_undo_that_fails_says_so_and_comes_back(story: Story) -> None:
     assert story.tenant.applications
     broken.times = 0
     story.clock.move(timedelta(hours=1, minutes=1))
-    await eventually(story, lambda: f"{id} was undone" in story.card())
+    await story.eventually(lambda: f"{id} was undone" in story.card())
     assert "Everything that this registration had created in Entra is removed." in story.card()
     assert "[Retry]" not in story.card()
     assert not story.tenant.applications

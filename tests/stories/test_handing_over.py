@@ -15,7 +15,6 @@ from tests.support.rotation_story import in_use, three
 from tests.support.running_bot import Bot
 from tests.support.secret_story import live
 from tests.support.story import Story, updates
-from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -71,7 +70,7 @@ async def test_a_secret_that_was_seen_is_said_to_be_known_to_who_has_seen_it(sto
     await story.until(lambda: told in story.direct("ben"))
     before = live(story)
     await story.workspace.click("ben", "Make a new one")
-    await eventually(story, lambda: live(story) and not {*before} & {*live(story)})
+    await story.eventually(lambda: live(story) and not {*before} & {*live(story)})
 
 
 @pytest.mark.slow
@@ -153,11 +152,8 @@ async def test_whoever_has_handed_it_over_does_not_decide_on_it(story: Story) ->
         assert "You asked for this before it was handed over" in await story.answer_to(
             "ada", verb, on=story.card_of(id)
         )
-    assert (
-        "No registration waits for your decision."
-        in (await story.workspace.command("ada", "list waiting")).text
-    )
-    assert id in (await story.workspace.command("grace", "list waiting")).text
+    assert "No registration waits for your decision." in await story.command("ada", "list waiting")
+    assert id in await story.command("grace", "list waiting")
     assert not story.tenant.applications
 
 
@@ -257,14 +253,14 @@ async def test_what_was_owed_to_the_old_requester_is_no_news_of_the_new_one(stor
     await story.until(lambda: CONFIRM in story.workspace.picture())
     story.workspace.faults.fail("chat.postMessage", "channel_not_found", times=1000)
     await story.workspace.click("ada", "Approve", on=story.card_of(id))
-    await eventually(story, lambda: _tried(story, "rosa"))  # her values, in vain
+    await story.eventually(lambda: _tried(story, "rosa"))  # her values, in vain
     await confirm_handover(story, by="grace")
     await story.until(lambda: f"@ben is the requester of {id} now." in story.direct("rosa"))
     story.workspace.deactivate("rosa")
     looked = _looked_up(story, "rosa")
     story.workspace.faults.clear()
-    await eventually(story, lambda: f"{id}: your connector values" in story.direct("ben"))
-    await eventually(story, lambda: _looked_up(story, "rosa") > looked)
+    await story.eventually(lambda: f"{id}: your connector values" in story.direct("ben"))
+    await story.eventually(lambda: _looked_up(story, "rosa") > looked)
     await story.ask("crm", by="ben")
     assert "deactivated" not in story.workspace.picture()
     told = await story.workspace.command("ada", f"history {id}")

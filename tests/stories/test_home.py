@@ -27,7 +27,6 @@ from tests.support.home_story import opened, part, seen
 from tests.support.registrar_env import RegistrarEnv, registrar_env
 from tests.support.registrar_env import opened as open_database
 from tests.support.story import Story
-from tests.support.waiting import eventually
 
 Json = dict[str, Any]
 SECOND = timedelta(seconds=1)
@@ -180,7 +179,7 @@ async def test_a_home_that_was_in_doubt_heals(story: Story) -> None:
     await story.workspace.open_home("ada")
     await story.until(lambda: "Slack did not say who you are" in seen(story, "ada"))
     story.workspace.faults.breaks("users.info")
-    await eventually(story, lambda: "How the bot stands" in seen(story, "ada"))
+    await story.eventually(lambda: "How the bot stands" in seen(story, "ada"))
 
 
 def published(story: Story, person: str) -> int:

@@ -18,7 +18,7 @@ from tests.support.story import UNKNOWN, Story
 async def test_help_looks_nobody_up(story: Story) -> None:
     before = len(story.workspace.calls("users.info"))
     for _ in range(30):
-        assert "/aad-setup status" in (await story.workspace.command("ben", "help")).text
+        assert "/aad-setup status" in await story.command("ben", "help")
     assert len(story.workspace.calls("users.info")) == before
 
 
@@ -38,7 +38,7 @@ async def test_what_slack_said_a_moment_ago_counts_meanwhile(story: Story) -> No
     id = await story.ask()
     before = len(story.workspace.calls("users.info"))
     for _ in range(EACH_BURST + 10):
-        assert id in (await story.workspace.command("ben", f"status {id}")).text
+        assert id in await story.command("ben", f"status {id}")
     assert len(story.workspace.calls("users.info")) <= before + EACH_BURST + 2
 
 
@@ -78,7 +78,7 @@ async def test_while_slack_is_asked_too_often_whom_it_has_just_named_can_act(sto
     id = await story.ask()
     await story.workspace.command("ada", f"status {id}")
     story.workspace.faults.throttle("users.info", times=EVER)
-    assert (await story.workspace.command("ben", f"status {id}")).text == UNKNOWN
+    assert (await story.command("ben", f"status {id}")) == UNKNOWN
     await story.approve(id, by="ada")
     assert not story.workspace.complaints
 
@@ -90,9 +90,9 @@ async def test_whoever_may_no_longer_act_does_so_five_minutes_longer_at_most(sto
     story.workspace.people["ada"].is_restricted = True
     story.workspace.faults.throttle("users.info", times=EVER)
     story.clock.move(REMEMBERED - timedelta(seconds=1))
-    assert f"{id} waits" in (await story.workspace.command("ada", f"status {id}")).text
+    assert f"{id} waits" in await story.command("ada", f"status {id}")
     story.clock.move(timedelta(seconds=1))  # what was remembered is no newer for having been used
-    assert (await story.workspace.command("ada", f"status {id}")).text == UNKNOWN
+    assert (await story.command("ada", f"status {id}")) == UNKNOWN
 
 
 @pytest.mark.slow

@@ -25,7 +25,6 @@ from tests.support.graph_bot import bot_of, secret
 from tests.support.removal_story import undo
 from tests.support.running_bot import Bot
 from tests.support.story import Story
-from tests.support.waiting import eventually
 
 DAY = timedelta(hours=25)
 ROWS = ("messages", "dues", "history", "approval_requests", "secrets", "steps", "runs")
@@ -162,7 +161,7 @@ async def test_a_stray_secret_is_swept_within_a_day(stage: Stage, app: App, hand
     stage.clock.move(DAY)
     await app.orphan_scan.look()
     # Nothing on the card changes by it, so nothing happens in Slack that could be waited for.
-    await eventually(story, lambda: len(_keys(stage, application)) == 2)
+    await story.eventually(lambda: len(_keys(stage, application)) == 2)
     assert _keys(stage, application) == {ours["keyId"], by_hand}
 
 

@@ -33,7 +33,6 @@ from tests.support.portal_story import (
 from tests.support.removal_story import revoke
 from tests.support.running_bot import Bot
 from tests.support.story import Story
-from tests.support.waiting import eventually
 
 GRANTING = {"AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"}
 DIRECTORY = {"Profile": "Directory reader (any vendor)"}
@@ -153,7 +152,7 @@ async def test_many_that_wait_are_looked_at_in_few_calls(story: Story, app: App)
     before = batches(story)
     story.clock.move(timedelta(minutes=2))
     await app.consent_watch.look()  # which wakes the loop for the rest
-    await eventually(story, lambda: batches(story) - before >= 2, step=timedelta(0))
+    await story.eventually(lambda: batches(story) - before >= 2, step=timedelta(0))
     await app.consent_watch.look()
     assert batches(story) - before == 2
 

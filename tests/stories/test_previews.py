@@ -71,7 +71,7 @@ async def test_the_plan_is_seen_before_anybody_is_asked(story: Story) -> None:
     assert not story.workspace.messages("approvals")
     assert not story.workspace.messages("rosa")
     assert not story.tenant.applications
-    assert (await story.workspace.command("rosa", "list mine")).text.startswith("You have no")
+    assert (await story.command("rosa", "list mine")).startswith("You have no")
 
     await story.workspace.close_view("rosa")
     assert "Application name: billing" in front(story)

@@ -54,7 +54,7 @@ async def test_a_secret_stays_sealed_until_the_profile_is_back(stage: Stage, bot
     async with bot(catalogue=LEFT):
         assert (await story.reveal()).endswith(REFUSED)
         story.workspace.reload("rosa")
-        assert (await story.workspace.command("rosa", f"values {id}")).text.endswith(REFUSED)
+        assert (await story.command("rosa", f"values {id}")).endswith(REFUSED)
         await story.workspace.command("ada", f"check {id}")
         await story.until(lambda: "Compared with the tenant" in story.card())
     async with bot():

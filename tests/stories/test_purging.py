@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from tests.support.command_story import said
 from tests.support.database import read
 from tests.support.drift_story import somebody
 from tests.support.failure_story import failed
@@ -13,7 +12,6 @@ from tests.support.purge_story import purge
 from tests.support.removal_story import FOR_EVER, PURGED, revoke, revoked, undo
 from tests.support.rotation_story import decide, drawn, three
 from tests.support.story import Story
-from tests.support.waiting import eventually
 
 
 async def undone(story: Story) -> str:
@@ -42,12 +40,12 @@ async def test_an_approver_deletes_for_good_what_is_over_and_once(story: Story, 
     assert story.tenant.deleted == []
     assert {path.split("/")[-1] for path in bin_calls(story, "DELETE")} == ours
     assert "Deleted applications" not in story.card(id)
-    assert PURGED in await said(story, "ben", f"status {id}")
-    told = await said(story, "ada", f"history {id}")
+    assert PURGED in await story.command("ben", f"status {id}")
+    told = await story.command("ada", f"history {id}")
     assert "· deletion for good asked for · @ada" in told
     assert told.splitlines()[-1].endswith("· deleted for good")
     calls = len(bin_calls(story, ""))
-    late = await said(story, "grace", f"purge {id}")
+    late = await story.command("grace", f"purge {id}")
     assert late.startswith(f"{id} was already deleted permanently, on 20")
     assert len(bin_calls(story, "")) == calls
 
@@ -55,11 +53,11 @@ async def test_an_approver_deletes_for_good_what_is_over_and_once(story: Story, 
 @pytest.mark.slow
 async def test_only_approvers_delete_for_good_and_only_what_is_revoked(story: Story) -> None:
     id = await story.ready()
-    refused = await said(story, "ada", f"purge {id}")
+    refused = await story.command("ada", f"purge {id}")
     assert refused.startswith(f"Revoke {id} first (/aad-setup revoke {id})")
     await revoke(story, id)
     for person in ("rosa", "ben"):
-        assert await said(story, person, f"purge {id}") == (
+        assert await story.command(person, f"purge {id}") == (
             "Only an approver can ask to delete this for good."
         )
     assert len(story.tenant.deleted) == 2
@@ -167,7 +165,7 @@ async def test_one_that_never_made_anything_has_nothing_to_delete(story: Story) 
     await undo(story, id)
     fault.times = 0
     assert "Deleted applications" not in story.card(id)
-    assert await said(story, "ada", f"purge {id}") == (
+    assert await story.command("ada", f"purge {id}") == (
         f"{id} never made an application, so there is nothing to delete."
     )
 
@@ -219,14 +217,14 @@ async def test_a_purge_that_is_not_approved_deletes_nothing(
     story: Story, end: str, told: str, shown: str
 ) -> None:
     id = await revoked(story)
-    assert "An approver has to confirm this" in await said(story, "ada", f"purge {id}")
+    assert "An approver has to confirm this" in await story.command("ada", f"purge {id}")
     assert "You asked for this yourself." in await decide(story, "Confirm", "purge", by="ada")
     if end:
         by = "grace" if end == "Deny" else "ada"
         assert await decide(story, end, "purge", by=by) == ""
     else:
         story.clock.move(timedelta(hours=25))
-    await eventually(story, lambda: told in story.direct("rosa"))
+    await story.eventually(lambda: told in story.direct("rosa"))
     if end:
         assert shown in story.direct("rosa")
     await story.until(lambda: shown in drawn(story, "purge"))
@@ -241,7 +239,7 @@ async def test_a_purge_takes_as_many_approvals_as_the_plan_did(story: Story) -> 
     await story.workspace.click("grace", "Approve", on=story.card_of(id))
     await story.approve(id, by="ada")
     await revoke(story, id)
-    assert "An approver has to confirm this" in await said(story, "ada", f"purge {id}")
+    assert "An approver has to confirm this" in await story.command("ada", f"purge {id}")
     assert await decide(story, "Confirm", "purge", by="grace") == ""
     await story.until(lambda: "1 of 2 approvals given" in drawn(story, "purge"))
     assert len(story.tenant.deleted) == 2
@@ -253,5 +251,5 @@ async def test_a_purge_takes_as_many_approvals_as_the_plan_did(story: Story) -> 
 @pytest.mark.settings(APPROVERS=lambda stage: stage.workspace.people["ada"].id)
 async def test_where_one_person_decides_alone_nothing_is_deleted_for_good(story: Story) -> None:
     id = await revoked(story)
-    assert "add another to APPROVERS" in await said(story, "ada", f"purge {id}")
+    assert "add another to APPROVERS" in await story.command("ada", f"purge {id}")
     assert len(story.tenant.deleted) == 2

@@ -26,7 +26,6 @@ from tests.support.graph_schema import Misfit, Schema
 from tests.support.purge_story import purge
 from tests.support.removal_story import undo
 from tests.support.story import Story
-from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -107,7 +106,7 @@ async def a_road_with_lost_answers(story: Story) -> None:
     [application] = story.tenant.applications_named("billing")
     assert len(story.tenant.live_secrets(application["appId"])) == 2
     story.clock.move(timedelta(minutes=16))
-    await eventually(story, lambda: len(story.tenant.live_secrets(application["appId"])) == 1)
+    await story.eventually(lambda: len(story.tenant.live_secrets(application["appId"])) == 1)
 
 
 async def a_failure_that_is_undone_and_purged(story: Story) -> None:

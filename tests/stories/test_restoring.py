@@ -24,7 +24,6 @@ from tests.support.cli import typed
 from tests.support.running_bot import Bot
 from tests.support.secret_lives import SecretLife, life_of
 from tests.support.story import Story
-from tests.support.waiting import eventually
 
 WEEK = timedelta(days=7, hours=1)
 
@@ -151,7 +150,7 @@ async def test_nothing_acts_before_the_tenant_has_answered_and_what_was_made_sin
     before = len(stage.tenant.log)
     async with AsyncExitStack() as stack:
         start = asyncio.ensure_future(stack.enter_async_context(bot()))
-        await eventually(story, lambda: len(stage.tenant.log) > before + 5)
+        await story.eventually(lambda: len(stage.tenant.log) > before + 5)
         assert not start.done()
         assert story.workspace.connections == 0  # nobody can press anything
         asked = stage.tenant.log[before:]

@@ -14,7 +14,6 @@ from tests.support.factories import ADA, GRACE, ROSA
 from tests.support.failure_story import failed
 from tests.support.registrar_env import DIGEST, RegistrarEnv
 from tests.support.story import Story
-from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +64,7 @@ async def test_what_was_made_goes_if_it_is_not_approved_again(
     id = await _waits_again(story)
     assert story.tenant.applications
     await end(story, id)
-    await eventually(story, lambda: not story.tenant.applications)
+    await story.eventually(lambda: not story.tenant.applications)
     await story.until(lambda: "removes everything that it had created in Entra" in story.card(id))
     await story.until(lambda: "[Ask again]" in story.direct("rosa"))
 

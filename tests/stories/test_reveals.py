@@ -14,9 +14,8 @@ from tests.support.forged_clicks import forged_button, forged_click, forged_whis
 from tests.support.marks import slow
 from tests.support.rotation_story import replaced
 from tests.support.running_bot import Bot
-from tests.support.secret_story import MARK, live
+from tests.support.secret_story import MARK, live, make_a_new_one
 from tests.support.story import Story
-from tests.support.waiting import eventually, make_a_new_one
 
 MASK = "••••••••"
 NOT_MADE = "No new secret was made"
@@ -139,7 +138,7 @@ async def test_a_secret_that_nobody_came_for_is_removed_and_can_be_made_anew(sto
     await story.values(id)
     late = story.workspace.ephemerals("rosa")[-1]
     story.clock.move(timedelta(days=7, minutes=1))
-    await eventually(story, lambda: not live(story))
+    await story.eventually(lambda: not live(story))
     gone = "wasn't picked up within 7 days, so it was deleted"
     await story.until(lambda: gone in story.workspace.text_of(story.notice(id)))
     await story.workspace.click("rosa", "Show the secret", on=late)
@@ -159,9 +158,9 @@ async def test_a_mask_that_slack_does_not_take_is_tried_again(story: Story) -> N
     await story.revealed(id)
     story.workspace.faults.breaks("response_url", times=2)
     story.clock.move(timedelta(seconds=61))
-    await eventually(story, lambda: MARK not in story.whispers("rosa"))
+    await story.eventually(lambda: MARK not in story.whispers("rosa"))
     assert MASK in story.whispers("rosa")
-    await eventually(story, lambda: "masked for good" in story.workspace.text_of(story.notice(id)))
+    await story.eventually(lambda: "masked for good" in story.workspace.text_of(story.notice(id)))
     story.clock.move(timedelta(days=8))
     assert len(live(story)) == 1
 
@@ -199,12 +198,11 @@ async def test_a_secret_whose_mask_lost_its_key_ends_as_not_masked(stage: Stage,
     with structlog.testing.capture_logs() as logged:
         async with bot(VAULT_KEYS=Fernet.generate_key().decode()) as app:
             ended = "The secret could not be masked."
-            await eventually(
-                story,
+            await story.eventually(
                 lambda: ended in story.workspace.text_of(story.notice(id)),
                 step=timedelta(minutes=5),
             )
-            await eventually(story, lambda: app.dispatcher.is_idle)
+            await story.eventually(lambda: app.dispatcher.is_idle)
             async with app.services.database.reading() as tx:
                 later = story.clock.now() + timedelta(days=1)
                 stale = await message_queue.stale(tx, later, drawn_before=later, limit=10)

@@ -16,7 +16,6 @@ from bot.storage import secrets, timers
 from bot.storage.secrets import Purpose
 from bot.storage.timers import TimerKind
 from tests.support import rotation_story
-from tests.support.command_story import said
 from tests.support.database import read, rows
 from tests.support.doctor_cli import call
 from tests.support.drift_story import by_hand, settled, somebody
@@ -28,9 +27,8 @@ from tests.support.registrar_env import two_registrar_envs
 from tests.support.removal_story import FOR_EVER, nothing_is_left, press, revoke
 from tests.support.running_bot import Bot
 from tests.support.secret_lives import SecretLife, life_of
-from tests.support.secret_story import MARK
+from tests.support.secret_story import MARK, make_a_new_one
 from tests.support.story import Story
-from tests.support.waiting import eventually, make_a_new_one
 
 AGAIN_IN = timedelta(minutes=61)
 NOT_YET = "is not revoked yet"
@@ -71,7 +69,7 @@ async def test_an_approver_revokes_and_everybody_is_told(story: Story) -> None:
     await story.until(lambda: useless in story.direct("rosa"))
     assert "[Get the values]" not in story.direct("rosa")
     assert "[Ask again]" in story.direct("rosa")
-    told = await said(story, "rosa", f"history {id}")
+    told = await story.command("rosa", f"history {id}")
     assert "· revocation asked for · @grace" in told
     assert told.splitlines()[-1].endswith("· revoked")
 
@@ -88,13 +86,13 @@ async def test_a_revocation_that_ends_before_slack_takes_messages_is_told_once(
     story.clock.move(timedelta(seconds=61))
     await story.until(lambda: story.posted("approvals", f"@grace has revoked {id} (billing)."))
     await story.until(lambda: f"{id} was revoked by @grace" in story.direct("rosa"))
-    await eventually(story, lambda: not read(story.stage, OWED), step=timedelta(seconds=4))
+    await story.eventually(lambda: not read(story.stage, OWED), step=timedelta(seconds=4))
     assert story.direct("rosa").count("revoked by @grace") == 1
 
 
 async def test_the_requester_revokes_by_word_once_it_is_confirmed(story: Story) -> None:
     id = await story.ready()
-    asked = await said(story, "rosa", f"revoke {id.lower()}", channel="random")
+    asked = await story.command("rosa", f"revoke {id.lower()}", channel="random")
     assert asked.startswith(f"Revoke {id}? The connector can no longer sign in")
     assert "Deleted applications in the Entra admin centre for 30 days" in asked
     assert len(story.tenant.applications) == 1
@@ -106,7 +104,7 @@ async def test_the_requester_revokes_by_word_once_it_is_confirmed(story: Story) 
     assert f"{id} is being revoked by" not in story.direct("rosa")
     assert "Revocation asked for by @rosa" in story.card()
     assert nothing_is_left(story)
-    again = await said(story, "rosa", f"revoke {id}")
+    again = await story.command("rosa", f"revoke {id}")
     assert again == f"{id} was revoked, so there is nothing to revoke."
 
 
@@ -114,7 +112,7 @@ async def test_the_requester_revokes_by_word_once_it_is_confirmed(story: Story) 
 async def test_the_requester_revokes_at_home_and_a_bystander_is_refused(story: Story) -> None:
     id = await story.ready()
     refused = "Only the requester or an approver can revoke this."
-    assert await said(story, "ben", f"revoke {id}") == refused
+    assert await story.command("ben", f"revoke {id}") == refused
     for forged in ("revoke", "revoke_asked"):
         assert (await forged_click(story, "ben", forged, id)) == refused
     assert len(story.tenant.applications) == 1
@@ -139,7 +137,7 @@ async def test_of_two_who_revoke_at_once_one_wins(story: Story) -> None:
     assert [story.whispers("ada"), story.whispers("grace")].count(late) == 1
     held.release()
     await story.until(lambda: f"{id} was revoked" in story.card())
-    told = await said(story, "ada", f"history {id}")
+    told = await story.command("ada", f"history {id}")
     assert told.count("revocation asked for") == 1
 
 
@@ -155,12 +153,12 @@ async def test_what_entra_does_not_let_go_is_said_and_comes_again_by_itself(stor
     assert "The bot retries automatically" in card
     assert "[Try again]" in card
     await story.until(lambda: f"{id} {NOT_YET}" in story.direct("rosa"))
-    assert f"{id} {NOT_YET}" in await said(story, "ben", "list")
+    assert f"{id} {NOT_YET}" in await story.command("ben", "list")
 
     story.clock.move(timedelta(hours=1, minutes=1))  # once more in vain
-    await eventually(story, lambda: read(story.stage, FAILURES) == 2)
+    await story.eventually(lambda: read(story.stage, FAILURES) == 2)
     fault.times = 0
-    await eventually(story, lambda: f"{id} was revoked" in story.card(), step=AGAIN_IN)
+    await story.eventually(lambda: f"{id} was revoked" in story.card(), step=AGAIN_IN)
     assert "Entra refused" not in story.card()
     assert nothing_is_left(story)
     # Told once that it failed, however often, and once that it is done.
@@ -185,7 +183,7 @@ async def test_trouble_that_lasts_is_over_at_the_next_try(story: Story, trouble:
     await story.until(lambda: NOT_YET in story.card())
     assert len(story.tenant.applications) == 1
     faults.clear()
-    await eventually(story, lambda: f"{id} was revoked" in story.card(), step=AGAIN_IN)
+    await story.eventually(lambda: f"{id} was revoked" in story.card(), step=AGAIN_IN)
     assert nothing_is_left(story)
 
 
@@ -225,7 +223,7 @@ async def test_a_secret_that_nobody_has_seen_is_never_shown_again(story: Story) 
     assert being in story.whispers("rosa")
     assert MARK not in story.whispers("rosa")
     for word in ("values", "check"):
-        assert await said(story, "rosa", f"{word} {id}") == being
+        assert await story.command("rosa", f"{word} {id}") == being
     assert (await forged_click(story, "rosa", "renew", id)) == being
     answer = await story.workspace.command("ada", f"handover {id} @grace")
     assert answer.text == being
@@ -237,7 +235,7 @@ async def test_a_secret_on_the_screen_is_masked_all_the_same(story: Story) -> No
     assert MARK in await story.revealed(id)
     await revoke(story, id)
     story.clock.move(timedelta(minutes=1, seconds=1))
-    await eventually(story, lambda: MARK not in story.whispers("rosa"))
+    await story.eventually(lambda: MARK not in story.whispers("rosa"))
     assert f"{id} was revoked: its values no longer work." in story.whispers("rosa")
     assert "[Make a new one]" not in story.whispers("rosa")
 
@@ -294,7 +292,7 @@ async def test_nothing_of_it_is_missed_or_an_orphan(story: Story) -> None:
     story.clock.move(timedelta(minutes=16))
     assert (await call(story.stage, "--orphans")).wrong == []
     fault.times = 0
-    await eventually(story, lambda: f"{id} was revoked" in story.card(), step=AGAIN_IN)
+    await story.eventually(lambda: f"{id} was revoked" in story.card(), step=AGAIN_IN)
     story.clock.move(timedelta(minutes=16))
     told = await call(story.stage, "--orphans")
     assert told.wrong == [], told.text
@@ -327,7 +325,7 @@ async def test_it_does_not_wait_for_a_check(story: Story) -> None:
     await story.until(lambda: f"{id} was revoked" in story.card())
     held.release()
     assert nothing_is_left(story)
-    assert "· compared with the tenant" not in await said(story, "rosa", f"history {id}")
+    assert "· compared with the tenant" not in await story.command("rosa", f"history {id}")
 
 
 @pytest.mark.slow

@@ -17,7 +17,6 @@ from handlers.views import ids
 from handlers.views import requests as views
 from handlers.views.buttons import retire_buttons
 from handlers.views.outcome import previous
-from tests.support.command_story import said
 from tests.support.database import read
 from tests.support.factories import NOON, registration, secret
 from tests.support.factories import asked as asked_of
@@ -41,9 +40,8 @@ from tests.support.rotation_story import (
     three,
 )
 from tests.support.secret_lives import SecretLife
-from tests.support.secret_story import live
+from tests.support.secret_story import live, make_a_new_one
 from tests.support.story import Story
-from tests.support.waiting import eventually, make_a_new_one
 
 Json = dict[str, Any]
 
@@ -69,11 +67,11 @@ async def test_a_secret_in_use_is_followed_by_another_without_an_outage(story: S
     assert "The previous secret is removed as of 20" in story.workspace.text_of(story.notice(id))
     await story.until(lambda: "The previous secret is removed as of 20" in story.card(id))
     await story.check(id, by="ada")
-    await eventually(story, lambda: f"{id} matches what was approved" in story.direct("ada"))
+    await story.eventually(lambda: f"{id} matches what was approved" in story.direct("ada"))
     story.clock.move(PREVIOUS_SECRET - timedelta(hours=3))
     assert old in live(story)
     story.clock.move(timedelta(hours=3))
-    await eventually(story, lambda: old not in live(story))
+    await story.eventually(lambda: old not in live(story))
     [new] = live(story)
     assert new != old
     await story.until(lambda: "the previous secret is removed from Entra" in story.direct("rosa"))
@@ -112,7 +110,7 @@ async def test_an_expired_secret_is_rotated_and_removed_at_once(story: Story) ->
     story.clock.move(timedelta(days=400))
     await rotated(story, id)
     await seen(story, id)
-    await eventually(story, lambda: len(live(story)) == 1)
+    await story.eventually(lambda: len(live(story)) == 1)
     assert live(story) != [old]
 
 
@@ -167,8 +165,8 @@ async def test_what_is_not_carried_out_changes_nothing_and_can_be_asked_again(st
     await asked(story, id)
     read = copy.deepcopy(request(story))
     story.clock.move(timedelta(hours=25))  # and nobody decides
-    await eventually(
-        story, lambda: "no approver decided on the rotation in time" in story.direct("rosa")
+    await story.eventually(
+        lambda: "no approver decided on the rotation in time" in story.direct("rosa")
     )
     await story.until(lambda: "the rotation expired" in drawn(story))
     assert "was expired already" in await confirm_late(story, read, by="ada")
@@ -179,9 +177,9 @@ async def test_what_is_not_carried_out_changes_nothing_and_can_be_asked_again(st
 async def _taken_back_by_the_word(story: Story, id: str) -> None:
     await asked(story, id)
     read = copy.deepcopy(request(story))
-    refused = await said(story, "ada", f"cancel {id}")
+    refused = await story.command("ada", f"cancel {id}")
     assert "Only the requester or the person who asked for this can cancel it." in refused
-    done = await said(story, "rosa", f"cancel {id}")
+    done = await story.command("rosa", f"cancel {id}")
     assert done == f"The rotation of {id} is cancelled. The current secret keeps working."
     await story.until(lambda: "the rotation was cancelled" in drawn(story))
     await story.until(lambda: "[… Rotate" in story.direct("rosa"))
@@ -194,7 +192,7 @@ async def _taken_back_by_the_button(story: Story, id: str) -> None:
     await story.confirm("rosa", "Rotate", on=mine)
     await story.until(lambda: "[Confirm the rotation]" in drawn(story))
     await story.until(lambda: "[… Rotate" not in story.direct("rosa"))
-    waiting = await said(story, "grace", "list waiting")
+    waiting = await story.command("grace", "list waiting")
     assert id in waiting
     assert "a rotation waits for approval" in waiting
     assert "[Cancel the rotation]" not in drawn(story)
@@ -203,7 +201,7 @@ async def _taken_back_by_the_button(story: Story, id: str) -> None:
     await story.workspace.click("rosa", "Cancel the rotation", on=mine)
     await story.until(lambda: "[… Rotate" in story.direct("rosa"))
     assert "the rotation was cancelled" not in story.direct("rosa")
-    assert "already approved" in await said(story, "rosa", f"cancel {id}")
+    assert "already approved" in await story.command("rosa", f"cancel {id}")
     assert "rotation cancelled" in await history(story, id)
 
 
@@ -238,7 +236,7 @@ async def test_a_new_secret_that_nobody_came_for_goes_and_the_old_one_lives(stor
     await rotated(story, id)
     assert "waits unseen" in await rotate(story, id)
     story.clock.move(timedelta(days=7, minutes=1))
-    await eventually(story, lambda: len(live(story)) == 1)
+    await story.eventually(lambda: len(live(story)) == 1)
     assert live(story) == [old]
     await story.until(lambda: "The previous secret keeps working." in story.direct("rosa"))
     await story.until(lambda: f"The secret expires: {first_end}" in story.card(id))
@@ -286,7 +284,7 @@ async def test_a_new_secret_in_doubt_is_made_anew_beside_the_old_one(story: Stor
     assert len(live(story)) == 2
     await seen(story, id)
     story.clock.move(PREVIOUS_SECRET)
-    await eventually(story, lambda: old not in live(story))
+    await story.eventually(lambda: old not in live(story))
     assert len(live(story)) == 1
 
 
@@ -308,7 +306,7 @@ async def test_a_lost_new_secret_keeps_the_old_one_until_the_next_was_seen(story
     await seen(story, id)
     assert old in live(story)
     story.clock.move(PREVIOUS_SECRET)
-    await eventually(story, lambda: live(story) != [] and old not in live(story))
+    await story.eventually(lambda: live(story) != [] and old not in live(story))
 
 
 @pytest.mark.slow
@@ -322,7 +320,7 @@ async def test_a_handover_withdraws_the_rotation_and_its_votes(story: Story) -> 
     await asked(story, id)
     read = copy.deepcopy(request(story))
     await decide(story, "Confirm", by="ada")
-    told = await said(story, "rosa", f"handover {id} @ada")
+    told = await story.command("rosa", f"handover {id} @ada")
     assert f"has voted on {id}, so cannot take it over." in told
     await story.workspace.command("rosa", f"handover {id} @dan")
     await confirm_handover(story, by="grace")
@@ -341,8 +339,8 @@ async def test_what_is_about_to_expire_is_rotated_at_home(story: Story) -> None:
     story.clock.move(timedelta(days=340))
     await opened(story, "ada")
     title = "Secrets about to expire, or expired (1)"
-    await eventually(story, lambda: "[Rotate]" in part(at_home(story, "ada"), title))
-    expiring = await said(story, "ada", "list expiring")
+    await story.eventually(lambda: "[Rotate]" in part(at_home(story, "ada"), title))
+    expiring = await story.command("ada", "list expiring")
     assert "asks for a new one beside the one in use" in expiring
     await press_at_home(story, "ada", "Rotate", until="rotation waits")
     assert "[Rotate]" not in part(at_home(story, "ada"), "Secrets about")
@@ -383,24 +381,24 @@ def test_a_request_is_over_as_soon_as_the_registration_is_no_longer_ready() -> N
 async def test_whoever_has_changed_over_removes_the_old_secret_at_once(story: Story) -> None:
     id = await in_use(story)
     [old] = live(story)
-    assert f"{id} has no previous secret." in await said(story, "rosa", f"retire {id}")
+    assert f"{id} has no previous secret." in await story.command("rosa", f"retire {id}")
     await rotated(story, id)
-    assert f"The new secret of {id} was not seen yet" in await said(story, "ada", f"retire {id}")
+    assert f"The new secret of {id} was not seen yet" in await story.command("ada", f"retire {id}")
     assert "Remove the previous secret" not in story.direct("rosa")
     await seen(story, id)
-    refused = await said(story, "ben", f"retire {id}")
+    refused = await story.command("ben", f"retire {id}")
     assert refused == "Only the requester or an approver can remove the previous secret."
     button = "[Remove the previous secret]"
     await story.until(lambda: button in story.workspace.text_of(story.notice(id)))
     await story.until(lambda: "Remove the previous secret" in story.card(id))
     await story.workspace.click("rosa", "Remove the previous secret", on=story.notice(id))
-    await eventually(story, lambda: old not in live(story))
+    await story.eventually(lambda: old not in live(story))
     assert len(live(story)) == 1
     await story.until(lambda: "the previous secret is removed from Entra" in story.direct("rosa"))
     await story.until(lambda: "previous secret" not in story.card(id))
     assert "Remove the previous secret" not in story.card(id)
     story.clock.move(PREVIOUS_SECRET * 2)  # what would have removed it then finds nothing
-    await eventually(story, lambda: not read(story.stage, RETIRING))
+    await story.eventually(lambda: not read(story.stage, RETIRING))
     await asked(story, id)
     told = await history(story, id)
     for what in ("removal of the previous secret asked for", "previous secret removed from Entra"):
@@ -428,7 +426,7 @@ async def retire(story: Story, id: str, *, by: str) -> None:
     """Type the word, and confirm it."""
     before = live(story)
     story.workspace.reload(by)
-    assert f"Remove the previous secret of {id} now?" in await said(story, by, f"retire {id}")
+    assert f"Remove the previous secret of {id} now?" in await story.command(by, f"retire {id}")
     assert live(story) == before
     question = story.workspace.ephemerals(by)[-1]
     await story.workspace.click(by, "Remove the previous secret", on=question)
@@ -447,7 +445,7 @@ async def test_an_old_secret_whose_removal_was_asked_for_goes_beside_a_newer_one
     await retire(story, id, by="ada")
     held.release()
     await story.until(lambda: "was replaced by a newer one" in story.direct("rosa"))
-    await eventually(story, lambda: old not in live(story))
+    await story.eventually(lambda: old not in live(story))
     assert len(live(story)) == 1
     await story.until(lambda: "the previous secret is removed from Entra" in story.direct("rosa"))
 
@@ -456,7 +454,7 @@ async def test_an_old_secret_whose_removal_was_asked_for_goes_beside_a_newer_one
 async def test_the_word_removes_the_old_secret_once_it_is_confirmed(story: Story) -> None:
     id, old = await changed_over(story)
     await retire(story, id, by="grace")
-    await eventually(story, lambda: old not in live(story))
+    await story.eventually(lambda: old not in live(story))
 
 
 @pytest.mark.slow
@@ -464,13 +462,13 @@ async def test_an_old_secret_that_entra_does_not_remove_at_once_goes_later(story
     id, old = await changed_over(story)
     broken = story.tenant.faults.refuse("POST", "removePassword")
     story.clock.move(PREVIOUS_SECRET)
-    await eventually(story, lambda: _was_refused(story))
+    await story.eventually(lambda: _was_refused(story))
     assert old in live(story)
     assert "is removed from Entra" not in story.direct("rosa")
-    await eventually(story, lambda: _says_that_it_goes(story.card(id)))
-    await eventually(story, lambda: _says_that_it_goes(story.workspace.text_of(story.notice(id))))
+    await story.eventually(lambda: _says_that_it_goes(story.card(id)))
+    await story.eventually(lambda: _says_that_it_goes(story.workspace.text_of(story.notice(id))))
     broken.times = 0
-    await eventually(story, lambda: old not in live(story), step=timedelta(minutes=20))
+    await story.eventually(lambda: old not in live(story), step=timedelta(minutes=20))
     await story.until(lambda: "the previous secret is removed from Entra" in story.direct("rosa"))
 
 

@@ -18,7 +18,6 @@ from tests.support.rotation_story import announced, asked, decide, drawn, in_use
 from tests.support.rotation_story import seen as look_at_it
 from tests.support.running_bot import Bot
 from tests.support.story import Story, _updates, updates
-from tests.support.waiting import eventually
 
 Json = dict[str, Any]
 SOON, LATER = timedelta(seconds=10), timedelta(seconds=31)
@@ -39,8 +38,8 @@ def trouble(story: Story, kind: str, method: str, *, times: int) -> None:
 async def test_a_post_that_slack_refuses_is_made_later_and_once(story: Story, kind: str) -> None:
     trouble(story, kind, "chat.postMessage", times=4)
     await story.fill_and_send()
-    await eventually(story, lambda: story.workspace.messages("approvals"), step=SOON)
-    await eventually(story, lambda: "waits for approval" in story.direct("rosa"), step=SOON)
+    await story.eventually(lambda: story.workspace.messages("approvals"), step=SOON)
+    await story.eventually(lambda: "waits for approval" in story.direct("rosa"), step=SOON)
     assert len(story.workspace.messages("approvals")) == 1
     assert len(story.workspace.messages("rosa")) == 1
     await story.approve(story.card().split()[0])
@@ -51,8 +50,8 @@ async def _approve_what_counts(story: Story) -> None:
     tried: set[str] = set()
 
     while True:
-        await eventually(
-            story, lambda: story.workspace.messages("approvals")[-1]["ts"] not in tried, step=SOON
+        await story.eventually(
+            lambda: story.workspace.messages("approvals")[-1]["ts"] not in tried, step=SOON
         )
         card = story.workspace.messages("approvals")[-1]
         tried.add(card["ts"])
@@ -67,12 +66,12 @@ async def test_a_post_whose_answer_was_lost_is_found_where_the_bot_may_read(stor
     await story.open_form()
     trouble(story, "lost", "chat.postMessage", times=2)
     await story.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
-    await eventually(story, lambda: story.workspace.messages("approvals"), step=LATER)
-    await eventually(story, lambda: "waits for approval" in story.direct("rosa"), step=LATER)
+    await story.eventually(lambda: story.workspace.messages("approvals"), step=LATER)
+    await story.eventually(lambda: "waits for approval" in story.direct("rosa"), step=LATER)
     assert story.direct("rosa").count("waits for approval") == 1
     id = story.card().split()[0]
     await _approve_what_counts(story)
-    await eventually(story, lambda: f"{id} is ready" in story.card(), step=SOON)
+    await story.eventually(lambda: f"{id} is ready" in story.card(), step=SOON)
     cards = [story.read(each) for each in story.workspace.messages("approvals")]
     assert len(cards) <= 1 + 2  # of each answer that was lost there may be a copy
     assert sum(f"{id} is ready" in card for card in cards) == 1
@@ -85,8 +84,8 @@ async def test_the_last_state_arrives_whatever_happens_to_updates(story: Story, 
     id = await story.ask("billing")
     trouble(story, kind, "chat.update", times=6)
     await story.approve(id)
-    await eventually(story, lambda: f"{id} is ready" in story.card(), step=SOON)
-    await eventually(story, lambda: f"{id} is ready" in story.direct("rosa"), step=SOON)
+    await story.eventually(lambda: f"{id} is ready" in story.card(), step=SOON)
+    await story.eventually(lambda: f"{id} is ready" in story.direct("rosa"), step=SOON)
     assert "8 of 8 steps done" in story.card()
     assert len(story.workspace.messages("approvals")) == 1
 
@@ -97,9 +96,9 @@ async def test_the_run_does_not_wait_for_slack(story: Story) -> None:
     held = story.workspace.faults.hold("chat.update", times=10)
     await story.workspace.click("ada", "Approve", on=story.card_of(id))
     await held.reached.wait()
-    await eventually(story, lambda: story.tenant.calls("POST", "batch"), step=SOON)
+    await story.eventually(lambda: story.tenant.calls("POST", "batch"), step=SOON)
     held.release()
-    await eventually(story, lambda: f"{id} is ready" in story.card(), step=SOON)
+    await story.eventually(lambda: f"{id} is ready" in story.card(), step=SOON)
 
 
 @pytest.mark.slow
@@ -118,9 +117,9 @@ async def test_a_click_in_a_copy_decides_nothing_and_leads_to_the_right_card(sto
     await story.fill_and_send()
     await story.until(lambda: story.workspace.messages("rosa"))
     story.workspace.faults.lose("chat.postMessage")
-    await eventually(story, lambda: len(story.workspace.messages("approvals")) == 2, step=LATER)
+    await story.eventually(lambda: len(story.workspace.messages("approvals")) == 2, step=LATER)
     copy, card = story.workspace.messages("approvals")
-    await eventually(story, lambda: "waits for approval" in story.direct("rosa"), step=SOON)
+    await story.eventually(lambda: "waits for approval" in story.direct("rosa"), step=SOON)
     id = story.card().split()[0]
     await story.workspace.click("ada", "Approve", on=copy)
     copied, waiting = map(story.read, story.posted("approvals"))
@@ -128,7 +127,7 @@ async def test_a_click_in_a_copy_decides_nothing_and_leads_to_the_right_card(sto
     assert "[Approve]" not in copied
     assert "waits for approval" in waiting
     await story.workspace.click("ada", "Approve", on=card)
-    await eventually(story, lambda: f"{id} is ready" in story.card(), step=SOON)
+    await story.eventually(lambda: f"{id} is ready" in story.card(), step=SOON)
     assert "this copy does not count" in story.texts("approvals")[0]
 
 
@@ -140,7 +139,7 @@ async def test_a_click_counts_while_the_answer_to_the_post_is_on_its_way(story: 
     await story.until(lambda: story.workspace.messages("approvals"))
     await story.workspace.click("ada", "Approve", on=story.workspace.messages("approvals")[0])
     held.release()
-    await eventually(story, lambda: "is ready" in story.card(), step=SOON)
+    await story.eventually(lambda: "is ready" in story.card(), step=SOON)
     assert len(story.workspace.messages("approvals")) == 1
 
 
@@ -231,7 +230,7 @@ async def test_where_slack_takes_no_messages_stands_in_the_homes_of_approvers(
             pass
     assert "Slack takes no messages" not in await opened(story, "rosa")
     story.workspace.faults.clear()
-    await eventually(story, lambda: story.workspace.messages("approvals"))
+    await story.eventually(lambda: story.workspace.messages("approvals"))
     async with asyncio.timeout(60):
         while "Slack takes no messages for #approvals" in await opened(story, "ada"):
             pass
@@ -244,10 +243,10 @@ async def test_a_message_whose_plan_block_is_refused_is_drawn_plainly(story: Sto
     held = story.tenant.faults.hold("POST", "addPassword")
     with structlog.testing.capture_logs() as logged:
         await story.workspace.click("ada", "Approve", on=story.card_of(id))
-        await eventually(story, lambda: len(_progressing(story)) == 2, step=SOON)
+        await story.eventually(lambda: len(_progressing(story)) == 2, step=SOON)
         held.release()
-        await eventually(story, lambda: f"{id} is ready" in story.card(), step=SOON)
-        await eventually(story, lambda: f"{id} is ready" in story.direct("rosa"), step=SOON)
+        await story.eventually(lambda: f"{id} is ready" in story.card(), step=SOON)
+        await story.eventually(lambda: f"{id} is ready" in story.direct("rosa"), step=SOON)
     [said] = [it for it in logged if it["log_level"] == "error"]
     assert said["code"] == "invalid_blocks"
     assert "PLAIN_CARDS=true" in said["advice"]
@@ -277,10 +276,10 @@ async def test_an_open_home_follows_where_slack_takes_no_messages(story: Story) 
     await opened(story, "ada")
     story.workspace.faults.fail("chat.postMessage", "not_in_channel", times=1000)
     await story.fill_and_send()
-    await eventually(story, lambda: f"{said} (not_in_channel)" in seen(story, "ada"), step=SOON)
+    await story.eventually(lambda: f"{said} (not_in_channel)" in seen(story, "ada"), step=SOON)
     story.workspace.faults.clear()
-    await eventually(story, lambda: story.workspace.messages("approvals"), step=SOON)
-    await eventually(story, lambda: said not in seen(story, "ada"), step=SOON)
+    await story.eventually(lambda: story.workspace.messages("approvals"), step=SOON)
+    await story.eventually(lambda: said not in seen(story, "ada"), step=SOON)
 
 
 @pytest.mark.slow
@@ -304,8 +303,8 @@ async def test_no_plan_is_posted_to_a_channel_that_was_shared_after_the_start(st
     await opened(story, "ada")
     await story.until(lambda: ADVICE in seen(story, "ada"))
     channel.is_ext_shared = False
-    await eventually(
-        story, lambda: len(story.workspace.messages("approvals")) == 2, step=timedelta(seconds=31)
+    await story.eventually(
+        lambda: len(story.workspace.messages("approvals")) == 2, step=timedelta(seconds=31)
     )
 
 
@@ -326,8 +325,7 @@ async def test_a_card_says_no_more_in_a_channel_that_was_shared_since_its_post(
     await story.until(lambda: f"{other} was cancelled" in story.direct("rosa"))
     assert [story.card(each) for each in (id, other)] == before
     channel.is_ext_shared = False
-    await eventually(
-        story,
+    await story.eventually(
         lambda: f"{id} is ready" in story.card(id) and is_cancelled(story, other),
         step=timedelta(seconds=31),
     )

@@ -18,14 +18,13 @@ from handlers.listeners.commands import BY_BUTTON, SHOWN, SYNONYMS, parse
 from handlers.listeners.errors import plain
 from handlers.views import card
 from handlers.views.values import sheet
-from tests.support.command_story import MOMENT, deliver, in_thread, said
+from tests.support.command_story import MOMENT, deliver, in_thread
 from tests.support.drift_story import report, settled
 from tests.support.factories import ADA, BEN, NOON, registration, secret
 from tests.support.failure_story import failed, refuses_grants
 from tests.support.handover_story import ask_handover, confirm_handover
 from tests.support.secret_lives import SecretLife
 from tests.support.story import Story
-from tests.support.waiting import eventually
 
 DATED = re.compile(r"<!date\^\d+\^[^|]*\|\d{4}-\d\d-\d\d( \d\d:\d\d UTC)?>")
 """A moment in the reader's own time zone, and in UTC where it cannot be shown so."""
@@ -51,37 +50,37 @@ async def answered(story: Story, person: str, text: str) -> str:
 @pytest.mark.slow
 async def test_the_command_does_what_the_buttons_do_and_tells_the_history(story: Story) -> None:
     id = await story.ready("billing")
-    told = await said(story, "rosa", f"history {id}")
+    told = await story.command("rosa", f"history {id}")
     lines = told.splitlines()
     assert lines[0] == f"History of {id}"
     assert lines[1].endswith("· asked for · @rosa")
     assert any(line.endswith("· approved · @ada") for line in lines)
     assert lines[-1].endswith("· ready")
-    assert await said(story, "ada", f"history {id}") == told
-    refused = await said(story, "ben", f"history {id}")
+    assert await story.command("ada", f"history {id}") == told
+    refused = await story.command("ben", f"history {id}")
     assert refused == "Only the requester or an approver can read the history of this."
-    values = await said(story, "rosa", f"values {id.lower()}")
+    values = await story.command("rosa", f"values {id.lower()}")
     assert "••••••••" in values
     assert "[Show the secret]" in values
     shown = await story.reveal()
     assert "••••••••" not in shown
-    assert await said(story, "ben", f"values {id}") == "Only the requester gets the values."
-    checked = await said(story, "rosa", f"check {id[4:]}")
+    assert await story.command("ben", f"values {id}") == "Only the requester gets the values."
+    checked = await story.command("rosa", f"check {id[4:]}")
     assert checked.startswith(f"{id} is being compared with the tenant.")
 
 
 @pytest.mark.slow
 async def test_retry_and_undo_by_command_and_undo_is_confirmed(story: Story) -> None:
     id, fault = await failed(story)
-    refused = await said(story, "ben", f"undo {id}")
+    refused = await story.command("ben", f"undo {id}")
     assert refused == "Only the requester or an approver can undo this."
-    asked = await said(story, "rosa", f"undo {id}", channel="random")
+    asked = await story.command("rosa", f"undo {id}", channel="random")
     assert asked.startswith(f"Undo {id}? The bot removes everything from Entra")
     assert "[Undo]" in asked
     assert f"{id} failed" in story.card()
 
     fault.times = 0
-    retried = await said(story, "ada", f"retry {id}")
+    retried = await story.command("ada", f"retry {id}")
     assert retried == f"{id} continues where it stopped. Its card shows the progress."
     await story.until(lambda: story.is_announced(id))
     # What was asked about when it had failed is judged anew when it is confirmed.
@@ -90,7 +89,7 @@ async def test_retry_and_undo_by_command_and_undo_is_confirmed(story: Story) -> 
 
     other, _ = await failed(story, "crm")
     story.workspace.reload("rosa")
-    await said(story, "rosa", f"undo {other}", channel="random")
+    await story.command("rosa", f"undo {other}", channel="random")
     await story.workspace.click("rosa", "undo_asked")
     assert story.whispers("rosa") == f"{other} is being undone. Its card says when that is done."
     await story.until(lambda: f"{other} was undone" in story.card())
@@ -101,19 +100,21 @@ async def test_lists_say_what_they_hold_and_how_many_more(story: Story) -> None:
     one = await story.ask("first")
     two = await story.ask("second")
     await story.approve(one)
-    assert (await said(story, "ben", "list")).splitlines()[0] == "Registrations in progress"
-    assert one not in await said(story, "ben", "list")
-    assert f"{two} waits for approval · second · @rosa" in await said(story, "ada", "list waiting")
-    assert one in await said(story, "rosa", "list mine")
-    waiting = await said(story, "ada", "list waiting")
+    assert (await story.command("ben", "list")).splitlines()[0] == "Registrations in progress"
+    assert one not in await story.command("ben", "list")
+    assert f"{two} waits for approval · second · @rosa" in await story.command(
+        "ada", "list waiting"
+    )
+    assert one in await story.command("rosa", "list mine")
+    waiting = await story.command("ada", "list waiting")
     assert waiting.startswith("Registrations that wait for your decision")
-    assert await said(story, "ben", "list failed") == "No registration has failed."
+    assert await story.command("ben", "list failed") == "No registration has failed."
     for days, line in (
         (0, "No secret has expired or expires within 30 days."),
         (340, f"{one} is ready · first · @rosa · secret expires"),
     ):
         story.clock.move(timedelta(days=days))
-        assert line in await said(story, "rosa", "list expiring")
+        assert line in await story.command("rosa", "list expiring")
 
 
 @pytest.mark.slow
@@ -122,16 +123,16 @@ async def test_a_long_list_is_cut_and_says_how_many_more(story: Story) -> None:
         assert not (await story.fill_and_send(f"wish {number}")).errors
     await story.until(lambda: len(story.workspace.messages("approvals")) == 12)
     for text in ("list", "list mine", "list all", "list public"):
-        shown = (await story.workspace.command("rosa", text)).text.splitlines()
+        shown = (await story.command("rosa", text)).splitlines()
         assert len(shown) == 1 + 10 + 1
         more = text.removesuffix(" public") + " 2"
         assert shown[-1] == f"and 2 more: /aad-setup {more} shows the next."
-        rest = (await story.workspace.command("rosa", more)).text.splitlines()
+        rest = (await story.command("rosa", more)).splitlines()
         assert len(rest) == 1 + 2
         assert not set(rest[1:]) & set(shown)
-    none = await said(story, "rosa", "list mine 3")
+    none = await story.command("rosa", "list mine 3")
     assert none.splitlines()[-1].startswith("There is no such page: /aad-setup list mine shows")
-    assert "Only the requester" in await said(story, "ada", f"values {story.card().split()[0]}")
+    assert "Only the requester" in await story.command("ada", f"values {story.card().split()[0]}")
 
 
 async def test_what_is_said_in_public_is_the_least_and_changes_nothing(story: Story) -> None:
@@ -143,7 +144,7 @@ async def test_what_is_said_in_public_is_the_least_and_changes_nothing(story: St
         assert not shown.messages[0].get("is_ephemeral")
         assert f"{id} waits for approval" in shown.text
         assert "billing" not in shown.text
-    refused = await said(story, "rosa", f"history {id} public")
+    refused = await story.command("rosa", f"history {id} public")
     assert refused.startswith("Only status and list can be public.")
     answer = await in_thread(story, "rosa", f"cancel {id}")
     assert answer == (
@@ -180,13 +181,13 @@ async def _edited_messages_are_no_commands(story: Story, id: str) -> None:
 
 async def _cancelled_by_word(story: Story, id: str) -> None:
     """What it says it did, the card says, too."""
-    assert await said(story, "ben", f"cancel {id}") == (
+    assert await story.command("ben", f"cancel {id}") == (
         "Only the requester or the person who asked for this can cancel it."
     )
-    done = await said(story, "rosa", f"cancel {id}")
+    done = await story.command("rosa", f"cancel {id}")
     assert done == f"{id} is cancelled. Nothing was changed in Entra."
     await story.until(lambda: f"{id} was cancelled" in story.card())
-    again = await said(story, "rosa", f"cancel {id}")
+    again = await story.command("rosa", f"cancel {id}")
     assert again == f"{id} was cancelled, so there is nothing to cancel."
 
 
@@ -204,8 +205,8 @@ async def test_it_works_where_the_bot_is_no_member(story: Story, where: str) -> 
     id = story.card().split()[0]
     await story.approve(id)
     for text in (f"status {id}", "list", f"history {id}", "help", "nonsense", f"undo {id}"):
-        assert await said(story, "rosa", text, channel=channel)
-    await said(story, "rosa", f"values {id}", channel=channel)
+        assert await story.command("rosa", text, channel=channel)
+    await story.command("rosa", f"values {id}", channel=channel)
     assert "••••••••" not in await story.reveal()
     assert not story.workspace.complaints
     posted = [entry.sent["channel"] for entry in story.workspace.calls("chat.postMessage")]
@@ -213,11 +214,11 @@ async def test_it_works_where_the_bot_is_no_member(story: Story, where: str) -> 
 
 
 async def test_the_form_opens_for_the_profile_that_is_named(story: Story) -> None:
-    await said(story, "rosa", "directory-read")
+    await story.command("rosa", "directory-read")
     form = story.workspace.text_of(story.workspace.view_of("rosa") or {})
     assert "GroupMember.Read.All (application): " in form
     assert "Email domains filter" not in form
-    near = await said(story, "rosa", "directory-raed")
+    near = await story.command("rosa", "directory-raed")
     assert "Did you mean /aad-setup directory-read?" in near
 
 
@@ -265,7 +266,7 @@ async def test_a_greeting_is_answered_with_the_first_steps(story: Story) -> None
     await story.workspace.click("rosa", "Help")
     assert "/aad-setup status AAD-7K3F shows one" in story.whispers("rosa")
     await story.opens("rosa", lambda: story.workspace.click("rosa", "New application"))
-    assert "New application" not in await said(story, "ben", "hi")
+    assert "New application" not in await story.command("ben", "hi")
     assert (await in_thread(story, "ben", "hey")).startswith("Hi! I register Entra apps")
 
 
@@ -367,14 +368,14 @@ async def test_what_a_channel_reads_mentions_nobody_and_makes_no_links(story: St
 
 async def test_a_status_says_when_it_was_asked_and_when_it_expires(story: Story) -> None:
     id = await story.ask()
-    last = (await said(story, "ben", f"status {id}")).splitlines()[-1]
+    last = (await story.command("ben", f"status {id}")).splitlines()[-1]
     asked, expires = last.split(" · ")
     assert asked.startswith("asked ")
     assert expires.startswith("expires ")
     assert MOMENT.search(asked)
     assert MOMENT.search(expires)
     await story.approve(id)
-    assert (await said(story, "ben", f"status {id}")).splitlines()[-1] == asked
+    assert (await story.command("ben", f"status {id}")).splitlines()[-1] == asked
 
 
 def test_a_secret_that_was_shown_is_not_said_to_be_on_the_screen() -> None:
@@ -471,7 +472,7 @@ def test_every_other_name_stands_for_a_word_that_is_there() -> None:
 async def test_what_a_check_has_found_is_kept_from_who_has_handed_it_over(story: Story) -> None:
     id = await settled(story)
     held = story.tenant.faults.hold("POST", r"\$batch")
-    await said(story, "rosa", f"check {id}")
+    await story.command("rosa", f"check {id}")
     await held.reached.wait()
     await ask_handover(story, id, "ben")
     await confirm_handover(story, by="grace")
@@ -485,11 +486,11 @@ async def test_what_a_check_has_found_is_kept_from_who_has_handed_it_over(story:
 async def test_what_a_check_has_found_waits_until_slack_says_who_reads_it(story: Story) -> None:
     id = await settled(story)
     held = story.tenant.faults.hold("POST", r"\$batch")
-    await said(story, "ada", f"check {id}")
+    await story.command("ada", f"check {id}")
     await held.reached.wait()
     story.workspace.faults.breaks("users.info")
     held.release()
-    await eventually(story, lambda: report(story, id, "ada"), step=timedelta(seconds=10))
+    await story.eventually(lambda: report(story, id, "ada"), step=timedelta(seconds=10))
     assert "matches what was approved" in report(story, id, "ada")
 
 
@@ -497,7 +498,7 @@ async def test_what_a_check_has_found_waits_until_slack_says_who_reads_it(story:
 async def test_what_a_check_has_found_is_kept_from_who_is_no_longer_there(story: Story) -> None:
     id = await settled(story)
     held = story.tenant.faults.hold("POST", r"\$batch")
-    await said(story, "ada", f"check {id}")
+    await story.command("ada", f"check {id}")
     await held.reached.wait()
     story.workspace.people["ada"].hidden = True
     held.release()

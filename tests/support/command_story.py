@@ -14,14 +14,6 @@ WITH_ID = [word for word, command in COMMANDS.items() if Takes.ID in command.tak
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d|\d\d:\d\d")
 
 
-async def said(story: Story, person: str, text: str, **where: Any) -> str:
-    """Type a command and return the answer, which must reach nobody else."""
-    reply = await story.workspace.command(person, text, **where)
-    assert reply.acked, reply.text
-    assert all(message.get("is_ephemeral") for message in reply.messages)
-    return reply.text
-
-
 async def in_thread(story: Story, person: str, text: str, **where: Any) -> str:
     """Mention the bot and return what it answers in the thread."""
     asked = await story.workspace.mention(person, text, **where)

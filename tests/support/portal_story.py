@@ -8,7 +8,6 @@ from bot.playground.stage import Stage
 from bot.playground.tenant.tenant import PORTAL
 from tests.support.settings_env import signing_in_as
 from tests.support.story import Story
-from tests.support.waiting import eventually
 
 SEE = "DelegatedPermissionGrant.Read.All"
 WAITS = "waits for an administrator's consent"
@@ -39,7 +38,7 @@ async def looked(
 ) -> None:
     """Let time pass until looks at the grants have brought the card to these words."""
     story.clock.move(step)  # nothing is due before
-    await eventually(story, lambda: words in story.card(id), step=step)
+    await story.eventually(lambda: words in story.card(id), step=step)
 
 
 def called(story: Story) -> str:

@@ -8,7 +8,6 @@ from handlers.views import ids
 from tests.support.forged_clicks import forged_click
 from tests.support.secret_story import MARK
 from tests.support.story import Story
-from tests.support.waiting import eventually
 
 Json = dict[str, Any]
 
@@ -26,7 +25,7 @@ async def seen(story: Story, id: str) -> None:
     await story.values(id)
     assert MARK in await story.reveal()
     await story.workspace.click("rosa", "Mask now", on=story.workspace.ephemerals("rosa")[-1])
-    await eventually(story, lambda: "masked for good" in story.workspace.text_of(story.notice(id)))
+    await story.eventually(lambda: "masked for good" in story.workspace.text_of(story.notice(id)))
 
 
 async def rotate(story: Story, id: str, *, by: str = "rosa") -> str:

@@ -1,6 +1,8 @@
 """Stories: what users do on a stage, in few calls, and what they then see."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from bot.playground.stage import Stage
@@ -17,6 +19,14 @@ TOO_LATE = "expired_trigger_id"
 TRY_AGAIN = "Slack did not say who you are"
 UNKNOWN = f"{TRY_AGAIN}, so nothing was done. Try again in a moment."
 """What a person reads for whom the look-up took more than a second, on a machine that stalls."""
+LOOKS = 30
+"""How often the bot gets time for what is due now, before the clock is moved on: it is the same
+loop that looks, so that a machine that stalls delays both."""
+QUIET_LOOKS = 15
+"""So many looks without any call in between mean that nothing is due: the bot itself looks every
+tenth of a second."""
+LOOK_SECONDS = 0.01
+"""Real time between two looks: a change in storage or in the tenant wakes nobody."""
 NOTICES = (" has revoked ", "it was deleted from Entra.", " needs admin consent")
 """Said in messages of the approval channel that are no cards."""
 
@@ -152,6 +162,36 @@ class Story:
 
     async def until(self, predicate: Any, timeout: float = PATIENCE) -> Any:  # noqa: ASYNC109 - as the workspace's own
         return await self.workspace.until(predicate, timeout=timeout)
+
+    async def eventually(
+        self, predicate: Callable[[], object], *, step: timedelta = timedelta(minutes=2)
+    ) -> None:
+        """Let time pass, step by step, until it comes true: retries and dues come by the clock."""
+        for _ in range(40):
+            if await self._soon(predicate):
+                return
+            self.clock.move(step)
+        await self.until(predicate, timeout=LOOKS * LOOK_SECONDS)
+
+    async def _soon(self, predicate: Callable[[], object]) -> bool:
+        """Return whether it comes true while the clock stands and the bot is at work."""
+        calls, quiet = 0, 0
+        for _ in range(LOOKS):
+            if predicate():
+                return True
+            before, calls = calls, len(self.tenant.log) + len(self.workspace.log)
+            quiet = quiet + 1 if calls == before else 0
+            if quiet == QUIET_LOOKS:
+                break
+            await asyncio.sleep(LOOK_SECONDS)
+        return False
+
+    async def command(self, person: str, text: str, **where: Any) -> str:
+        """Type a command and return the answer, which must reach nobody else."""
+        reply = await self.workspace.command(person, text, **where)
+        assert reply.acked, reply.text
+        assert all(message.get("is_ephemeral") for message in reply.messages)
+        return reply.text
 
     async def new_request(self, ask: Awaitable[Any], button: str) -> Json:
         """Ask, and return the new message with this button: an older one may still show its own."""

@@ -8,7 +8,6 @@ from tests.reliability.matrix.calls import Part
 from tests.reliability.matrix.cases import Case, Strike
 from tests.reliability.matrix.record import is_swept, registration
 from tests.support.story import Story
-from tests.support.waiting import eventually
 
 SECONDS = 60.0
 EARLY, LATE = timedelta(minutes=16), timedelta(hours=25)
@@ -42,7 +41,7 @@ async def sweeps(story: Story) -> None:
     """Let the first sweep pass, and the one a day later."""
     for later in (EARLY, LATE):
         story.clock.move(later)
-        await eventually(story, lambda: is_swept(story.stage), step=timedelta(minutes=1))
+        await story.eventually(lambda: is_swept(story.stage), step=timedelta(minutes=1))
 
 
 async def send_form(story: Story) -> None:

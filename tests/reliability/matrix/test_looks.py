@@ -17,7 +17,6 @@ from tests.reliability.matrix.troubles import ENDING, FOR_GOOD, TROUBLES
 from tests.support.portal_bot import portal_settings
 from tests.support.running_bot import Bot
 from tests.support.story import Story
-from tests.support.waiting import eventually
 
 SPOTS = (
     Spot(name="look", method="POST", path=r"/\$batch$", part=Part.CONSENT),
@@ -58,12 +57,12 @@ async def test_a_look_in_trouble_comes_again(story: Story, case: Case) -> None:
     meddling = strike(story, case, Part.CONSENT)
     if trouble.name in ENDING:
         before = story.clock.now()
-        await eventually(story, lambda: story.clock.now() - before > OUTAGE)
+        await story.eventually(lambda: story.clock.now() - before > OUTAGE)
         assert registration(story.stage)["status"] == Status.WAITING_FOR_CONSENT
         promises.no_secret_is_left(story)
         assert any(each.times < FOR_GOOD for each in _standing(story.tenant.faults))
         story.tenant.faults.clear()
-    await eventually(story, lambda: is_told_ready(story))
+    await story.eventually(lambda: is_told_ready(story))
     assert not any(each.times for each in _standing(story.tenant.faults))
     for each in meddling:
         await each
