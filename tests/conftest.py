@@ -71,9 +71,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
-    config.addinivalue_line(
-        "markers", "settings(**changes): of the bot that the fixture `app` starts"
-    )
+    for mark in (
+        "settings(**changes): of the bot that the fixture `app` starts",
+        "mostly_slow: of a file whose tests are all slow but those that are marked `quick`",
+        "quick: one of the few that are not slow in such a file",
+    ):
+        config.addinivalue_line("markers", mark)
     # No test fails by time: how long an example takes says how busy the machine is.
     hypothesis.settings.register_profile("any machine", deadline=None)
     hypothesis.settings.load_profile("any machine")
@@ -110,6 +113,9 @@ def pytest_runtest_logfinish() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no worker is left with it at the end."""
+    for item in items:
+        if item.get_closest_marker("mostly_slow") and not item.get_closest_marker("quick"):
+            item.add_marker("slow")
     items.sort(key=lambda item: item.path.name not in LONGEST)
 
 

@@ -11,6 +11,8 @@ from tests.support.drift_story import SETTLED, Hand, by_hand, report, settled
 from tests.support.secret_story import live, make_a_new_one
 from tests.support.story import Story
 
+pytestmark = pytest.mark.mostly_slow
+
 
 async def reported(story: Story, id: str, *, to: str = "rosa") -> str:
     await story.until(lambda: report(story, id, to))
@@ -23,7 +25,6 @@ async def checked(story: Story, id: str, *, by: str = "rosa") -> str:
     return await reported(story, id, to=by)
 
 
-@pytest.mark.slow
 async def test_nothing_differs_and_one_call_says_so(story: Story) -> None:
     id = await settled(story)
     before = len(story.tenant.calls())
@@ -49,6 +50,7 @@ async def test_nothing_differs_and_one_call_says_so(story: Story) -> None:
     assert report(story, id).startswith(f"{id} matches what was approved")
 
 
+@pytest.mark.quick
 async def test_every_change_by_hand_is_told_to_whoever_asked(story: Story) -> None:
     id = await settled(story)
     async with by_hand(story) as hand:
@@ -84,7 +86,6 @@ def alarms(story: Story, id: str) -> list[str]:
     return story.texts("approvals", f"{id} was changed in Entra")
 
 
-@pytest.mark.slow
 async def test_what_may_be_an_attack_goes_to_the_approvers_even_with_the_requester_gone(
     story: Story, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -123,7 +124,6 @@ async def test_what_may_be_an_attack_goes_to_the_approvers_even_with_the_request
     await story.eventually(lambda: len(alarms(story, id)) == 3)
 
 
-@pytest.mark.slow
 async def test_lost_grants_are_told_and_what_the_portal_adds_is_only_named(story: Story) -> None:
     id = await settled(story)
     async with by_hand(story) as hand:
@@ -140,7 +140,6 @@ async def test_lost_grants_are_told_and_what_the_portal_adds_is_only_named(story
     assert "no action needed: offline_access, openid, profile (delegated)." in told
 
 
-@pytest.mark.slow
 async def test_what_was_deleted_is_told_and_until_when_it_can_come_back(story: Story) -> None:
     id = await settled(story)
     async with by_hand(story) as hand:
@@ -160,7 +159,6 @@ async def test_what_was_deleted_is_told_and_until_when_it_can_come_back(story: S
     await story.until(lambda: "gone from the tenant for good" in report(story, id))
 
 
-@pytest.mark.slow
 async def test_ways_in_without_a_secret_and_a_new_service_principal_are_told(story: Story) -> None:
     id = await settled(story)
     async with by_hand(story) as hand:
@@ -184,7 +182,6 @@ async def test_ways_in_without_a_secret_and_a_new_service_principal_are_told(sto
     assert "The service principal was deleted on" not in told
 
 
-@pytest.mark.slow
 async def test_once_a_week_the_requester_hears_only_of_what_differs(story: Story) -> None:
     id = await settled(story)
     story.clock.move(timedelta(days=7, hours=1))
@@ -201,7 +198,6 @@ async def test_once_a_week_the_requester_hears_only_of_what_differs(story: Story
     assert "AzureADMultipleOrgs" not in said
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("lag", [60.0, 600.0])
 async def test_our_write_on_its_way_to_a_replica_is_no_difference(story: Story, lag: float) -> None:
     story.tenant.faults.lag = lag
@@ -215,7 +211,6 @@ async def test_our_write_on_its_way_to_a_replica_is_no_difference(story: Story, 
     assert report(story, id).startswith(f"{id} matches what was approved")
 
 
-@pytest.mark.slow
 async def test_a_change_right_after_the_bot_s_own_is_told_when_all_is_settled(story: Story) -> None:
     id = await story.ready()
     async with by_hand(story) as hand:
@@ -226,7 +221,6 @@ async def test_a_change_right_after_the_bot_s_own_is_told_when_all_is_settled(st
     assert "renamed to “payroll”" in report(story, id)
 
 
-@pytest.mark.slow
 async def test_what_the_bot_may_not_read_it_names(story: Story) -> None:
     id = await settled(story)
     lost = ("Application.Read.All", "DelegatedPermissionGrant.ReadWrite.All")
@@ -252,7 +246,6 @@ async def test_what_the_bot_may_not_read_it_names(story: Story) -> None:
     assert "to check its rights in Entra" in report(story, id)
 
 
-@pytest.mark.slow
 async def test_a_tenant_that_cannot_be_reached_is_looked_at_again_tomorrow(story: Story) -> None:
     id = await settled(story)
     async with by_hand(story) as hand:
@@ -270,7 +263,6 @@ async def test_a_tenant_that_cannot_be_reached_is_looked_at_again_tomorrow(story
     assert not alarms(story, id)  # a loss is none
 
 
-@pytest.mark.slow
 async def test_a_new_secret_is_known_and_the_old_one_is_not_missed(story: Story) -> None:
     id = await story.ready()
     [application] = story.tenant.applications_named("billing")
@@ -285,7 +277,6 @@ async def test_a_new_secret_is_known_and_the_old_one_is_not_missed(story: Story)
     assert report(story, id).startswith(f"{id} matches what was approved")
 
 
-@pytest.mark.slow
 async def test_only_what_is_ready_is_checked_and_only_for_those_concerned(story: Story) -> None:
     id = await story.ask()
     for person, about, sentence in (
@@ -307,7 +298,6 @@ async def own(hand: Hand, story: Story, app_id: str) -> None:
     assert added.status_code == 204, added.text
 
 
-@pytest.mark.slow
 async def test_a_secret_that_waits_for_removal_is_no_leftover_and_no_orphan(
     story: Story,
 ) -> None:

@@ -11,8 +11,9 @@ from tests.support.failure_story import failed
 from tests.support.removal_story import FOR_EVER
 from tests.support.story import Story
 
+pytestmark = pytest.mark.mostly_slow
 
-@pytest.mark.slow
+
 async def test_a_refusal_of_graph_is_told_and_a_retry_goes_on_from_there(story: Story) -> None:
     id, fault = await failed(story)
     card = story.card()
@@ -36,6 +37,7 @@ async def test_a_refusal_of_graph_is_told_and_a_retry_goes_on_from_there(story: 
     assert len(story.tenant.applications) == len(story.tenant.service_principals) == 1
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("method", "path", "body", "lacking"),
     [
@@ -58,7 +60,6 @@ async def test_an_answer_of_another_shape_is_told_with_step_and_request_id(
     assert "bug" not in told.casefold()
 
 
-@pytest.mark.slow
 async def test_a_secret_whose_answers_are_lost_ends_after_five_and_is_gone(story: Story) -> None:
     lost: Any = {"status": 503, "headers": {"Retry-After": "0"}, "when": "after_effect"}
     fault = story.tenant.faults.fail("POST", "addPassword", times=FOR_EVER, **lost)
@@ -76,7 +77,6 @@ async def test_a_secret_whose_answers_are_lost_ends_after_five_and_is_gone(story
     await story.eventually(lambda: len(story.tenant.live_secrets(application["appId"])) == 1)
 
 
-@pytest.mark.slow
 async def test_a_failure_that_nobody_retries_is_undone_after_a_week(story: Story) -> None:
     id, _ = await failed(story)
     story.clock.move(timedelta(days=7, minutes=1))
@@ -84,7 +84,6 @@ async def test_a_failure_that_nobody_retries_is_undone_after_a_week(story: Story
     assert not story.tenant.applications
 
 
-@pytest.mark.slow
 async def test_an_undo_that_fails_says_so_and_comes_back(story: Story) -> None:
     id, _ = await failed(story)
     broken = story.tenant.faults.refuse("DELETE", "servicePrincipals")
@@ -103,7 +102,6 @@ async def test_an_undo_that_fails_says_so_and_comes_back(story: Story) -> None:
     assert not story.tenant.service_principals
 
 
-@pytest.mark.slow
 async def test_a_secret_that_does_not_work_is_removed_and_a_retry_makes_another(
     story: Story,
 ) -> None:
@@ -125,7 +123,6 @@ async def test_a_secret_that_does_not_work_is_removed_and_a_retry_makes_another(
     assert story.tenant.roles_of(application["appId"]) == {"Directory.Read.All", "User.Read.All"}
 
 
-@pytest.mark.slow
 async def test_an_unreachable_tenant_is_told_of_before_and_after_the_approval(story: Story) -> None:
     story.tenant.faults.unreachable = True
     await story.fill_and_send()
@@ -150,7 +147,6 @@ async def test_an_unreachable_tenant_is_told_of_before_and_after_the_approval(st
     assert len(story.tenant.applications) == 1
 
 
-@pytest.mark.slow
 async def test_a_registration_that_was_never_planned_can_be_undone(story: Story) -> None:
     story.tenant.faults.unreachable = True
     await story.fill_and_send()
@@ -159,6 +155,7 @@ async def test_a_registration_that_was_never_planned_can_be_undone(story: Story)
     assert "bug" not in story.direct("rosa")
 
 
+@pytest.mark.quick
 async def test_missing_rights_are_all_named_before_anybody_is_asked(story: Story) -> None:
     lacking = ("AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All")
     story.tenant.deny(story.tenant.administrator, *lacking)
@@ -177,6 +174,7 @@ async def test_missing_rights_are_all_named_before_anybody_is_asked(story: Story
     story.tenant.allow(story.tenant.administrator, *AUTONOMOUS)
 
 
+@pytest.mark.quick
 async def test_a_tenant_that_bans_secrets_is_told_of_before_anybody_is_asked(story: Story) -> None:
     story.tenant.set_policy(secrets_banned=True)
     await story.fill_and_send()
@@ -186,6 +184,7 @@ async def test_a_tenant_that_bans_secrets_is_told_of_before_anybody_is_asked(sto
     assert not story.tenant.applications
 
 
+@pytest.mark.quick
 async def test_a_secret_lives_as_long_as_the_tenant_allows_and_the_card_says_so(
     story: Story,
 ) -> None:
@@ -198,7 +197,6 @@ async def test_a_secret_lives_as_long_as_the_tenant_allows_and_the_card_says_so(
     assert len(story.tenant.live_secrets(application["appId"])) == 1
 
 
-@pytest.mark.slow
 async def test_a_policy_that_came_after_the_approval_fails_with_its_reason(story: Story) -> None:
     id = await story.ask("billing")
     story.tenant.set_policy(longest_secret=timedelta(days=30))
@@ -208,7 +206,6 @@ async def test_a_policy_that_came_after_the_approval_fails_with_its_reason(story
     assert "Ask again with a shorter life for the secret." in story.card()
 
 
-@pytest.mark.slow
 async def test_another_profile_goes_the_same_road_beside_its_double(story: Story) -> None:
     await story.ready("billing")
     reader = {"Profile": "Directory reader (any vendor)", "Secret valid for": "90 days"}

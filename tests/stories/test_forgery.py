@@ -20,6 +20,8 @@ from tests.support.removal_story import revoke
 from tests.support.running_bot import Bot
 from tests.support.story import Story
 
+pytestmark = pytest.mark.mostly_slow
+
 NOW = datetime(2026, 3, 1, tzinfo=UTC).isoformat(sep=" ")
 POINT_AT = """
     UPDATE steps SET facts = (
@@ -43,6 +45,7 @@ async def _execute(stage: Stage, *statements: str) -> None:
         await changed(stage, each.replace(":now", f"'{NOW}'"))
 
 
+@pytest.mark.quick
 async def test_three_statements_do_not_make_an_application(story: Story) -> None:
     id = await story.ask()
     await _execute(story.stage, *FORGED)
@@ -54,6 +57,7 @@ async def test_three_statements_do_not_make_an_application(story: Story) -> None
     assert f"✖ {id}: the approvals are not those that history knows." in told.out
 
 
+@pytest.mark.quick
 async def test_a_plan_put_in_the_place_of_the_one_shown_cannot_be_approved(story: Story) -> None:
     """The card still shows the plan that the bot has made: nobody has told it to redraw."""
     id = await story.ask()
@@ -67,7 +71,6 @@ async def test_a_plan_put_in_the_place_of_the_one_shown_cannot_be_approved(story
     assert f"{id} waits for approval" in story.card()
 
 
-@pytest.mark.slow
 async def test_the_audit_of_what_nobody_touched_is_well(stage: Stage, bot: Bot) -> None:
     async with bot():
         id = await Story(stage).ready()
@@ -81,7 +84,6 @@ async def test_the_audit_of_what_nobody_touched_is_well(stage: Stage, bot: Bot) 
     assert f"✖ {id}: history entry 3 was changed." in (await _verify(stage, id)).out
 
 
-@pytest.mark.slow
 async def test_no_secret_is_made_for_an_application_of_another_registration(story: Story) -> None:
     other = await story.ready("payroll")
     id = await story.ready("billing")
@@ -95,7 +97,6 @@ async def test_no_secret_is_made_for_an_application_of_another_registration(stor
     assert story.tenant.live_secrets(payroll["appId"]) == before
 
 
-@pytest.mark.slow
 async def test_an_application_of_another_registration_is_not_removed(story: Story) -> None:
     other = await story.ready("payroll")
     id = await story.ready("billing")
@@ -105,7 +106,6 @@ async def test_an_application_of_another_registration_is_not_removed(story: Stor
     assert story.tenant.applications_named("payroll")
 
 
-@pytest.mark.slow
 async def test_a_new_secret_does_not_outlive_the_approval_that_history_knows(story: Story) -> None:
     id = await story.ready()
     (application,) = story.tenant.applications
@@ -148,7 +148,6 @@ FORGED_RUNS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("what", FORGED_RUNS)
 async def test_a_forged_run_makes_no_secret(story: Story, what: str) -> None:
     id = await story.ready()
@@ -179,7 +178,6 @@ FROM_OTHER = "(SELECT {0} FROM registrations WHERE id = '{2}') WHERE id = '{1}'"
 TAKE = f"UPDATE registrations SET {{0}} = {FROM_OTHER}"
 
 
-@pytest.mark.slow
 async def test_what_another_registration_has_deleted_is_not_deleted_for_good(story: Story) -> None:
     other, id = await _two_in_the_bin(story)
     await _execute(
@@ -192,7 +190,6 @@ async def test_what_another_registration_has_deleted_is_not_deleted_for_good(sto
     assert len(story.tenant.deleted) == 4
 
 
-@pytest.mark.slow
 async def test_a_plan_of_another_registration_deletes_nothing_for_good(story: Story) -> None:
     other, id = await _two_in_the_bin(story)
     columns = ("deleted", "plan", "digest")
@@ -202,7 +199,6 @@ async def test_a_plan_of_another_registration_deletes_nothing_for_good(story: St
     assert len(story.tenant.deleted) == 4
 
 
-@pytest.mark.slow
 async def test_nothing_is_deleted_for_good_that_nobody_has_asked_for(story: Story) -> None:
     _, id = await _two_in_the_bin(story)
     await _execute(
@@ -268,6 +264,7 @@ def intruder(app: App, story: Story) -> Intruder:
     return Intruder(app, story)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("change", [f"plan = {OTHER_NAME}", f"digest = '{'0' * 64}'"])
 async def test_what_was_changed_since_the_approval_is_not_run(
     intruder: Intruder, change: str
@@ -277,6 +274,7 @@ async def test_what_was_changed_since_the_approval_is_not_run(
     await intruder.refused(id, "The stored plan is not the one approved.")
 
 
+@pytest.mark.quick
 async def test_another_plan_with_its_digest_is_not_what_was_voted_on(intruder: Intruder) -> None:
     id = await intruder.story.ask()
     other = {**await intruder.plan(), "name": "something else"}
@@ -285,6 +283,7 @@ async def test_another_plan_with_its_digest_is_not_what_was_voted_on(intruder: I
     await intruder.refused(id, "Another plan was approved than the stored one.")
 
 
+@pytest.mark.quick
 async def test_a_plan_of_another_version_of_the_profile_does_not_run(intruder: Intruder) -> None:
     id = await intruder.story.ask()
     older = {**await intruder.plan(), "profile_digest": "0" * 64}
@@ -295,6 +294,7 @@ async def test_a_plan_of_another_version_of_the_profile_does_not_run(intruder: I
     await intruder.refused(id, "The profile has changed since the approval.")
 
 
+@pytest.mark.quick
 async def test_a_plan_of_another_version_of_the_profile_is_not_approved(intruder: Intruder) -> None:
     """How many approvals it takes stands in the profile: a vote counts under the plan's own."""
     id = await intruder.story.ask()
@@ -308,7 +308,6 @@ async def test_a_plan_of_another_version_of_the_profile_is_not_approved(intruder
     assert f"{id} waits for approval" in intruder.story.card()
 
 
-@pytest.mark.slow
 async def test_a_retry_does_not_run_a_plan_that_was_changed_meanwhile(intruder: Intruder) -> None:
     story = intruder.story
     fault = story.tenant.faults.refuse("POST", "appRoleAssignedTo")
@@ -321,7 +320,6 @@ async def test_a_retry_does_not_run_a_plan_that_was_changed_meanwhile(intruder: 
     assert f"{id} failed" in story.card()
 
 
-@pytest.mark.slow
 @pytest.mark.settings(APPROVALS_NEEDED="2")
 async def test_an_approval_of_another_plan_does_not_count(intruder: Intruder) -> None:
     id = await intruder.story.ask()

@@ -16,6 +16,8 @@ from tests.support.running_bot import Bot
 from tests.support.secret_story import live
 from tests.support.story import Story, updates
 
+pytestmark = pytest.mark.mostly_slow
+
 
 @pytest.fixture
 def settings() -> dict[str, str]:
@@ -32,6 +34,7 @@ async def handed_over(story: Story, id: str, to: str) -> None:
     await confirm_handover(story, by="grace")
 
 
+@pytest.mark.quick
 async def test_the_heir_gets_the_values_and_the_old_requester_no_longer(story: Story) -> None:
     id = await story.ready()
     assert "An approver has to confirm this" in await ask_handover(story, id, "ben", by="rosa")
@@ -57,7 +60,6 @@ async def test_the_heir_gets_the_values_and_the_old_requester_no_longer(story: S
     await story.until(lambda: f"@rosa is the requester of {id} now." in story.direct("ben"))
 
 
-@pytest.mark.slow
 async def test_a_secret_that_was_seen_is_said_to_be_known_to_who_has_seen_it(story: Story) -> None:
     id = await in_use(story)
     known = (
@@ -73,7 +75,6 @@ async def test_a_secret_that_was_seen_is_said_to_be_known_to_who_has_seen_it(sto
     await story.eventually(lambda: live(story) and not {*before} & {*live(story)})
 
 
-@pytest.mark.slow
 async def test_not_everybody_can_be_given_it_or_give_it(story: Story) -> None:
     faults = story.workspace.faults
     id = await story.ask()
@@ -97,7 +98,6 @@ async def test_not_everybody_can_be_given_it_or_give_it(story: Story) -> None:
     assert said.startswith("Slack does not show this account")
 
 
-@pytest.mark.slow
 async def test_the_request_of_an_earlier_handover_is_not_posted_anew_beside_the_one_that_waits(
     stage: Stage, bot: Bot
 ) -> None:
@@ -125,7 +125,6 @@ async def test_the_request_of_an_earlier_handover_is_not_posted_anew_beside_the_
     assert len(asked) == 1
 
 
-@pytest.mark.slow
 async def test_nobody_confirms_what_comes_to_them_or_goes_from_them(story: Story) -> None:
     id = await story.ask()
     await ask_handover(story, id, "grace")
@@ -143,7 +142,6 @@ async def test_nobody_confirms_what_comes_to_them_or_goes_from_them(story: Story
     )
 
 
-@pytest.mark.slow
 async def test_whoever_has_handed_it_over_does_not_decide_on_it(story: Story) -> None:
     id = await story.ask(by="ada")
     await handed_over(story, id, "ben")
@@ -157,7 +155,6 @@ async def test_whoever_has_handed_it_over_does_not_decide_on_it(story: Story) ->
     assert not story.tenant.applications
 
 
-@pytest.mark.slow
 async def test_a_confirmation_is_for_the_heir_that_was_read(story: Story) -> None:
     id = await story.ready()
     await ask_handover(story, id, "ben", by="rosa")
@@ -175,7 +172,6 @@ async def test_a_confirmation_is_for_the_heir_that_was_read(story: Story) -> Non
     await story.until(lambda: len(asked()) == 1)  # however often somebody asks
 
 
-@pytest.mark.slow
 async def test_an_heir_is_judged_again_when_it_is_confirmed(story: Story) -> None:
     id = await story.ready()
     await ask_handover(story, id, "ben")
@@ -185,7 +181,6 @@ async def test_an_heir_is_judged_again_when_it_is_confirmed(story: Story) -> Non
     assert "your connector values" not in story.direct("ben")
 
 
-@pytest.mark.slow
 async def test_the_heir_s_name_is_text_and_nothing_else(story: Story) -> None:
     name = "<!channel> *<https://evil.example|Ben>*\n\u202e " + "&" * 90
     story.workspace.people["ben"].real_name = name
@@ -203,7 +198,6 @@ async def test_the_heir_s_name_is_text_and_nothing_else(story: Story) -> None:
         assert "\u202e" not in json.dumps(shown, ensure_ascii=False)
 
 
-@pytest.mark.slow
 @pytest.mark.settings(APPROVALS_NEEDED="2")
 async def test_what_takes_two_approvers_is_not_given_away_by_one(story: Story) -> None:
     id = await story.ask()
@@ -215,7 +209,6 @@ async def test_what_takes_two_approvers_is_not_given_away_by_one(story: Story) -
     await story.until(lambda: id in story.direct("ben"))
 
 
-@pytest.mark.slow
 @pytest.mark.settings(APPROVERS=three, APPROVALS_NEEDED="2")
 async def test_whoever_has_voted_cannot_become_the_requester(story: Story) -> None:
     id = await story.ask()
@@ -224,7 +217,6 @@ async def test_whoever_has_voted_cannot_become_the_requester(story: Story) -> No
     assert f"has voted on {id}, so cannot take it over." in said
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("how", ["deactivated", slow("hidden")])
 async def test_values_are_sent_to_nobody_whose_account_is_gone(story: Story, how: str) -> None:
     id = await story.ask()
@@ -246,7 +238,6 @@ def _leave(story: Story, how: str) -> None:
         story.workspace.deactivate("rosa")
 
 
-@pytest.mark.slow
 async def test_what_was_owed_to_the_old_requester_is_no_news_of_the_new_one(story: Story) -> None:
     id = await story.ask()
     await ask_handover(story, id, "ben")

@@ -43,6 +43,8 @@ from tests.support.running_bot import Bot, why_not_started
 from tests.support.settings_env import signing_in_as
 from tests.support.story import Story
 
+pytestmark = pytest.mark.mostly_slow
+
 GRANTING = {
     *("AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"),
     *("Application.ReadWrite.All", "RoleManagement.ReadWrite.Directory"),
@@ -54,7 +56,6 @@ def app_id(story: Story) -> str:
     return str(story.tenant.applications[-1]["appId"])
 
 
-@pytest.mark.slow
 async def test_from_the_form_to_the_mask_without_a_right_to_grant(story: Story, app: App) -> None:
     id = await story.ask()
     assert "this bot gives it, limited by the policy “aad-setup”" in story.card()
@@ -78,6 +79,7 @@ async def test_from_the_form_to_the_mask_without_a_right_to_grant(story: Story, 
     assert not held & GRANTING
 
 
+@pytest.mark.quick
 async def test_entra_itself_refuses_what_the_policy_does_not_include(
     story: Story, app: App
 ) -> None:
@@ -102,7 +104,6 @@ async def test_entra_itself_refuses_what_the_policy_does_not_include(
     assert story.tenant.roles_of(app_id(story)) == ROLES
 
 
-@pytest.mark.slow
 async def test_a_policy_changed_under_the_bot_is_named_and_a_retry_goes_on(story: Story) -> None:
     id = await story.ask()
     async with role_administrator(story.tenant) as admin:
@@ -120,7 +121,6 @@ async def test_a_policy_changed_under_the_bot_is_named_and_a_retry_goes_on(story
     assert story.tenant.roles_of(app_id(story)) == ROLES
 
 
-@pytest.mark.slow
 async def test_an_undo_leaves_no_grant_and_asks_for_none_to_be_removed(story: Story) -> None:
     story.tenant.faults.refuse("POST", "batch")
     id = await story.fails()
@@ -129,7 +129,6 @@ async def test_an_undo_leaves_no_grant_and_asks_for_none_to_be_removed(story: St
     no_grant_was_removed(story)
 
 
-@pytest.mark.slow
 async def test_a_secret_is_rotated_checked_and_everything_revoked(story: Story) -> None:
     id = await story.ready()
     await seen(story, id)
@@ -150,6 +149,7 @@ def no_grant_was_removed(story: Story) -> None:
     assert not story.tenant.calls("DELETE", "oauth2PermissionGrants")
 
 
+@pytest.mark.quick
 async def test_beside_wider_rights_the_policy_limits_nothing_so_the_start_is_refused(
     bot: Bot, stage: Stage
 ) -> None:
@@ -158,6 +158,7 @@ async def test_beside_wider_rights_the_policy_limits_nothing_so_the_start_is_ref
     assert [right for right in GRANTING if right not in said] == []
 
 
+@pytest.mark.quick
 async def test_a_plan_is_refused_once_the_bot_holds_a_wider_right(
     story: Story, settings: dict[str, str]
 ) -> None:
@@ -169,7 +170,6 @@ async def test_a_plan_is_refused_once_the_bot_holds_a_wider_right(
     assert "because it also holds AppRoleAssignment.ReadWrite.All" in story.direct("rosa")
 
 
-@pytest.mark.slow
 async def test_the_printed_calls_set_up_what_the_bot_needs_and_replace_what_has_changed(
     bot: Bot, stage: Stage, tmp_path: Path
 ) -> None:
@@ -254,7 +254,6 @@ def nothing_is_left(tenant: Tenant) -> None:
     assert tenant.applications == tenant.service_principals == tenant.grants == []
 
 
-@pytest.mark.slow
 async def test_policy_and_role_as_printed_are_well(doctor: Doctor) -> None:
     told = await doctor.call()
     assert told.status == 0, told.text
@@ -263,7 +262,6 @@ async def test_policy_and_role_as_printed_are_well(doctor: Doctor) -> None:
     assert "✔ Consent role: assigned to the bot, and no other role directly." in told.text
 
 
-@pytest.mark.slow
 async def test_a_policy_that_differs_is_told_permission_by_permission(doctor: Doctor) -> None:
     others = [it for it in CATALOGUE if it.name != "Directory.Read.All"]
     async with role_administrator(doctor.tenant) as admin:
@@ -283,7 +281,6 @@ async def test_a_policy_that_differs_is_told_permission_by_permission(doctor: Do
     assert all("aad-setup consent-policy" in line for line in policy)
 
 
-@pytest.mark.slow
 async def test_a_role_too_many_and_one_that_is_gone_are_told(doctor: Doctor) -> None:
     async with role_administrator(doctor.tenant) as admin:
         [held] = (await admin.get(consent_policy.ROLE_ASSIGNMENTS)).json()["value"]
@@ -299,7 +296,6 @@ async def test_a_role_too_many_and_one_that_is_gone_are_told(doctor: Doctor) -> 
     assert consent_policy.ACTION in role_lines[1]
 
 
-@pytest.mark.slow
 async def test_without_the_rights_to_compare_it_says_what_it_cannot(doctor: Doctor) -> None:
     doctor.tenant.deny(doctor.bot, *READERS)
     told = await doctor.call()
@@ -309,7 +305,6 @@ async def test_without_the_rights_to_compare_it_says_what_it_cannot(doctor: Doct
     assert "✔ Consent" not in told.text
 
 
-@pytest.mark.slow
 async def test_what_entra_refuses_to_show_with_the_rights_held_is_a_doubt(doctor: Doctor) -> None:
     code = "AadPremiumLicenseRequired"
     for path in ("/includes", "/roleAssignments"):
@@ -321,7 +316,6 @@ async def test_what_entra_refuses_to_show_with_the_rights_held_is_a_doubt(doctor
         assert any(said in it and code in it for it in told.doubts), told.text
 
 
-@pytest.mark.slow
 async def test_a_role_with_the_further_action_is_a_doubt(doctor: Doctor) -> None:
     async with role_administrator(doctor.tenant) as admin:
         actions = [{"allowedResourceActions": [consent_policy.APPLICATION_UPDATE]}]
@@ -335,7 +329,6 @@ async def test_a_role_with_the_further_action_is_a_doubt(doctor: Doctor) -> None
     )
 
 
-@pytest.mark.slow
 async def test_a_policy_that_is_not_there_is_named(doctor: Doctor) -> None:
     async with role_administrator(doctor.tenant) as admin:
         await admin.delete(f"{consent_policy.POLICIES}/{consent_policy.POLICY_ID}")
@@ -343,7 +336,6 @@ async def test_a_policy_that_is_not_there_is_named(doctor: Doctor) -> None:
     assert any("“aad-setup” is not there" in line for line in told.wrong), told.text
 
 
-@pytest.mark.slow
 async def test_beside_a_wider_right_the_mode_is_refused_and_nothing_proven(doctor: Doctor) -> None:
     wide = "EntitlementManagement.ReadWrite.All"
     doctor.tenant.allow(doctor.bot, wide)
@@ -355,7 +347,6 @@ async def test_beside_a_wider_right_the_mode_is_refused_and_nothing_proven(docto
     nothing_is_left(doctor.tenant)
 
 
-@pytest.mark.slow
 async def test_the_proof_grants_and_is_refused_each_kind_and_leaves_nothing(doctor: Doctor) -> None:
     told = await doctor.call("--live")
     assert told.status == 0, told.text
@@ -373,7 +364,6 @@ async def test_the_proof_grants_and_is_refused_each_kind_and_leaves_nothing(doct
     nothing_is_left(doctor.tenant)
 
 
-@pytest.mark.slow
 async def test_a_policy_that_allows_too_little_or_too_much_is_found_out(doctor: Doctor) -> None:
     async with role_administrator(doctor.tenant) as admin:
         await replace_includes(admin, [])
@@ -387,7 +377,6 @@ async def test_a_policy_that_allows_too_little_or_too_much_is_found_out(doctor: 
         nothing_is_left(doctor.tenant)
 
 
-@pytest.mark.slow
 async def test_the_probe_is_removed_after_an_error_or_else_an_orphan(doctor: Doctor) -> None:
     failing = doctor.tenant.faults.fail("POST", "appRoleAssignedTo", status=400, code="Odd")
     told = await doctor.call("--live")
@@ -411,7 +400,6 @@ async def test_the_probe_is_removed_after_an_error_or_else_an_orphan(doctor: Doc
     assert any(left["appId"] in line for line in orphans.wrong), orphans.text
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -427,7 +415,6 @@ async def test_the_probe_is_removed_however_often_the_command_is_stopped(
     assert doctor.tenant.deleted
 
 
-@pytest.mark.slow
 async def test_after_ctrl_c_nothing_is_looked_for_that_was_never_made(doctor: Doctor) -> None:
     doctor.tenant.faults.fail("PATCH", "/applications", status=400, code="Odd")
     held = doctor.tenant.faults.hold("PATCH", "/applications", when="before_effect")
@@ -450,7 +437,6 @@ async def interrupted(doctor: Doctor, held: Hold) -> None:
     assert "Traceback" not in told.err
 
 
-@pytest.mark.slow
 async def test_there_is_nothing_to_prove_in_another_mode(stage: Stage) -> None:
     told = await doctor_cli.call(stage, "--live")
     assert told.status == 1
@@ -458,7 +444,6 @@ async def test_there_is_nothing_to_prove_in_another_mode(stage: Stage) -> None:
     assert (await doctor_cli.call(stage, "--live", "--orphans")).status == 2
 
 
-@pytest.mark.slow
 def test_what_the_proof_must_be_refused_is_outside_every_catalogue() -> None:
     for kind, permission in FORBIDDEN.items():
         assert permission.kind is kind
@@ -468,6 +453,5 @@ def test_what_the_proof_must_be_refused_is_outside_every_catalogue() -> None:
     assert FORBIDDEN[Kind.SCOPE].id == scope["id"]
 
 
-@pytest.mark.slow
 def test_forbidden_grants_of_both_kinds_are_tried_whatever_the_profiles_have_and_last() -> None:
     assert trials([OTHER, OTHER]) == [OTHER, *FORBIDDEN.values()]

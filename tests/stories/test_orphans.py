@@ -26,6 +26,8 @@ from tests.support.removal_story import undo
 from tests.support.running_bot import Bot
 from tests.support.story import Story
 
+pytestmark = pytest.mark.mostly_slow
+
 DAY = timedelta(hours=25)
 ROWS = ("messages", "dues", "history", "approval_requests", "secrets", "steps", "runs")
 
@@ -43,7 +45,6 @@ def settings(database_url: str) -> dict[str, str]:
     return {"DATABASE_URL": database_url}
 
 
-@pytest.mark.slow
 async def test_the_doctor_names_all_orphans_and_touches_none(
     stage: Stage, bot: Bot, hand: Hand
 ) -> None:
@@ -76,7 +77,6 @@ async def test_the_doctor_names_all_orphans_and_touches_none(
     assert len(stage.tenant.applications) == 3
 
 
-@pytest.mark.slow
 async def test_the_doctor_says_how_long_a_deleted_application_can_be_restored(
     stage: Stage, bot: Bot, hand: Hand
 ) -> None:
@@ -102,7 +102,6 @@ async def test_the_doctor_says_how_long_a_deleted_application_can_be_restored(
     assert [each.sentence.split(":")[0] for each in told] == ["No orphans", start.split(":")[0]]
 
 
-@pytest.mark.slow
 async def test_the_doctor_names_a_service_principal_that_has_lost_its_application(
     stage: Stage, bot: Bot, hand: Hand
 ) -> None:
@@ -131,6 +130,7 @@ async def test_the_doctor_names_a_service_principal_that_has_lost_its_applicatio
     assert len(await _said(stage, Mark.WRONG)) == 1
 
 
+@pytest.mark.quick
 async def test_without_a_database_nobody_can_say_what_is_an_orphan(stage: Stage) -> None:
     told = await call(stage, "--orphans")
     assert told.status == 1
@@ -139,7 +139,6 @@ async def test_without_a_database_nobody_can_say_what_is_an_orphan(stage: Stage)
     ]
 
 
-@pytest.mark.slow
 async def test_a_tenant_that_refuses_is_no_tenant_without_orphans(stage: Stage, bot: Bot) -> None:
     async with bot():
         pass
@@ -148,7 +147,6 @@ async def test_a_tenant_that_refuses_is_no_tenant_without_orphans(stage: Stage, 
     assert "✖ Entra: The bot itself could not sign in." in told.text
 
 
-@pytest.mark.slow
 async def test_a_stray_secret_is_swept_within_a_day(stage: Stage, app: App, hand: Hand) -> None:
     story = Story(stage)
     id = await story.ready()
@@ -165,7 +163,6 @@ async def test_a_stray_secret_is_swept_within_a_day(stage: Stage, app: App, hand
     assert _keys(stage, application) == {ours["keyId"], by_hand}
 
 
-@pytest.mark.slow
 async def test_an_application_that_an_undo_came_too_early_for_goes(stage: Stage, app: App) -> None:
     """The answer was lost, and Entra did not know the application yet when it was looked for."""
     story, faults = Story(stage), stage.tenant.faults
@@ -182,7 +179,6 @@ async def test_an_application_that_an_undo_came_too_early_for_goes(stage: Stage,
     await story.until(lambda: f"{id} was undone" in story.card())
 
 
-@pytest.mark.slow
 async def test_an_application_that_somebody_has_restored_is_left_to_them(
     stage: Stage, app: App, hand: Hand
 ) -> None:
@@ -199,7 +195,6 @@ async def test_an_application_that_somebody_has_restored_is_left_to_them(
     assert len(stage.tenant.applications) == 1
 
 
-@pytest.mark.slow
 async def test_what_is_not_proven_ours_is_reported_and_left_alone(
     stage: Stage, app: App, hand: Hand, database_url: str
 ) -> None:
@@ -242,6 +237,7 @@ async def test_what_is_not_proven_ours_is_reported_and_left_alone(
     assert [it for it in (strange, copied) if it["appId"] not in "".join(by_doctor.wrong)] == []
 
 
+@pytest.mark.quick
 async def test_the_tenant_is_searched_daily_and_an_hour_after_failures(
     stage: Stage, app: App
 ) -> None:

@@ -34,6 +34,8 @@ from tests.support.removal_story import revoke
 from tests.support.running_bot import Bot
 from tests.support.story import Story
 
+pytestmark = pytest.mark.mostly_slow
+
 GRANTING = {"AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"}
 DIRECTORY = {"Profile": "Directory reader (any vendor)"}
 
@@ -43,7 +45,6 @@ def settings(stage: Stage) -> dict[str, str]:
     return {**environ(stage, SEE), "REQUESTERS": "*"}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "rights",
     [
@@ -76,6 +77,7 @@ async def test_from_the_form_to_the_mask(bot: Bot, stage: Stage, rights: tuple[s
     assert {each.status for each in own} <= {200, 201, 204}
 
 
+@pytest.mark.quick
 async def test_delegated_permissions_take_the_right_to_see_them(bot: Bot, stage: Stage) -> None:
     story = Story(stage)
     async with bot(**environ(stage)):
@@ -84,7 +86,6 @@ async def test_delegated_permissions_take_the_right_to_see_them(bot: Bot, stage:
         assert SEE in story.direct("rosa")
 
 
-@pytest.mark.slow
 async def test_each_grant_is_ticked_as_it_comes_and_one_that_goes_is_named(story: Story) -> None:
     id = await waiting(story)
     story.tenant.give(app_id(story), roles=["User.Read.All"])
@@ -96,7 +97,6 @@ async def test_each_grant_is_ticked_as_it_comes_and_one_that_goes_is_named(story
     await consented(story, id)
 
 
-@pytest.mark.slow
 async def test_what_was_not_approved_stops_it_and_alarms_the_approvers(story: Story) -> None:
     id = await waiting(story)
     story.tenant.grant_admin_consent(app_id(story))
@@ -110,7 +110,6 @@ async def test_what_was_not_approved_stops_it_and_alarms_the_approvers(story: St
     await looked(story, id, "is ready")
 
 
-@pytest.mark.slow
 async def test_without_consent_in_a_week_it_fails_after_three_reminders(story: Story) -> None:
     id, began = await waiting(story), story.clock.now()
     for count, days in enumerate((0, 1, 3, 6), start=1):
@@ -126,7 +125,6 @@ async def test_without_consent_in_a_week_it_fails_after_three_reminders(story: S
     await story.until(lambda: "no longer waits" in called(story))
 
 
-@pytest.mark.slow
 @pytest.mark.settings(intervals=UNHURRIED)
 async def test_it_looks_once_a_minute_at_most_and_less_often_later(story: Story, app: App) -> None:
     await waiting(story)
@@ -144,7 +142,6 @@ async def test_it_looks_once_a_minute_at_most_and_less_often_later(story: Story,
     assert await in_an_hour() == 4
 
 
-@pytest.mark.slow
 @pytest.mark.settings(intervals=UNHURRIED)
 async def test_many_that_wait_are_looked_at_in_few_calls(story: Story, app: App) -> None:
     for number in range(7):
@@ -157,13 +154,11 @@ async def test_many_that_wait_are_looked_at_in_few_calls(story: Story, app: App)
     assert batches(story) - before == 2
 
 
-@pytest.mark.slow
 async def test_revoking_while_it_waits_removes_everything(story: Story) -> None:
     await revoke(story, await waiting(story))
     assert story.tenant.applications == []
 
 
-@pytest.mark.slow
 @pytest.mark.settings(intervals=UNHURRIED)
 async def test_look_now_brings_the_look_forward(story: Story, app: App) -> None:
     id = await waiting(story)
@@ -177,7 +172,6 @@ async def test_look_now_brings_the_look_forward(story: Story, app: App) -> None:
     await story.until(lambda: "is ready" in story.card(id))
 
 
-@pytest.mark.slow
 async def test_a_bot_that_was_stopped_meanwhile_goes_on(bot: Bot, stage: Stage) -> None:
     settings, story = environ(stage, SEE), Story(stage)
     async with bot(**settings):
@@ -187,6 +181,7 @@ async def test_a_bot_that_was_stopped_meanwhile_goes_on(bot: Bot, stage: Stage) 
         await looked(story, id, "is ready")
 
 
+@pytest.mark.quick
 @pytest.mark.settings(intervals=UNHURRIED)
 async def test_of_two_processes_one_looks(story: Story, app: App) -> None:
     await waiting(story)
@@ -197,7 +192,6 @@ async def test_of_two_processes_one_looks(story: Story, app: App) -> None:
     assert batches(story) - before == 1
 
 
-@pytest.mark.slow
 @pytest.mark.settings(intervals=UNHURRIED)
 async def test_an_outage_is_waited_for_whatever_the_deadline(story: Story, app: App) -> None:
     id = await waiting(story)
@@ -212,7 +206,6 @@ async def test_an_outage_is_waited_for_whatever_the_deadline(story: Story, app: 
     await story.until(lambda: "is ready" in story.card(id))
 
 
-@pytest.mark.slow
 @pytest.mark.settings(intervals=UNHURRIED)
 async def test_an_application_that_was_deleted_is_not_waited_for(story: Story, app: App) -> None:
     await waiting(story)
@@ -224,7 +217,6 @@ async def test_an_application_that_was_deleted_is_not_waited_for(story: Story, a
     await story.until(lambda: "was deleted in Entra" in story.direct("rosa"))
 
 
-@pytest.mark.slow
 async def test_grants_that_replicate_slowly_are_waited_for_and_their_loss_told(
     story: Story,
 ) -> None:
@@ -237,7 +229,6 @@ async def test_grants_that_replicate_slowly_are_waited_for_and_their_loss_told(
     await story.until(lambda: "No longer granted: Directory.Read.All" in story.direct("rosa"))
 
 
-@pytest.mark.slow
 async def test_a_handover_while_it_waits_changes_who_gets_the_values(story: Story) -> None:
     id = await waiting(story)
     story.workspace.add_person("hedy", "Hedy")
@@ -259,7 +250,6 @@ def no_secret(story: Story) -> bool:
     return not any(story.tenant.live_secrets(id) for id in made)
 
 
-@pytest.mark.slow
 async def test_what_the_next_consent_would_grant_beyond_the_plan_stops_it(story: Story) -> None:
     id = await waiting(story)
     async with by_hand(story) as hand:
@@ -271,7 +261,6 @@ async def test_what_the_next_consent_would_grant_beyond_the_plan_stops_it(story:
     assert no_secret(story)
 
 
-@pytest.mark.slow
 async def test_a_credential_that_somebody_adds_stops_it(story: Story) -> None:
     id = await waiting(story)
     async with by_hand(story) as hand:
@@ -280,7 +269,6 @@ async def test_a_credential_that_somebody_adds_stops_it(story: Story) -> None:
     await story.until(lambda: "was changed in Entra" in called(story))
 
 
-@pytest.mark.slow
 async def test_who_only_signs_in_does_not_stop_it(story: Story) -> None:
     id = await waiting(story)
     user = story.tenant.people.users[0]["id"]
@@ -290,7 +278,6 @@ async def test_who_only_signs_in_does_not_stop_it(story: Story) -> None:
     await consented(story, id)
 
 
-@pytest.mark.slow
 async def test_a_secret_is_made_only_after_a_fresh_look(story: Story) -> None:
     """Consent that was withdrawn after a later step has failed is asked for again."""
     id = await waiting(story)
@@ -305,7 +292,6 @@ async def test_a_secret_is_made_only_after_a_fresh_look(story: Story) -> None:
     await consented(story, id)
 
 
-@pytest.mark.slow
 @pytest.mark.settings(intervals=UNHURRIED)
 async def test_a_forged_consent_is_looked_at(story: Story) -> None:
     id = await waiting(story)
@@ -328,7 +314,6 @@ async def forge_consent(stage: Stage, id: str) -> None:
     await changed(stage, "UPDATE registrations SET status = 'approved' WHERE id = ?", id)
 
 
-@pytest.mark.slow
 @pytest.mark.settings(intervals=UNHURRIED)
 async def test_a_wait_that_is_taken_up_again_ends_when_it_would_have(story: Story) -> None:
     id = await waiting(story)
@@ -346,7 +331,6 @@ async def test_a_wait_that_is_taken_up_again_ends_when_it_would_have(story: Stor
         assert abs(left() - expected) < timedelta(hours=1)
 
 
-@pytest.mark.slow
 @pytest.mark.settings(intervals=UNHURRIED)
 async def test_rows_that_cannot_be_read_are_given_up_a_day_after_the_deadline(
     story: Story, app: App
@@ -363,7 +347,6 @@ async def test_rows_that_cannot_be_read_are_given_up_a_day_after_the_deadline(
     assert "ConsentUnseen" in read(story.stage, code, id)
 
 
-@pytest.mark.slow
 @pytest.mark.settings(intervals=UNHURRIED)
 async def test_a_forged_client_id_gets_no_link(story: Story, app: App) -> None:
     id = await waiting(story)
@@ -376,7 +359,6 @@ async def test_a_forged_client_id_gets_no_link(story: Story, app: App) -> None:
     assert drawing.consent_page == ""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("column", ["plan", slow("form")])
 @pytest.mark.settings(intervals=UNHURRIED)
 async def test_one_that_cannot_be_read_keeps_no_other_waiting(
@@ -391,7 +373,6 @@ async def test_one_that_cannot_be_read_keeps_no_other_waiting(
     await story.until(lambda: "is ready" in story.card(id))
 
 
-@pytest.mark.slow
 async def test_a_right_that_is_lost_is_said_and_ends_the_wait(bot: Bot, stage: Stage) -> None:
     settings = environ(stage, SEE)
     async with bot(**settings):
@@ -405,7 +386,6 @@ async def test_a_right_that_is_lost_is_said_and_ends_the_wait(bot: Bot, stage: S
         await looked(story, id, "was undone", step=timedelta(days=7))
 
 
-@pytest.mark.slow
 async def test_after_a_restore_a_rotation_takes_no_consent(bot: Bot, stage: Stage) -> None:
     settings = environ(stage, SEE)
     async with bot(**settings):

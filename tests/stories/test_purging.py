@@ -13,6 +13,8 @@ from tests.support.removal_story import FOR_EVER, PURGED, revoke, revoked, undo
 from tests.support.rotation_story import decide, drawn, three
 from tests.support.story import Story
 
+pytestmark = pytest.mark.mostly_slow
+
 
 async def undone(story: Story) -> str:
     id, fault = await failed(story)
@@ -30,6 +32,7 @@ def bin_calls(story: Story, method: str) -> list[str]:
     return [each.path for each in story.tenant.calls(method, "deletedItems")]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("over", [revoked, undone])
 async def test_an_approver_deletes_for_good_what_is_over_and_once(story: Story, over: Any) -> None:
     id = await over(story)
@@ -50,7 +53,6 @@ async def test_an_approver_deletes_for_good_what_is_over_and_once(story: Story, 
     assert len(bin_calls(story, "")) == calls
 
 
-@pytest.mark.slow
 async def test_only_approvers_delete_for_good_and_only_what_is_revoked(story: Story) -> None:
     id = await story.ready()
     refused = await story.command("ada", f"purge {id}")
@@ -63,7 +65,6 @@ async def test_only_approvers_delete_for_good_and_only_what_is_revoked(story: St
     assert len(story.tenant.deleted) == 2
 
 
-@pytest.mark.slow
 async def test_a_refusal_of_entra_is_told_and_it_comes_again_if_asked_for(story: Story) -> None:
     id = await revoked(story)
     fault = story.tenant.faults.refuse("DELETE", "deletedItems")
@@ -83,7 +84,6 @@ async def test_a_refusal_of_entra_is_told_and_it_comes_again_if_asked_for(story:
     assert story.tenant.deleted == []
 
 
-@pytest.mark.slow
 async def test_half_of_it_is_gone_and_the_rest_follows(story: Story) -> None:
     id = await revoked(story)
     [principal] = [each for each in story.tenant.deleted if "uniqueName" not in each]
@@ -97,7 +97,6 @@ async def test_half_of_it_is_gone_and_the_rest_follows(story: Story) -> None:
     assert story.tenant.deleted == []
 
 
-@pytest.mark.slow
 async def test_an_answer_that_was_lost_does_not_matter(story: Story) -> None:
     id = await revoked(story)
     story.tenant.faults.reset("DELETE", "deletedItems", times=2, when="after_effect")
@@ -105,7 +104,6 @@ async def test_an_answer_that_was_lost_does_not_matter(story: Story) -> None:
     assert story.tenant.deleted == []
 
 
-@pytest.mark.slow
 async def test_what_entra_has_deleted_for_good_by_itself_is_gone_already(story: Story) -> None:
     id = await revoked(story)
     story.clock.move(timedelta(days=31))
@@ -113,7 +111,6 @@ async def test_what_entra_has_deleted_for_good_by_itself_is_gone_already(story: 
     assert not bin_calls(story, "DELETE")
 
 
-@pytest.mark.slow
 async def test_what_somebody_has_restored_is_left_to_them(story: Story) -> None:
     id = await revoked(story)
     [application] = [each for each in story.tenant.deleted if "uniqueName" in each]
@@ -129,7 +126,6 @@ async def test_what_somebody_has_restored_is_left_to_them(story: Story) -> None:
     await purged(story, id)
 
 
-@pytest.mark.slow
 async def test_what_carries_other_marks_is_left_alone(story: Story) -> None:
     """Somebody has restored it, made it their own and deleted it."""
     id = await revoked(story)
@@ -145,7 +141,6 @@ async def test_what_carries_other_marks_is_left_alone(story: Story) -> None:
     assert len(story.tenant.deleted) == 2
 
 
-@pytest.mark.slow
 async def test_the_bin_is_asked_by_the_ids_that_entra_gave_and_by_no_name(story: Story) -> None:
     id = await revoked(story, "billing")
     async with somebody(story) as hand:
@@ -158,7 +153,6 @@ async def test_the_bin_is_asked_by_the_ids_that_entra_gave_and_by_no_name(story:
     assert all(each.path.split("/")[-2] == "deletedItems" for each in asked_for)
 
 
-@pytest.mark.slow
 async def test_one_that_never_made_anything_has_nothing_to_delete(story: Story) -> None:
     fault = story.tenant.faults.refuse("PATCH", "/applications")
     id = await story.fails()
@@ -180,7 +174,6 @@ async def undone_without_an_answer(story: Story) -> str:
     return id
 
 
-@pytest.mark.slow
 async def test_an_application_whose_answer_was_lost_is_deleted_for_good_too(story: Story) -> None:
     id = await undone_without_an_answer(story)
     assert len(story.tenant.deleted) == 1
@@ -188,13 +181,11 @@ async def test_an_application_whose_answer_was_lost_is_deleted_for_good_too(stor
     assert story.tenant.deleted == []
 
 
-@pytest.mark.slow
 @pytest.mark.settings(ENTRA_CLIENT_ID=lambda stage: stage.tenant.administrator.client_id.upper())
 async def test_a_client_id_in_capitals_undoes_what_it_has_made(story: Story) -> None:
     await undone_without_an_answer(story)
 
 
-@pytest.mark.slow
 async def test_an_application_that_lags_behind_its_deletion_is_waited_for(story: Story) -> None:
     """The replica that is asked has not yet put it into the bin."""
     id = await story.ready()
@@ -204,7 +195,6 @@ async def test_an_application_that_lags_behind_its_deletion_is_waited_for(story:
     assert story.tenant.deleted == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end", "told", "shown"),
     [
@@ -232,7 +222,6 @@ async def test_a_purge_that_is_not_approved_deletes_nothing(
     assert not bin_calls(story, "DELETE")
 
 
-@pytest.mark.slow
 @pytest.mark.settings(APPROVALS_NEEDED="2", APPROVERS=three)
 async def test_a_purge_takes_as_many_approvals_as_the_plan_did(story: Story) -> None:
     id = await story.ask()
@@ -247,7 +236,6 @@ async def test_a_purge_takes_as_many_approvals_as_the_plan_did(story: Story) -> 
     await story.until(lambda: PURGED in story.card(id))
 
 
-@pytest.mark.slow
 @pytest.mark.settings(APPROVERS=lambda stage: stage.workspace.people["ada"].id)
 async def test_where_one_person_decides_alone_nothing_is_deleted_for_good(story: Story) -> None:
     id = await revoked(story)

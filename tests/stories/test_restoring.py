@@ -25,6 +25,8 @@ from tests.support.running_bot import Bot
 from tests.support.secret_lives import SecretLife, life_of
 from tests.support.story import Story
 
+pytestmark = pytest.mark.mostly_slow
+
 WEEK = timedelta(days=7, hours=1)
 
 
@@ -76,7 +78,6 @@ def announced(story: Story) -> str:
     return text
 
 
-@pytest.mark.slow
 async def test_a_secret_that_was_seen_after_the_copy_is_neither_shown_nor_removed(
     stage: Stage, bot: Bot
 ) -> None:
@@ -107,7 +108,6 @@ async def test_a_secret_that_was_seen_after_the_copy_is_neither_shown_nor_remove
     assert not story.workspace.complaints
 
 
-@pytest.mark.slow
 async def test_pending_in_the_copy_and_ready_in_entra_is_ready(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
     async with bot(APPROVALS_NEEDED="2"):
@@ -136,7 +136,6 @@ async def test_pending_in_the_copy_and_ready_in_entra_is_ready(stage: Stage, bot
     assert not story.workspace.complaints
 
 
-@pytest.mark.slow
 async def test_nothing_acts_before_the_tenant_has_answered_and_what_was_made_since_stays(
     stage: Stage, bot: Bot
 ) -> None:
@@ -169,7 +168,6 @@ async def test_nothing_acts_before_the_tenant_has_answered_and_what_was_made_sin
         assert len(stage.tenant.live_secrets(application["appId"])) == 1
 
 
-@pytest.mark.slow
 async def test_what_was_revoked_since_the_copy_is_revoked(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
     async with bot():
@@ -189,7 +187,6 @@ async def test_what_was_revoked_since_the_copy_is_revoked(stage: Stage, bot: Bot
         await story.until(lambda: "counts as revoked" in story.direct("rosa"))
 
 
-@pytest.mark.slow
 async def test_an_application_that_the_copy_does_not_know_is_listed_and_left_alone(
     stage: Stage, bot: Bot
 ) -> None:
@@ -215,7 +212,6 @@ async def test_an_application_that_the_copy_does_not_know_is_listed_and_left_alo
     assert "removal of an orphan begins" not in {each["event"] for each in logged}
 
 
-@pytest.mark.slow
 async def test_an_open_approval_has_to_be_given_again(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
     async with bot(APPROVALS_NEEDED="2"):
@@ -236,7 +232,6 @@ async def test_an_open_approval_has_to_be_given_again(stage: Stage, bot: Bot) ->
         await story.approve(id)
 
 
-@pytest.mark.slow
 async def test_a_run_that_was_at_work_goes_on_only_by_hand(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
     hold = stage.tenant.faults.hold("PATCH", "/applications", times=1)
@@ -256,7 +251,6 @@ async def test_a_run_that_was_at_work_goes_on_only_by_hand(stage: Stage, bot: Bo
     assert not stage.tenant.applications
 
 
-@pytest.mark.slow
 async def test_a_restore_that_nobody_announced_is_noticed(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
     async with bot():
@@ -282,6 +276,7 @@ async def test_a_restore_that_nobody_announced_is_noticed(stage: Stage, bot: Bot
         assert id in announced(story)
 
 
+@pytest.mark.quick
 async def test_a_restore_is_refused_while_the_bot_runs(story: Story, app: App) -> None:
     id = await story.ask()
     copy = copied(story.stage)
@@ -297,6 +292,7 @@ async def test_a_restore_is_refused_while_the_bot_runs(story: Story, app: App) -
     assert (await found(app, id)).status is Status.PENDING
 
 
+@pytest.mark.quick
 async def test_what_the_copy_replaces_is_kept(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
     async with bot():
@@ -316,7 +312,6 @@ async def test_what_the_copy_replaces_is_kept(stage: Stage, bot: Bot) -> None:
         assert await installation.restored_at(tx) is not None
 
 
-@pytest.mark.slow
 async def test_the_command_says_what_it_did_and_what_comes_next(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
     environ, folder = stage.environ(), stage.folder
@@ -335,6 +330,7 @@ async def test_the_command_says_what_it_did_and_what_comes_next(stage: Stage, bo
         assert "given again" not in announced(story)  # nobody had approved anything
 
 
+@pytest.mark.quick
 async def test_what_is_no_copy_changes_nothing(stage: Stage, bot: Bot) -> None:
     async with bot():
         pass

@@ -17,10 +17,13 @@ from tests.support.running_bot import Bot
 from tests.support.secret_story import MARK, live, make_a_new_one
 from tests.support.story import Story
 
+pytestmark = pytest.mark.mostly_slow
+
 MASK = "••••••••"
 NOT_MADE = "No new secret was made"
 
 
+@pytest.mark.quick
 async def test_no_secret_takes_the_place_of_a_message_that_others_read(story: Story) -> None:
     """Whoever has stolen the bot's token can post its buttons anywhere, and lure people to them."""
     id = await story.ready()
@@ -33,7 +36,6 @@ async def test_no_secret_takes_the_place_of_a_message_that_others_read(story: St
     assert MARK in await story.revealed(id)
 
 
-@pytest.mark.slow
 async def test_a_second_reveal_is_refused_and_mask_now_is_for_good(story: Story) -> None:
     id = await story.ready()
     await story.values(id)
@@ -56,7 +58,6 @@ async def test_a_second_reveal_is_refused_and_mask_now_is_for_good(story: Story)
     assert MARK not in again
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["answer lost", slow("address expired"), slow("server error")])
 async def test_a_reveal_that_may_not_have_arrived_is_replaced(story: Story, trouble: str) -> None:
     id = await story.ready()
@@ -91,7 +92,6 @@ async def test_a_reveal_that_may_not_have_arrived_is_replaced(story: Story, trou
     assert not story.workspace.complaints
 
 
-@pytest.mark.slow
 async def test_no_secret_is_shown_before_it_has_been_proven(story: Story) -> None:
     id = await story.ready()
     await story.values(id)
@@ -131,7 +131,6 @@ async def _in_vain(story: Story, id: str) -> None:
     broken.times = 0
 
 
-@pytest.mark.slow
 async def test_a_secret_that_nobody_came_for_is_removed_and_can_be_made_anew(story: Story) -> None:
     id = await story.ready()
     assert "or it will be deleted from Entra" in story.workspace.text_of(story.notice(id))
@@ -152,7 +151,6 @@ async def test_a_secret_that_nobody_came_for_is_removed_and_can_be_made_anew(sto
     assert len(live(story)) == 1
 
 
-@pytest.mark.slow
 async def test_a_mask_that_slack_does_not_take_is_tried_again(story: Story) -> None:
     id = await story.ready()
     await story.revealed(id)
@@ -165,6 +163,7 @@ async def test_a_mask_that_slack_does_not_take_is_tried_again(story: Story) -> N
     assert len(live(story)) == 1
 
 
+@pytest.mark.quick
 async def test_somebody_who_left_is_shown_nothing(story: Story) -> None:
     id = await story.ready()
     await story.values(id)
@@ -174,7 +173,6 @@ async def test_somebody_who_left_is_shown_nothing(story: Story) -> None:
     assert "Slack says that your account is deactivated" in said
 
 
-@pytest.mark.slow
 async def test_a_key_that_is_missing_loses_no_secret(bot: Bot, stage: Stage) -> None:
     """Whoever has changed VAULT_KEYS and forgot the old key can still put it back."""
     async with bot():
@@ -189,7 +187,6 @@ async def test_a_key_that_is_missing_loses_no_secret(bot: Bot, stage: Stage) -> 
         assert MARK in await story.revealed(id)
 
 
-@pytest.mark.slow
 async def test_a_secret_whose_mask_lost_its_key_ends_as_not_masked(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
     async with bot():

@@ -30,6 +30,8 @@ from tests.support.secret_lives import SecretLife, life_of
 from tests.support.secret_story import MARK, make_a_new_one
 from tests.support.story import Story
 
+pytestmark = pytest.mark.mostly_slow
+
 AGAIN_IN = timedelta(minutes=61)
 NOT_YET = "is not revoked yet"
 FAILURES = "SELECT count(*) FROM history WHERE what = 'failed'"
@@ -45,6 +47,7 @@ async def stuck(story: Story, id: str) -> Fault:
     return fault
 
 
+@pytest.mark.quick
 async def test_an_approver_revokes_and_everybody_is_told(story: Story) -> None:
     id = await story.ready()
     [application] = story.tenant.applications
@@ -74,7 +77,6 @@ async def test_an_approver_revokes_and_everybody_is_told(story: Story) -> None:
     assert told.splitlines()[-1].endswith("· revoked")
 
 
-@pytest.mark.slow
 async def test_a_revocation_that_ends_before_slack_takes_messages_is_told_once(
     story: Story,
 ) -> None:
@@ -90,6 +92,7 @@ async def test_a_revocation_that_ends_before_slack_takes_messages_is_told_once(
     assert story.direct("rosa").count("revoked by @grace") == 1
 
 
+@pytest.mark.quick
 async def test_the_requester_revokes_by_word_once_it_is_confirmed(story: Story) -> None:
     id = await story.ready()
     asked = await story.command("rosa", f"revoke {id.lower()}", channel="random")
@@ -108,7 +111,6 @@ async def test_the_requester_revokes_by_word_once_it_is_confirmed(story: Story) 
     assert again == f"{id} was revoked, so there is nothing to revoke."
 
 
-@pytest.mark.slow
 async def test_the_requester_revokes_at_home_and_a_bystander_is_refused(story: Story) -> None:
     id = await story.ready()
     refused = "Only the requester or an approver can revoke this."
@@ -123,7 +125,6 @@ async def test_the_requester_revokes_at_home_and_a_bystander_is_refused(story: S
     await story.until(lambda: f"{id} was revoked" in story.card())
 
 
-@pytest.mark.slow
 async def test_of_two_who_revoke_at_once_one_wins(story: Story) -> None:
     id = await story.ready()
     held = story.tenant.faults.hold("DELETE", "/applications/", when="before_effect")
@@ -141,7 +142,6 @@ async def test_of_two_who_revoke_at_once_one_wins(story: Story) -> None:
     assert told.count("revocation asked for") == 1
 
 
-@pytest.mark.slow
 async def test_what_entra_does_not_let_go_is_said_and_comes_again_by_itself(story: Story) -> None:
     id = await story.ready()
     fault = await stuck(story, id)
@@ -167,7 +167,6 @@ async def test_what_entra_does_not_let_go_is_said_and_comes_again_by_itself(stor
         assert story.direct("rosa").count(words) == 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["503", "429", "unreachable"])
 async def test_trouble_that_lasts_is_over_at_the_next_try(story: Story, trouble: str) -> None:
     id = await story.ready()
@@ -187,7 +186,6 @@ async def test_trouble_that_lasts_is_over_at_the_next_try(story: Story, trouble:
     assert nothing_is_left(story)
 
 
-@pytest.mark.slow
 async def test_trouble_that_passes_is_waited_out_and_secrets_by_hand_go_too(story: Story) -> None:
     id = await story.ready()
     async with by_hand(story) as hand:
@@ -198,7 +196,6 @@ async def test_trouble_that_passes_is_waited_out_and_secrets_by_hand_go_too(stor
     assert nothing_is_left(story)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("lag", [2.0, 5.0])
 @pytest.mark.parametrize("after", [0.0, 1.0])
 async def test_reads_that_lag_delay_a_revocation_by_no_more_than_the_lag(
@@ -214,6 +211,7 @@ async def test_reads_that_lag_delay_a_revocation_by_no_more_than_the_lag(
     assert nothing_is_left(story)
 
 
+@pytest.mark.quick
 async def test_a_secret_that_nobody_has_seen_is_never_shown_again(story: Story) -> None:
     id = await story.ready()
     await story.values(id)
@@ -229,7 +227,6 @@ async def test_a_secret_that_nobody_has_seen_is_never_shown_again(story: Story) 
     assert answer.text == being
 
 
-@pytest.mark.slow
 async def test_a_secret_on_the_screen_is_masked_all_the_same(story: Story) -> None:
     id = await story.ready()
     assert MARK in await story.revealed(id)
@@ -240,7 +237,6 @@ async def test_a_secret_on_the_screen_is_masked_all_the_same(story: Story) -> No
     assert "[Make a new one]" not in story.whispers("rosa")
 
 
-@pytest.mark.slow
 async def test_one_that_was_deleted_by_hand_is_revoked_all_the_same(story: Story) -> None:
     id = await story.ready()
     story.clock.move(timedelta(minutes=16))
@@ -254,7 +250,6 @@ async def test_one_that_was_deleted_by_hand_is_revoked_all_the_same(story: Story
     )
 
 
-@pytest.mark.slow
 async def test_the_same_may_be_asked_for_once_it_is_revoked_and_not_before(story: Story) -> None:
     id = await story.ready()
     fault = await stuck(story, id)
@@ -276,7 +271,6 @@ async def test_the_same_may_be_asked_for_once_it_is_revoked_and_not_before(story
     assert "waits for approval" in story.card()
 
 
-@pytest.mark.slow
 @pytest.mark.settings(OPEN_LIMIT="1")
 async def test_one_that_is_being_revoked_leaves_room_for_others(story: Story) -> None:
     """Its requester can do nothing about an outage."""
@@ -285,7 +279,6 @@ async def test_one_that_is_being_revoked_leaves_room_for_others(story: Story) ->
     assert await story.ask("crm")
 
 
-@pytest.mark.slow
 async def test_nothing_of_it_is_missed_or_an_orphan(story: Story) -> None:
     id = await story.ready()
     fault = await stuck(story, id)
@@ -314,7 +307,6 @@ async def test_nothing_of_it_is_missed_or_an_orphan(story: Story) -> None:
 ROUNDS = 4
 
 
-@pytest.mark.slow
 async def test_it_does_not_wait_for_a_check(story: Story) -> None:
     id = await settled(story)
     held = story.tenant.faults.hold("POST", r"\$batch")
@@ -328,7 +320,6 @@ async def test_it_does_not_wait_for_a_check(story: Story) -> None:
     assert "· compared with the tenant" not in await story.command("rosa", f"history {id}")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "when"),
     [
@@ -362,7 +353,6 @@ async def test_it_does_not_wait_for_a_new_secret_which_nobody_gets(
     assert told[-3:] == ["new secret asked", "revoke asked", "revoked"]
 
 
-@pytest.mark.slow
 async def test_it_does_not_wait_for_a_rotation(story: Story) -> None:
     id = await rotation_story.in_use(story)
     await rotation_story.asked(story, id)
@@ -376,7 +366,6 @@ async def test_it_does_not_wait_for_a_rotation(story: Story) -> None:
     assert f"{id}: this request for a new secret is over." in request
 
 
-@pytest.mark.slow
 async def test_a_run_that_ends_at_the_same_moment_hands_nothing_over(
     database_url: str, clock: MovableClock
 ) -> None:

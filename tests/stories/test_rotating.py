@@ -43,9 +43,12 @@ from tests.support.secret_lives import SecretLife
 from tests.support.secret_story import live, make_a_new_one
 from tests.support.story import Story
 
+pytestmark = pytest.mark.mostly_slow
+
 Json = dict[str, Any]
 
 
+@pytest.mark.quick
 async def test_a_secret_in_use_is_followed_by_another_without_an_outage(story: Story) -> None:
     id = await in_use(story)
     [old] = live(story)
@@ -90,7 +93,6 @@ async def test_a_secret_in_use_is_followed_by_another_without_an_outage(story: S
     assert "fits no registration" not in await history(story, id)
 
 
-@pytest.mark.slow
 async def test_a_new_secret_lives_as_long_as_the_plan_said_from_its_making(story: Story) -> None:
     id = await in_use(story, **{"Secret valid for": "90 days"})
     story.clock.move(timedelta(days=80))
@@ -103,7 +105,6 @@ async def test_a_new_secret_lives_as_long_as_the_plan_said_from_its_making(story
     assert id not in str(listed.text)
 
 
-@pytest.mark.slow
 async def test_an_expired_secret_is_rotated_and_removed_at_once(story: Story) -> None:
     id = await in_use(story)
     [old] = live(story)
@@ -114,7 +115,6 @@ async def test_an_expired_secret_is_rotated_and_removed_at_once(story: Story) ->
     assert live(story) != [old]
 
 
-@pytest.mark.slow
 @pytest.mark.settings(APPROVALS_NEEDED="2", REQUESTERS="*", APPROVERS=three, APPROVAL_TTL="7d")
 async def test_a_quorum_of_two_is_two_people_who_did_not_ask(story: Story) -> None:
     id = await story.ask()
@@ -134,6 +134,7 @@ async def test_a_quorum_of_two_is_two_people_who_did_not_ask(story: Story) -> No
     assert len(live(story)) == 2
 
 
+@pytest.mark.quick
 @pytest.mark.settings(REQUESTERS="*")
 async def test_whoever_is_the_requester_confirms_nothing_even_as_approver(story: Story) -> None:
     id = await story.ask(by="ada")
@@ -149,7 +150,6 @@ async def test_whoever_is_the_requester_confirms_nothing_even_as_approver(story:
     assert len(live(story)) == 1
 
 
-@pytest.mark.slow
 async def test_what_is_not_carried_out_changes_nothing_and_can_be_asked_again(story: Story) -> None:
     id = await in_use(story)
     before = live(story)
@@ -227,7 +227,6 @@ async def _denied(story: Story, id: str) -> None:
     await story.workspace.command("rosa", f"cancel {id}")
 
 
-@pytest.mark.slow
 async def test_a_new_secret_that_nobody_came_for_goes_and_the_old_one_lives(story: Story) -> None:
     id = await in_use(story)
     [old] = live(story)
@@ -245,7 +244,6 @@ async def test_a_new_secret_that_nobody_came_for_goes_and_the_old_one_lives(stor
     assert live(story) == [old]
 
 
-@pytest.mark.slow
 async def test_a_rotation_that_fails_keeps_the_old_secret_and_says_why(story: Story) -> None:
     id = await in_use(story)
     before = live(story)
@@ -265,7 +263,6 @@ async def test_a_rotation_that_fails_keeps_the_old_secret_and_says_why(story: St
     assert len(live(story)) == 2
 
 
-@pytest.mark.slow
 async def test_a_new_secret_in_doubt_is_made_anew_beside_the_old_one(story: Story) -> None:
     id = await in_use(story)
     [old] = live(story)
@@ -288,7 +285,6 @@ async def test_a_new_secret_in_doubt_is_made_anew_beside_the_old_one(story: Stor
     assert len(live(story)) == 1
 
 
-@pytest.mark.slow
 async def test_a_lost_new_secret_keeps_the_old_one_until_the_next_was_seen(story: Story) -> None:
     """The grace begins anew: else the old one would go while its follower waits unseen."""
     id = await in_use(story)
@@ -309,7 +305,6 @@ async def test_a_lost_new_secret_keeps_the_old_one_until_the_next_was_seen(story
     await story.eventually(lambda: live(story) != [] and old not in live(story))
 
 
-@pytest.mark.slow
 @pytest.mark.settings(APPROVALS_NEEDED="2", REQUESTERS="*", APPROVERS=three)
 async def test_a_handover_withdraws_the_rotation_and_its_votes(story: Story) -> None:
     story.workspace.add_person("dan", "Dan Cole")
@@ -333,7 +328,6 @@ async def test_a_handover_withdraws_the_rotation_and_its_votes(story: Story) -> 
     assert len(live(story)) == 1
 
 
-@pytest.mark.slow
 async def test_what_is_about_to_expire_is_rotated_at_home(story: Story) -> None:
     id = await in_use(story)
     story.clock.move(timedelta(days=340))
@@ -364,6 +358,7 @@ async def press_at_home(story: Story, person: str, button: str, *, until: str) -
     raise AssertionError(at_home(story, person))
 
 
+@pytest.mark.quick
 def test_a_request_is_over_as_soon_as_the_registration_is_no_longer_ready() -> None:
     wish = asked_of()
     ready = replace(registration(), requests=(wish,))
@@ -377,7 +372,6 @@ def test_a_request_is_over_as_soon_as_the_registration_is_no_longer_ready() -> N
     assert replace(ready, status=Status.FAILED).waiting(RequestKind.ROTATION) is None
 
 
-@pytest.mark.slow
 async def test_whoever_has_changed_over_removes_the_old_secret_at_once(story: Story) -> None:
     id = await in_use(story)
     [old] = live(story)
@@ -433,7 +427,6 @@ async def retire(story: Story, id: str, *, by: str) -> None:
     assert f"The previous secret of {id} is being removed." in story.whispers(by)
 
 
-@pytest.mark.slow
 async def test_an_old_secret_whose_removal_was_asked_for_goes_beside_a_newer_one(
     story: Story,
 ) -> None:
@@ -450,14 +443,12 @@ async def test_an_old_secret_whose_removal_was_asked_for_goes_beside_a_newer_one
     await story.until(lambda: "the previous secret is removed from Entra" in story.direct("rosa"))
 
 
-@pytest.mark.slow
 async def test_the_word_removes_the_old_secret_once_it_is_confirmed(story: Story) -> None:
     id, old = await changed_over(story)
     await retire(story, id, by="grace")
     await story.eventually(lambda: old not in live(story))
 
 
-@pytest.mark.slow
 async def test_an_old_secret_that_entra_does_not_remove_at_once_goes_later(story: Story) -> None:
     id, old = await changed_over(story)
     broken = story.tenant.faults.refuse("POST", "removePassword")
@@ -481,6 +472,7 @@ def _was_refused(story: Story) -> bool:
     return any("removePassword" in entry.path and entry.status == 403 for entry in story.tenant.log)
 
 
+@pytest.mark.quick
 def test_a_previous_secret_is_said_to_go_as_of_its_date_be_it_past_or_not() -> None:
     older = replace(secret(SecretLife.MASKED), id="s0", made_at=NOON - timedelta(days=1))
     ready = registration(secret=secret(SecretLife.MASKED))

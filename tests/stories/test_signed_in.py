@@ -52,6 +52,8 @@ from tests.support.signing_in import (
 )
 from tests.support.story import Story
 
+pytestmark = pytest.mark.mostly_slow
+
 GRANTING = {"AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"}
 WAITS = "waits for an administrator's consent"
 ON = {"CONSENT_DEVICE_CODE": "yes"}
@@ -118,6 +120,7 @@ async def under_way(world: SigningIn, story: Story) -> tuple[str, Browser, str, 
     return id, browser, link, await landed(world, browser, link)
 
 
+@pytest.mark.quick
 @in_both_ways
 async def test_from_the_form_to_the_mask(world: SigningIn, story: Story, app: App) -> None:
     id = await waiting(story)
@@ -144,7 +147,6 @@ async def test_from_the_form_to_the_mask(world: SigningIn, story: Story, app: Ap
     assert len(story.tenant.calls("POST", "/devicecode")) == world.with_codes
 
 
-@pytest.mark.slow
 async def test_in_http_mode_and_for_application_permissions_alone(bot: Bot, stage: Stage) -> None:
     world, story = consent_world(stage), Story(stage)
     async with bot(**{**world.environ, **world.door.signed(stage)}, intervals=UNHURRIED):
@@ -154,7 +156,6 @@ async def test_in_http_mode_and_for_application_permissions_alone(bot: Bot, stag
     assert all("appRoleAssignedTo" in call.path for call in grants(story))
 
 
-@pytest.mark.slow
 async def test_what_is_granted_already_is_left_as_it_is(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     story.tenant.give(str(story.tenant.applications[-1]["appId"]), roles=["User.Read.All"])
@@ -163,7 +164,6 @@ async def test_what_is_granted_already_is_left_as_it_is(world: SigningIn, story:
     await story.until(lambda: story.is_announced(id))
 
 
-@pytest.mark.slow
 async def test_what_takes_too_long_is_given_up_and_another_sign_in_finishes_it(
     world: SigningIn, story: Story, app: App
 ) -> None:
@@ -181,7 +181,6 @@ async def test_what_takes_too_long_is_given_up_and_another_sign_in_finishes_it(
     await granted(world, story, id)
 
 
-@pytest.mark.slow
 async def test_the_page_says_what_is_granted_and_looking_at_it_changes_nothing(
     world: SigningIn, story: Story
 ) -> None:
@@ -214,8 +213,6 @@ async def test_the_page_says_what_is_granted_and_looking_at_it_changes_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.slow
-@in_both_ways
 async def test_the_account_must_be_the_approver_s_own(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     await refused(world, story, id, "APPROVER_IDENTITIES", user="grace")
@@ -225,7 +222,6 @@ async def test_the_account_must_be_the_approver_s_own(world: SigningIn, story: S
     await granted(world, story, id)
 
 
-@pytest.mark.slow
 async def test_a_sign_in_is_used_once(world: SigningIn, story: Story) -> None:
     id, browser, link, landing = await under_way(world, story)
     first, second = await asyncio.gather(came_back(browser, landing), came_back(browser, landing))
@@ -236,7 +232,6 @@ async def test_a_sign_in_is_used_once(world: SigningIn, story: Story) -> None:
     assert len(grants(story)) == 3
 
 
-@pytest.mark.slow
 async def test_it_takes_ten_minutes_at_most(world: SigningIn, story: Story) -> None:
     id, browser, link, landing = await under_way(world, story)
     story.clock.move(timedelta(minutes=10))
@@ -248,7 +243,6 @@ async def test_it_takes_ten_minutes_at_most(world: SigningIn, story: Story) -> N
     assert "not known" in (await browser.get(link)).text
 
 
-@pytest.mark.slow
 async def test_a_second_browser_is_refused_and_uses_nothing_up(
     world: SigningIn, story: Story
 ) -> None:
@@ -262,7 +256,6 @@ async def test_a_second_browser_is_refused_and_uses_nothing_up(
     assert (await came_back(browser, landing)).status == 200
 
 
-@pytest.mark.slow
 async def test_what_does_not_come_from_a_sign_in_is_refused(world: SigningIn, story: Story) -> None:
     id, browser, link, landing = await under_way(world, story)
     assert landing.form is not None
@@ -275,7 +268,6 @@ async def test_what_does_not_come_from_a_sign_in_is_refused(world: SigningIn, st
     assert WAITS in story.card(id)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("world", "how", "words"),
     [
@@ -299,8 +291,6 @@ async def test_why_nobody_has_signed_in_is_said_and_another_sign_in_works(
 
 
 @pytest.mark.slow
-@pytest.mark.slow
-@in_both_ways
 async def test_an_approver_without_the_role_is_told_of_it(world: SigningIn, story: Story) -> None:
     id = await waiting(story, by="grace")
     await refused(world, story, id, ROLE, user="grace", by="grace")
@@ -309,14 +299,12 @@ async def test_an_approver_without_the_role_is_told_of_it(world: SigningIn, stor
     await granted(world, story, id, by="grace")
 
 
-@pytest.mark.slow
 async def test_an_approver_with_the_custom_role_grants(world: SigningIn, story: Story) -> None:
     id = await waiting(story, by="grace")
     await set_up_for(story.tenant, world.accounts["grace"]["id"])
     await granted(world, story, id, by="grace")
 
 
-@pytest.mark.slow
 @pytest.mark.settings(CONSENT_CLIENT_SECRET="wrong")
 async def test_a_wrong_secret_of_the_consent_client_is_said(world: SigningIn, story: Story) -> None:
     said = await refused(world, story, await waiting(story), "consent client itself")
@@ -341,7 +329,6 @@ async def change_client(world: SigningIn, **changes: Any) -> None:
         assert (await admin.patch(path, changes)).status_code == 204
 
 
-@pytest.mark.slow
 async def test_the_doctor_looks_at_the_consent_client(stage: Stage, world: SigningIn) -> None:
     [well] = await examined(world)
     assert well.startswith(Mark.WELL)
@@ -369,14 +356,12 @@ async def test_the_doctor_looks_at_the_consent_client(stage: Stage, world: Signi
         assert words in each
 
 
-@pytest.mark.slow
 @in_both_ways
 @pytest.mark.parametrize("cloud", [CLOUDS["usgov"], CLOUDS["china"]], ids=["usgov", "china"])
 async def test_in_each_cloud(world: SigningIn, story: Story) -> None:
     await granted(world, story, await waiting(story, Profile="Directory reader (any vendor)"))
 
 
-@pytest.mark.slow
 async def test_what_the_bot_may_not_see_is_not_said_to_be_the_approver_s_fault(
     world: SigningIn, story: Story
 ) -> None:
@@ -388,7 +373,6 @@ async def test_what_the_bot_may_not_see_is_not_said_to_be_the_approver_s_fault(
     assert not grants(story)
 
 
-@pytest.mark.slow
 @in_both_ways
 async def test_only_an_approver_whose_vote_counts_gets_in(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
@@ -412,7 +396,6 @@ async def _loses_her_vote(story: Story, _: str) -> None:
     await changed(story.stage, "UPDATE votes SET void = 'no approver any more'")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("happens", "words", "shown"),
     [
@@ -436,7 +419,6 @@ async def test_an_approver_who_could_not_approve_it_any_more_grants_nothing(
     assert shown in story.card(id)
 
 
-@pytest.mark.slow
 async def test_an_approver_without_an_account_gets_no_link(
     bot: Bot, stage: Stage, world: SigningIn
 ) -> None:
@@ -450,7 +432,6 @@ async def test_an_approver_without_an_account_gets_no_link(
         assert links(story, "ada") == []
 
 
-@pytest.mark.slow
 async def test_after_a_restart_a_sign_in_goes_on_unless_its_approver_is_none_any_more(
     bot: Bot, stage: Stage, world: SigningIn
 ) -> None:
@@ -468,7 +449,6 @@ async def test_after_a_restart_a_sign_in_goes_on_unless_its_approver_is_none_any
         assert (await came_back(browser, landings[1])).status == 200
 
 
-@pytest.mark.slow
 @pytest.mark.settings(**dict.fromkeys((*MODE, "CONSENT_MODE"), ""))
 async def test_in_another_mode_there_is_no_page_and_no_button(
     world: SigningIn, story: Story
@@ -481,8 +461,6 @@ async def test_in_another_mode_there_is_no_page_and_no_button(
 
 
 @pytest.mark.slow
-@pytest.mark.slow
-@in_worlds({"CONSENT_AUTH_CONTEXT": "c1"}, {"CONSENT_AUTH_CONTEXT": "c1", **ON}, ids=WAYS)
 async def test_the_authentication_context_must_be_met(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     await refused(world, story, id, "authentication context", acrs=())
@@ -501,7 +479,6 @@ ODD: tuple[tuple[dict[str, Any], dict[str, Any], str], ...] = (
 """Claims and properties of an answer, and how it is refused: the others are unit tests."""
 
 
-@pytest.mark.slow
 async def test_an_answer_of_the_token_endpoint_that_says_anything_else_is_not_believed(
     world: SigningIn, story: Story
 ) -> None:
@@ -514,7 +491,6 @@ async def test_an_answer_of_the_token_endpoint_that_says_anything_else_is_not_be
     assert (await signed_in(world, story, id)).status == 200
 
 
-@pytest.mark.slow
 async def test_a_token_that_graph_refuses_grants_nothing(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     page = await answered_with(world, story, id, {})
@@ -551,7 +527,6 @@ async def answered_with(
     return await came_back(browser, landing)
 
 
-@pytest.mark.slow
 async def test_two_sign_ins_at_once_grant_once(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     ways = []
@@ -567,7 +542,6 @@ async def test_two_sign_ins_at_once_grant_once(world: SigningIn, story: Story) -
     assert [it["clientId"] for it in story.tenant.grants].count(principal["id"]) == 1
 
 
-@pytest.mark.slow
 async def test_more_than_was_approved_stops_it_at_once(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     story.tenant.give(str(story.tenant.applications[-1]["appId"]), roles=["Mail.Read"])
@@ -577,7 +551,6 @@ async def test_more_than_was_approved_stops_it_at_once(world: SigningIn, story: 
     await story.until(lambda: "Mail.Read" in story.card(id))
 
 
-@pytest.mark.slow
 async def test_a_forged_service_principal_gets_nothing(world: SigningIn, story: Story) -> None:
     """Whoever can change the bot's database gets no grant for an application of their own."""
     id = await waiting(story)
@@ -601,7 +574,6 @@ async def entered(
     return landing.error or ""
 
 
-@pytest.mark.slow
 @with_codes
 async def test_a_code_is_for_its_approver_alone_not_in_texts(
     world: SigningIn, story: Story
@@ -618,7 +590,6 @@ async def test_a_code_is_for_its_approver_alone_not_in_texts(
     assert "never enter one that you did not ask for" in story.whispers("ada")
 
 
-@pytest.mark.slow
 async def test_codes_are_off_unless_they_are_switched_on(story: Story) -> None:
     id = await waiting(story)
     assert "[Sign in with a code]" not in story.card(id)
@@ -627,7 +598,6 @@ async def test_codes_are_off_unless_they_are_switched_on(story: Story) -> None:
     assert not story.tenant.calls("POST", "/devicecode")
 
 
-@pytest.mark.slow
 @with_codes
 async def test_texts_of_the_tenant_are_no_links_in_answers(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
@@ -641,7 +611,6 @@ async def test_texts_of_the_tenant_are_no_links_in_answers(world: SigningIn, sto
     assert not grants(story)
 
 
-@pytest.mark.slow
 @with_codes
 async def test_a_code_that_is_not_used_expires_and_who_is_blocked_reads_why_on_entra_s_page(
     world: SigningIn, story: Story
@@ -655,7 +624,6 @@ async def test_a_code_that_is_not_used_expires_and_who_is_blocked_reads_why_on_e
     assert not grants(story)
 
 
-@pytest.mark.slow
 @with_codes
 async def test_another_code_takes_the_place_of_the_first(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
@@ -666,7 +634,6 @@ async def test_another_code_takes_the_place_of_the_first(world: SigningIn, story
     await granted(world, story, id)
 
 
-@pytest.mark.slow
 @with_codes
 async def test_a_code_is_of_no_use_once_it_is_granted(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
@@ -675,7 +642,6 @@ async def test_a_code_is_of_no_use_once_it_is_granted(world: SigningIn, story: S
     await story.until(lambda: "does not wait for consent any more" in story.whispers("ada"))
 
 
-@pytest.mark.slow
 @with_codes
 async def test_after_a_restart_the_code_is_of_no_use_and_the_button_is_there(
     bot: Bot, stage: Stage, world: SigningIn
@@ -693,7 +659,6 @@ async def test_after_a_restart_the_code_is_of_no_use_and_the_button_is_there(
         await story.until(lambda: story.is_announced(id))
 
 
-@pytest.mark.slow
 @with_codes
 async def test_entra_s_pauses_are_kept_outages_waited_out(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
@@ -708,7 +673,6 @@ def is_of_a_device(call: Call) -> bool:
     return isinstance(call.body, dict) and "device_code" in call.body
 
 
-@pytest.mark.slow
 @pytest.mark.settings(**ON)
 async def test_a_consent_client_that_is_not_public_is_named_and_so_by_the_doctor(
     world: SigningIn, story: Story
@@ -726,7 +690,6 @@ COOKIE = {"__Host-aad-setup-x": "1"}
 """Lets an answer pass as one of a browser that has begun a sign-in."""
 
 
-@pytest.mark.slow
 async def test_of_a_part_that_was_granted_the_pages_say_so(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     story.tenant.faults.refuse("POST", "/oauth2PermissionGrants", times=1)
@@ -741,7 +704,6 @@ async def test_of_a_part_that_was_granted_the_pages_say_so(world: SigningIn, sto
     assert (await signed_in(world, story, id)).status == 200
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("header", "body"),
     [("Transfer-Encoding: chunked", b"no length\r\n"), ("Content-Length: 100", b"state=")],
@@ -767,7 +729,6 @@ async def test_a_body_that_cannot_be_read_is_no_bug(
     assert "bug" not in "".join(capsys.readouterr())
 
 
-@pytest.mark.slow
 async def test_an_answer_to_no_sign_in_waits_for_no_turn_to_write(
     world: SigningIn, app: App
 ) -> None:
@@ -778,7 +739,6 @@ async def test_an_answer_to_no_sign_in_waits_for_no_turn_to_write(
     assert (page.status, "not known" in page.text) == (403, True)
 
 
-@pytest.mark.slow
 async def test_of_a_sign_in_that_was_given_up_nothing_sealed_is_kept(
     world: SigningIn, story: Story, app: App
 ) -> None:

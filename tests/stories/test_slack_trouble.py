@@ -19,6 +19,8 @@ from tests.support.rotation_story import seen as look_at_it
 from tests.support.running_bot import Bot
 from tests.support.story import Story, _updates, updates
 
+pytestmark = pytest.mark.mostly_slow
+
 Json = dict[str, Any]
 SOON, LATER = timedelta(seconds=10), timedelta(seconds=31)
 
@@ -34,6 +36,7 @@ def trouble(story: Story, kind: str, method: str, *, times: int) -> None:
             faults.lose(method, times=times)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("kind", ["429", slow("500")])
 async def test_a_post_that_slack_refuses_is_made_later_and_once(story: Story, kind: str) -> None:
     trouble(story, kind, "chat.postMessage", times=4)
@@ -61,7 +64,6 @@ async def _approve_what_counts(story: Story) -> None:
             return
 
 
-@pytest.mark.slow
 async def test_a_post_whose_answer_was_lost_is_found_where_the_bot_may_read(story: Story) -> None:
     await story.open_form()
     trouble(story, "lost", "chat.postMessage", times=2)
@@ -78,7 +80,6 @@ async def test_a_post_whose_answer_was_lost_is_found_where_the_bot_may_read(stor
     assert len(story.tenant.applications) == 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", [slow("429"), slow("500"), "lost"])
 async def test_the_last_state_arrives_whatever_happens_to_updates(story: Story, kind: str) -> None:
     id = await story.ask("billing")
@@ -90,7 +91,6 @@ async def test_the_last_state_arrives_whatever_happens_to_updates(story: Story, 
     assert len(story.workspace.messages("approvals")) == 1
 
 
-@pytest.mark.slow
 async def test_the_run_does_not_wait_for_slack(story: Story) -> None:
     id = await story.ask("billing")
     held = story.workspace.faults.hold("chat.update", times=10)
@@ -101,7 +101,6 @@ async def test_the_run_does_not_wait_for_slack(story: Story) -> None:
     await story.eventually(lambda: f"{id} is ready" in story.card(), step=SOON)
 
 
-@pytest.mark.slow
 async def test_new_values_do_not_wait_for_a_card_that_shows_ready_already(story: Story) -> None:
     id = await in_use(story)
     await asked(story, id)
@@ -112,7 +111,6 @@ async def test_new_values_do_not_wait_for_a_card_that_shows_ready_already(story:
     held.release()
 
 
-@pytest.mark.slow
 async def test_a_click_in_a_copy_decides_nothing_and_leads_to_the_right_card(story: Story) -> None:
     await story.fill_and_send()
     await story.until(lambda: story.workspace.messages("rosa"))
@@ -131,7 +129,6 @@ async def test_a_click_in_a_copy_decides_nothing_and_leads_to_the_right_card(sto
     assert "this copy does not count" in story.texts("approvals")[0]
 
 
-@pytest.mark.slow
 async def test_a_click_counts_while_the_answer_to_the_post_is_on_its_way(story: Story) -> None:
     await story.fill_and_send()
     await story.until(lambda: story.workspace.messages("rosa"))
@@ -155,7 +152,6 @@ def _is_missed(update: Entry, card: Json) -> bool:
     return is_it and update.answer.get("error") == "message_not_found"
 
 
-@pytest.mark.slow
 @pytest.mark.settings(APPROVALS_NEEDED="2")
 async def test_a_card_that_somebody_deleted_is_posted_anew_while_it_waits(story: Story) -> None:
     id = await story.ask()
@@ -171,7 +167,6 @@ async def test_a_card_that_somebody_deleted_is_posted_anew_while_it_waits(story:
     assert updates(story, deleted) == tried == 1  # no call is wasted on it any more
 
 
-@pytest.mark.slow
 async def test_a_card_that_is_deleted_once_all_is_decided_stays_away(story: Story) -> None:
     id = await story.ready()
     await story.until(lambda: f"{id} is ready" in story.card())
@@ -188,7 +183,6 @@ async def test_a_card_that_is_deleted_once_all_is_decided_stays_away(story: Stor
     assert len(story.workspace.messages("approvals")) == 1
 
 
-@pytest.mark.slow
 @pytest.mark.settings(APPROVALS_NEEDED="2")
 async def test_a_request_that_somebody_deleted_is_posted_anew_while_it_waits(story: Story) -> None:
     id = await story.ask()
@@ -210,7 +204,6 @@ async def test_a_request_that_somebody_deleted_is_posted_anew_while_it_waits(sto
     assert updates(story, deleted) == tried == 1  # no call is wasted on it any more
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "advice"),
     [
@@ -236,7 +229,6 @@ async def test_where_slack_takes_no_messages_stands_in_the_homes_of_approvers(
             pass
 
 
-@pytest.mark.slow
 async def test_a_message_whose_plan_block_is_refused_is_drawn_plainly(story: Story) -> None:
     id = await story.ask("billing")
     story.workspace.faults.fail("chat.update", "invalid_blocks")
@@ -269,7 +261,6 @@ def _has_plan(update: Entry) -> bool:
     return any(block["type"] == "plan" for block in update.sent["blocks"])
 
 
-@pytest.mark.slow
 async def test_an_open_home_follows_where_slack_takes_no_messages(story: Story) -> None:
     """Nobody touches it, and no registration changes."""
     said = "Slack takes no messages for #approvals"
@@ -282,7 +273,6 @@ async def test_an_open_home_follows_where_slack_takes_no_messages(story: Story) 
     await story.eventually(lambda: said not in seen(story, "ada"), step=SOON)
 
 
-@pytest.mark.slow
 async def test_a_socket_that_breaks_is_opened_again(story: Story) -> None:
     await story.workspace.drop_connections()
     await story.until(lambda: story.workspace.connections > 0)
@@ -292,6 +282,7 @@ async def test_a_socket_that_breaks_is_opened_again(story: Story) -> None:
 ADVICE = "It is shared with another organization: end that, or set APPROVAL_CHANNEL"
 
 
+@pytest.mark.quick
 async def test_no_plan_is_posted_to_a_channel_that_was_shared_after_the_start(story: Story) -> None:
     channel = story.workspace.channels["approvals"]
     await story.ask("first")
@@ -308,7 +299,6 @@ async def test_no_plan_is_posted_to_a_channel_that_was_shared_after_the_start(st
     )
 
 
-@pytest.mark.slow
 async def test_a_card_says_no_more_in_a_channel_that_was_shared_since_its_post(
     story: Story,
 ) -> None:
@@ -335,7 +325,6 @@ def is_cancelled(story: Story, id: str) -> bool:
     return "cancelled" in story.card(id)
 
 
-@pytest.mark.slow
 async def test_many_changes_of_cards_ask_once_who_reads_them(story: Story) -> None:
     ids = [await story.ask(name) for name in ("first", "second", "third")]
     before = len(story.workspace.calls("conversations.info"))
@@ -346,6 +335,7 @@ async def test_many_changes_of_cards_ask_once_who_reads_them(story: Story) -> No
     assert len(story.workspace.calls("conversations.info")) <= before + 1
 
 
+@pytest.mark.quick
 async def test_it_is_looked_at_daily_and_at_the_start(stage: Stage, bot: Bot) -> None:
     channel = stage.workspace.channels["approvals"]
     channel.private = False

@@ -20,6 +20,8 @@ from tests.support.doctor_cli import call
 from tests.support.marks import slow
 from tests.support.postgres import plain
 
+pytestmark = pytest.mark.mostly_slow
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -38,12 +40,12 @@ def says(ended: Ended, *words: str) -> bool:
     return ended.status == 2
 
 
+@pytest.mark.quick
 async def test_an_older_python_is_told_which_one_is_needed(tmp_path: Path) -> None:
     code = "import sys; sys.version_info = (3, 10, 13); import bot.entry"
     assert says(await python(code, folder=tmp_path), "needs Python 3.11 or newer")
 
 
-@pytest.mark.slow
 async def test_a_user_without_account_or_home_can_run_it(tmp_path: Path) -> None:
     code = """if True:
         import os, runpy
@@ -56,6 +58,7 @@ async def test_a_user_without_account_or_home_can_run_it(tmp_path: Path) -> None
     assert ended.out.startswith("aad-setup ")
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("command", ["serve", "doctor", "plan"])
 async def test_settings_that_are_a_folder_are_not_passed_over(tmp_path: Path, command: str) -> None:
     (tmp_path / ".env").mkdir()
@@ -68,7 +71,6 @@ def lock(file: Path) -> None:
     file.parent.chmod(0o755)
 
 
-@pytest.mark.slow
 async def test_settings_that_this_user_may_not_read(tmp_path: Path) -> None:
     lock(tmp_path / ".env")
     code = """if True:
@@ -84,7 +86,6 @@ async def test_settings_that_this_user_may_not_read(tmp_path: Path) -> None:
     assert says(await python(code, folder=tmp_path), ".env cannot be read (PermissionError)")
 
 
-@pytest.mark.slow
 async def test_an_installation_below_a_folder_with_a_percent_sign(tmp_path: Path) -> None:
     folder = tmp_path / "100%(here)s"
     folder.mkdir()
@@ -104,6 +105,7 @@ async def test_an_installation_below_a_folder_with_a_percent_sign(tmp_path: Path
     assert (ended.out, ended.err) == ("opened\n", "")
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("arguments", [["-h"], ["serve", "-h"], ["keys", "new", "-h"]])
 async def test_help_is_one_letter_away(tmp_path: Path, arguments: list[str]) -> None:
     ended = await typed(*arguments, environ={}, folder=tmp_path)
@@ -128,7 +130,6 @@ def weak_role(postgres_server: sa.URL) -> Iterator[str]:
             connection.execute("DROP ROLE weak")
 
 
-@pytest.mark.slow
 async def test_a_role_that_may_not_create_schemas(stage: Stage, weak_role: str) -> None:
     told = await call(stage, DATABASE_URL=weak_role)
     (line,) = told.wrong
@@ -139,7 +140,6 @@ async def test_a_role_that_may_not_create_schemas(stage: Stage, weak_role: str) 
     assert "weak:weak" not in ended.err
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"Dear database, " * 100, b"SQLite format 3\0" + b"x" * 5000])
 async def test_an_engine_s_database_that_is_damaged(stage: Stage, content: bytes) -> None:
     engine = stage.folder / "aad-setup-engine.db"
@@ -150,6 +150,7 @@ async def test_an_engine_s_database_that_is_damaged(stage: Stage, content: bytes
     assert says(ended, f"{engine} is damaged")
 
 
+@pytest.mark.quick
 async def test_an_engine_s_database_with_a_damaged_page(stage: Stage) -> None:
     engine = stage.folder / "aad-setup-engine.db"
     with closing(sqlite3.connect(engine)) as database, database:
@@ -171,7 +172,6 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("command", "status"), [("demo", 2), ("plan", 2), ("doctor", 1)])
 async def test_profiles_that_are_wrong_are_named(copy: Path, command: str, status: int) -> None:
     code = "from bot.entry import main; main()"
@@ -203,7 +203,6 @@ async def demo(tmp_path: Path) -> AsyncIterator[asyncio.subprocess.Process]:
         await process.wait()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, slow(signal.SIGTERM)])
 async def test_a_demo_that_is_stopped_leaves_nothing_behind(
     demo: asyncio.subprocess.Process, tmp_path: Path, number: signal.Signals
@@ -214,7 +213,6 @@ async def test_a_demo_that_is_stopped_leaves_nothing_behind(
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.slow
 async def test_a_demo_whose_reader_goes_away_leaves_nothing_behind(tmp_path: Path) -> None:
     program = ("sh", "-c", '"$0" -m bot demo --story --plain | head -n 2', sys.executable)
     demo = await begun(*program, environ=plain_environ(tmp_path), folder=tmp_path)
@@ -222,7 +220,6 @@ async def test_a_demo_whose_reader_goes_away_leaves_nothing_behind(tmp_path: Pat
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("module", ["bot.__main__", "bot.cli.serving"])
 async def test_ctrl_c_while_the_program_is_still_imported(tmp_path: Path, module: str) -> None:
     code = """if True:

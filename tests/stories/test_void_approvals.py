@@ -28,6 +28,8 @@ from tests.support.running_bot import Bot
 from tests.support.secret_story import live
 from tests.support.story import Story
 
+pytestmark = pytest.mark.mostly_slow
+
 LATER = timedelta(minutes=1)
 GONE = replace(ADA, doubts=("is deactivated",))
 
@@ -47,7 +49,6 @@ async def _approve(story: Story, id: str, by: str) -> Any:
     return await story.workspace.click(by, "Approve", on=story.card_of(id))
 
 
-@pytest.mark.slow
 async def test_an_approval_of_somebody_who_has_left_since_no_longer_counts(story: Story) -> None:
     id = await story.ask()
     await _approve(story, id, "ada")
@@ -67,7 +68,6 @@ async def test_an_approval_of_somebody_who_has_left_since_no_longer_counts(story
     assert story.workspace.people["ada"].id not in str(made)
 
 
-@pytest.mark.slow
 async def test_an_approval_of_somebody_whom_slack_no_longer_knows_counts_no_more(
     story: Story,
 ) -> None:
@@ -100,7 +100,6 @@ def _vanished(story: Story, name: str, *, is_hidden: bool) -> Iterator[None]:
     person.hidden = False
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "code", ["account_inactive", slow("fatal_error"), slow("user_not_found_yet")]
 )
@@ -121,7 +120,6 @@ async def test_a_failed_look_up_is_no_clear_no(story: Story, code: str) -> None:
     assert "no longer counts" not in story.card()
 
 
-@pytest.mark.slow
 async def test_an_approval_of_who_lost_the_role_no_longer_counts(bot: Bot, stage: Stage) -> None:
     group = stage.workspace.add_group("deciders", "ben")
     async with bot(APPROVER_GROUPS=group.id, APPROVALS_NEEDED="2"):
@@ -136,7 +134,6 @@ async def test_an_approval_of_who_lost_the_role_no_longer_counts(bot: Bot, stage
         await story.approve(id, by="grace")
 
 
-@pytest.mark.slow
 async def test_who_is_struck_off_at_a_restart_has_approved_nothing(bot: Bot, stage: Stage) -> None:
     story, people = Story(stage), stage.workspace.people
     async with bot(APPROVALS_NEEDED="2"):
@@ -154,7 +151,6 @@ async def test_who_is_struck_off_at_a_restart_has_approved_nothing(bot: Bot, sta
         await story.approve(id, by="ben")
 
 
-@pytest.mark.slow
 async def test_a_quorum_raised_at_a_restart_is_the_one_that_counts(bot: Bot, stage: Stage) -> None:
     story, deciders = Story(stage), three(stage)
     async with bot(APPROVERS=deciders, APPROVALS_NEEDED="2"):
@@ -167,7 +163,6 @@ async def test_a_quorum_raised_at_a_restart_is_the_one_that_counts(bot: Bot, sta
         await story.approve(id, by="ben")
 
 
-@pytest.mark.slow
 async def test_while_slack_does_not_say_who_approved_nothing_is_decided(story: Story) -> None:
     id = await story.ask()
     await story.vote(id)
@@ -183,7 +178,6 @@ async def test_while_slack_does_not_say_who_approved_nothing_is_decided(story: S
     await story.approve(id, by="grace")
 
 
-@pytest.mark.slow
 async def test_two_last_approvers_who_click_at_once_both_count(story: Story) -> None:
     id = await story.ask()
     await asyncio.gather(_approve(story, id, "ada"), _approve(story, id, "grace"))
@@ -191,6 +185,7 @@ async def test_two_last_approvers_who_click_at_once_both_count(story: Story) -> 
     assert story.whispers("ada") == story.whispers("grace") == ""
 
 
+@pytest.mark.quick
 async def test_only_before_the_last_approval_the_earlier_ones_are_looked_up(story: Story) -> None:
     id = await story.ask()
     looks = story.workspace.calls
@@ -242,6 +237,7 @@ async def _asked(env: RegistrarEnv, kind: RequestKind) -> Asked:
     return Asked(env=env, id=id, request=await env.asked(id, kind))
 
 
+@pytest.mark.quick
 @of_each_kind
 async def test_a_caller_that_has_looked_at_nobody_decides_nothing(
     env: RegistrarEnv, kind: RequestKind
@@ -258,7 +254,6 @@ async def test_a_caller_that_has_looked_at_nobody_decides_nothing(
     assert await asked.is_decided()
 
 
-@pytest.mark.slow
 @of_each_kind
 async def test_whoever_is_an_approver_again_can_approve_again(
     env: RegistrarEnv, kind: RequestKind
@@ -283,6 +278,7 @@ async def test_whoever_is_an_approver_again_can_approve_again(
     assert kind is RequestKind.PLAN or (await env.run_of(asked.id)).subject == asked.request.id
 
 
+@pytest.mark.quick
 async def test_whoever_changed_groups_since_speaks_for_the_group_of_now(
     database: Database, clock: MovableClock
 ) -> None:
@@ -305,7 +301,6 @@ async def test_whoever_changed_groups_since_speaks_for_the_group_of_now(
         )
 
 
-@pytest.mark.slow
 async def test_a_confirmation_of_somebody_who_has_left_since_no_longer_counts(story: Story) -> None:
     id = await story.ask()
     await _approve(story, id, "ada")
