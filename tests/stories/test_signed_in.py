@@ -213,6 +213,7 @@ async def test_the_page_says_what_is_granted_and_looking_at_it_changes_nothing(
 
 
 @pytest.mark.slow
+@in_both_ways
 async def test_the_account_must_be_the_approver_s_own(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     await refused(world, story, id, "APPROVER_IDENTITIES", user="grace")
@@ -291,6 +292,7 @@ async def test_why_nobody_has_signed_in_is_said_and_another_sign_in_works(
 
 
 @pytest.mark.slow
+@in_both_ways
 async def test_an_approver_without_the_role_is_told_of_it(world: SigningIn, story: Story) -> None:
     id = await waiting(story, by="grace")
     await refused(world, story, id, ROLE, user="grace", by="grace")
@@ -461,6 +463,7 @@ async def test_in_another_mode_there_is_no_page_and_no_button(
 
 
 @pytest.mark.slow
+@in_worlds({"CONSENT_AUTH_CONTEXT": "c1"}, {"CONSENT_AUTH_CONTEXT": "c1", **ON}, ids=WAYS)
 async def test_the_authentication_context_must_be_met(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     await refused(world, story, id, "authentication context", acrs=())
