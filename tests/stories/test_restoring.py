@@ -283,8 +283,8 @@ async def test_a_restore_is_refused_while_the_bot_runs(story: Story, app: App) -
     environ, folder = story.stage.environ(), story.stage.folder
     with pytest.raises(AlreadyRunning):
         await put_back(story.stage, copy)
+    vault, url = Vault([story.stage.vault_key]), environ["DATABASE_URL"]
     with pytest.raises(AlreadyRunning):
-        vault, url = Vault([story.stage.vault_key]), environ["DATABASE_URL"]
         await database_copy.announce(url, vault=vault, now=story.clock.now())
     refused = await typed("restore", copy.name, environ=environ, folder=folder)
     assert (refused.status, refused.out) == (2, "")
