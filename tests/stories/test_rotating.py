@@ -346,11 +346,11 @@ async def test_what_is_about_to_expire_is_rotated_at_home(story: Story) -> None:
 
 async def press_at_home(story: Story, person: str, button: str, *, until: str) -> None:
     """Press it, and again if a check is just at work, as the refusal says."""
+    said = (until, "is being worked on")
     for _ in range(20):
         if f"[{button}]" not in await opened(story, person):
             continue
         await story.workspace.click(person, button, on=story.workspace.home_of(person))
-        said = (until, "is being worked on")
         with suppress(NeverHappened):
             await story.until(lambda: any(it in at_home(story, person) for it in said), timeout=5)
         if until in at_home(story, person):
