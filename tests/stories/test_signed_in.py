@@ -224,7 +224,7 @@ async def test_the_account_must_be_the_approver_s_own(world: SigningIn, story: S
 
 
 async def test_a_sign_in_is_used_once(world: SigningIn, story: Story) -> None:
-    id, browser, link, landing = await under_way(world, story)
+    _, browser, link, landing = await under_way(world, story)
     first, second = await asyncio.gather(came_back(browser, landing), came_back(browser, landing))
     assert sorted((first.status, second.status)) == [200, 403]
     third = await came_back(browser, landing)
