@@ -127,86 +127,85 @@ async def test_arguments_that_do_not_exist_have_a_status_of_their_own(stage: Sta
     assert (await call(stage, "--everything")).status == 2
 
 
-Spoil = Callable[[Stage], dict[str, str] | None]
-"""Spoils something, or returns changes of the environment that do."""
 GRANTS = "AppRoleAssignment.ReadWrite.All"
 
 
-def no_database(stage: Stage) -> dict[str, str]:
+def letter(stage: Stage) -> Path:
     file = stage.folder / "letter.db"
     file.write_text("Dear database, " * 100)
-    return {"DATABASE_URL": f"sqlite:///{file}"}
+    return file
 
 
-def newer_database(stage: Stage) -> dict[str, str]:
+def newer(stage: Stage) -> Path:
     file = stage.folder / "newer.db"
     with closing(sqlite3.connect(file)) as database, database:
         database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
         database.execute("INSERT INTO alembic_version VALUES ('9999')")
-    return {"DATABASE_URL": f"sqlite:///{file}"}
+    return file
 
 
-WRONG: dict[str, tuple[Spoil, str]] = {
-    "bot token": (
-        lambda stage: {"SLACK_BOT_TOKEN": "xoxb-of-somebody"},
-        "Slack does not take SLACK_BOT_TOKEN: invalid_auth.",
-    ),
-    "app token": (
-        lambda stage: {"SLACK_APP_TOKEN": "xapp-of-somebody"},
-        "Slack does not take SLACK_APP_TOKEN: invalid_auth.",
-    ),
-    "slack": (
-        lambda stage: {"SLACK_API_URL": "http://127.0.0.1:9/api/"},
-        "Slack cannot be reached: ClientConnectorError.",
-    ),
-    "scopes": (
-        lambda stage: stage.workspace.installation.scopes.discard("users:read"),
-        "Slack: scopes are missing: users:read.",
-    ),
-    "channel": (
-        lambda stage: {"APPROVAL_CHANNEL": stage.workspace.channels["random"].id},
-        "Slack: The bot is not in APPROVAL_CHANNEL",
-    ),
-    "client secret": (
-        lambda stage: {"ENTRA_CLIENT_SECRET": "wrong"},
-        "Entra: The bot itself could not sign in.",
-    ),
-    "tenant away": (
-        lambda stage: {"ENTRA_AUTHORITY": f"https://127.0.0.1:9/{stage.tenant.id}"},
-        "Entra: The bot could not reach the tenant",
-    ),
-    "a right": (
-        lambda stage: stage.tenant.deny(stage.tenant.administrator, GRANTS),
-        f"Rights: {GRANTS} is missing for CONSENT_MODE=autonomous.",
-    ),
-    "no secrets": (
-        lambda stage: stage.tenant.set_policy(secrets_banned=True),
-        "Policy: The tenant's policy does not allow client secrets",
-    ),
-    "no life": (
-        lambda stage: stage.tenant.set_policy(longest_secret=timedelta(days=1)),
-        "Policy: mimecast: the tenant does not let a secret live",
-    ),
-    "a letter": (no_database, "Database: it does not open (DatabaseError)."),
-    "no server": (
-        lambda stage: {"DATABASE_URL": "postgresql://aad@127.0.0.1:9/aad"},
+CLOSED = "127.0.0.1:9"
+UNUSABLE = (
+    ("SLACK_BOT_TOKEN", "xoxb-of-somebody", "Slack does not take SLACK_BOT_TOKEN: invalid_auth."),
+    ("SLACK_APP_TOKEN", "xapp-of-somebody", "Slack does not take SLACK_APP_TOKEN: invalid_auth."),
+    ("SLACK_API_URL", f"http://{CLOSED}/api/", "Slack cannot be reached: ClientConnectorError."),
+    ("APPROVAL_CHANNEL", "{random}", "Slack: The bot is not in APPROVAL_CHANNEL"),
+    ("ENTRA_CLIENT_SECRET", "wrong", "Entra: The bot itself could not sign in."),
+    ("ENTRA_AUTHORITY", f"https://{CLOSED}/{{id}}", "Entra: The bot could not reach the tenant"),
+    (
+        "DATABASE_URL",
+        f"postgresql://a@{CLOSED}/a",
         "Database: it does not open (OperationalError).",
     ),
-    "a newer database": (
-        newer_database,
+    (
+        "DATABASE_URL",
+        "sqlite:///{here}/none/here.db",
+        "Database: its folder is not there or cannot be written.",
+    ),
+    ("DATABASE_URL", "sqlite:///{letter}", "Database: it does not open (DatabaseError)."),
+    (
+        "DATABASE_URL",
+        "sqlite:///{newer}",
         "Database: a newer version of this program made it, or one from before 0.2.0.",
     ),
-    "no folder": (
-        lambda stage: {"DATABASE_URL": f"sqlite:///{stage.folder}/none/here.db"},
-        "Database: its folder is not there or cannot be written.",
+)
+"""A setting, a value in which a stage's names are put, and what is said of it."""
+
+
+@pytest.mark.parametrize(("name", "value", "sentence"), UNUSABLE)
+async def test_a_setting_that_cannot_be_used_has_a_line_with_advice(
+    stage: Stage, name: str, value: str, sentence: str
+) -> None:
+    random = stage.workspace.channels["random"].id
+    names = {"random": random, "id": stage.tenant.id, "here": stage.folder}
+    files = {"letter": letter(stage), "newer": newer(stage)} if "sqlite" in value else {}
+    await has_advice(stage, sentence, **{name: value.format(**names, **files)})
+
+
+SPOILT: dict[str, Callable[[Stage], object]] = {
+    "Slack: scopes are missing: users:read.": lambda stage: (
+        stage.workspace.installation.scopes.discard("users:read")
+    ),
+    f"Rights: {GRANTS} is missing for CONSENT_MODE=autonomous.": lambda stage: stage.tenant.deny(
+        stage.tenant.administrator, GRANTS
+    ),
+    "Policy: The tenant's policy does not allow client secrets": lambda stage: (
+        stage.tenant.set_policy(secrets_banned=True)
+    ),
+    "Policy: mimecast: the tenant does not let a secret live": lambda stage: (
+        stage.tenant.set_policy(longest_secret=timedelta(days=1))
     ),
 }
 
 
-@pytest.mark.parametrize("what", WRONG)
-async def test_what_is_wrong_has_a_line_with_advice(stage: Stage, what: str) -> None:
-    spoil, sentence = WRONG[what]
-    wrong = await findings(stage, "", Mark.WRONG, **spoil(stage) or {})
+@pytest.mark.parametrize("sentence", SPOILT)
+async def test_what_is_wrong_has_a_line_with_advice(stage: Stage, sentence: str) -> None:
+    SPOILT[sentence](stage)
+    await has_advice(stage, sentence)
+
+
+async def has_advice(stage: Stage, sentence: str, **changes: str) -> None:
+    wrong = await findings(stage, "", Mark.WRONG, **changes)
     (line,) = [each for each in wrong if sentence in each.sentence] or wrong
     assert sentence in line.sentence
     assert line.advice

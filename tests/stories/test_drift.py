@@ -298,9 +298,7 @@ async def own(hand: Hand, story: Story, app_id: str) -> None:
     assert added.status_code == 204, added.text
 
 
-async def test_a_secret_that_waits_for_removal_is_no_leftover_and_no_orphan(
-    story: Story,
-) -> None:
+async def test_a_secret_that_waits_for_removal_is_no_leftover_and_no_orphan(story: Story) -> None:
     id = await settled(story)
     story.tenant.faults.refuse("POST", "/removePassword")
     story.clock.move(timedelta(days=7))  # nobody came for it

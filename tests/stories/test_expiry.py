@@ -52,9 +52,7 @@ async def _announced(env: RegistrarEnv) -> str:
     return id
 
 
-async def test_the_requester_is_told_three_times_before_and_once_when_it_is_over(
-    story: Story,
-) -> None:
+async def test_the_requester_is_told_thrice_before_and_once_when_it_is_over(story: Story) -> None:
     id = await in_use(story)
     for days, count in ((336, 1), (23, 2), (5.5, 3), (1, 4)):
         assert len(story.texts("rosa", EXPIRES)) == count - 1
@@ -120,9 +118,7 @@ async def test_the_reminder_rotates_and_then_there_are_none_of_the_old_secret(st
 
 
 @pytest.mark.slow
-async def test_nobody_is_reminded_while_a_rotation_waits_but_if_it_was_in_vain(
-    story: Story,
-) -> None:
+async def test_nobody_is_reminded_while_a_rotation_waits_but_after_it_failed(story: Story) -> None:
     id = await in_use(story)
     story.clock.move(timedelta(days=335) - timedelta(hours=2))
     await asked(story, id)
@@ -288,9 +284,7 @@ async def removed(story: Story, place: str) -> str:
 
 
 @pytest.mark.slow
-async def test_the_requester_is_reminded_three_times_and_all_hear_of_the_removal(
-    story: Story,
-) -> None:
+async def test_the_requester_is_reminded_thrice_and_all_hear_of_the_removal(story: Story) -> None:
     id = await story.ready()
     for days, count in ((1, 1), (2, 2), (3, 3)):
         assert is_told(story, "rosa", WAITS, count - 1)
@@ -356,9 +350,7 @@ async def test_nobody_is_told_of_a_removal_before_entra_has_let_the_secret_go(st
 
 
 @pytest.mark.slow
-async def test_of_an_unread_rotation_it_is_told_once_that_the_old_secret_works(
-    story: Story,
-) -> None:
+async def test_of_an_unread_rotation_is_told_once_that_the_old_secret_works(story: Story) -> None:
     id = await in_use(story)
     [old] = live(story)
     await rotated(story, id)

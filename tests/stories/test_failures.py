@@ -102,9 +102,7 @@ async def test_an_undo_that_fails_says_so_and_comes_back(story: Story) -> None:
     assert not story.tenant.service_principals
 
 
-async def test_a_secret_that_does_not_work_is_removed_and_a_retry_makes_another(
-    story: Story,
-) -> None:
+async def test_a_secret_that_does_not_work_is_removed_and_a_retry_makes_one(story: Story) -> None:
     story.tenant.faults.refuse("POST", "batch")
     id = await story.fails()
     [application] = story.tenant.applications_named("billing")
@@ -185,9 +183,7 @@ async def test_a_tenant_that_bans_secrets_is_told_of_before_anybody_is_asked(sto
 
 
 @pytest.mark.quick
-async def test_a_secret_lives_as_long_as_the_tenant_allows_and_the_card_says_so(
-    story: Story,
-) -> None:
+async def test_a_secret_lives_as_long_as_the_tenant_allows_and_cards_say_so(story: Story) -> None:
     story.tenant.set_policy(longest_secret=timedelta(days=100))
     id = await story.ask("billing", **{"Secret valid for": "730 days"})
     assert "Secret valid until: about 20" in story.card()

@@ -266,9 +266,7 @@ def intruder(app: App, story: Story) -> Intruder:
 
 @pytest.mark.quick
 @pytest.mark.parametrize("change", [f"plan = {OTHER_NAME}", f"digest = '{'0' * 64}'"])
-async def test_what_was_changed_since_the_approval_is_not_run(
-    intruder: Intruder, change: str
-) -> None:
+async def test_what_was_changed_since_approval_is_not_run(intruder: Intruder, change: str) -> None:
     id = await intruder.story.ask()
     await intruder.once_approved(change)
     await intruder.refused(id, "The stored plan is not the one approved.")

@@ -8,10 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import aiohttp
 import pytest
 import structlog.testing
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.people import Person, Refusal
 from bot.playground import workspace as workspaces
@@ -26,6 +24,7 @@ from tests.support.failure_story import failed
 from tests.support.home_story import opened, part, seen
 from tests.support.registrar_env import RegistrarEnv, registrar_env
 from tests.support.registrar_env import opened as open_database
+from tests.support.small_bot import client_of
 from tests.support.story import Story
 
 Json = dict[str, Any]
@@ -274,12 +273,9 @@ async def front(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Front]:
     async with (
         workspaces.running(clock=clock) as workspace,
         open_database(f"sqlite+aiosqlite:///{tmp_path / 'homes.db'}") as database,
-        aiohttp.ClientSession() as session,
+        client_of(workspace) as client,
     ):
         install(workspace)
-        client = AsyncWebClient(
-            token=workspace.bot_token, base_url=workspace.api_url, session=session
-        )
         client.retry_handlers = []
         people = workspace.people
         env = registrar_env(
@@ -308,9 +304,7 @@ async def test_what_would_look_the_same_is_not_drawn_again(front: Front) -> None
     assert await front.look(after=SPACING) == 0
 
 
-async def test_it_is_drawn_at_once_after_a_click_in_it_and_else_a_little_later(
-    front: Front,
-) -> None:
+async def test_it_is_drawn_at_once_after_a_click_in_it_and_else_a_bit_later(front: Front) -> None:
     await front.open("ada", said="Hello")
     await front.change()
     assert await front.look() == 0
@@ -360,9 +354,7 @@ async def test_whoever_may_look_no_more_sees_that_once(front: Front) -> None:
 
 
 @pytest.mark.parametrize("is_closed", [False, True])
-async def test_whoever_was_in_doubt_is_looked_up_a_minute_later(
-    front: Front, is_closed: bool
-) -> None:
+async def test_who_was_in_doubt_is_looked_up_a_minute_later(front: Front, is_closed: bool) -> None:
     await front.open("ada")
     if is_closed:
         await front.homes.close(front.body(), front.id("ada"), "Slack did not say who you are.")

@@ -123,9 +123,7 @@ async def test_an_identity_that_the_machine_does_not_have(bots: Identity, machin
 
 
 @on_a_machine
-async def test_another_identity_or_tenant_than_the_settings_name_is_not_used(
-    bots: Identity,
-) -> None:
+async def test_another_identity_or_tenant_than_in_the_settings_is_not_used(bots: Identity) -> None:
     stranger = bots.access(ENTRA_CLIENT_ID=OTHER)
     assert type(await bots.refusal(stranger)) is IdentityDiffers
     settings = bots.access()
@@ -138,9 +136,7 @@ async def test_another_identity_or_tenant_than_the_settings_name_is_not_used(
     assert type(await bots.refusal(settings)) is IdentityDiffers
 
 
-async def test_a_disabled_identity_is_told_in_entras_words(
-    bots: Identity, machine: Machine
-) -> None:
+async def test_a_disabled_identity_is_told_as_entra_does(bots: Identity, machine: Machine) -> None:
     directory = machine.directory
     principal = directory.find(Kind.SERVICE_PRINCIPAL, appId=bots.own.client_id)
     assert principal is not None
@@ -158,9 +154,7 @@ async def test_a_disabled_identity_is_told_in_entras_words(
     ],
     ids=["Service Fabric", "Arc", "Machine Learning"],
 )
-async def test_other_kinds_of_machines_are_not_supported(
-    bots: Identity, variables: Environ
-) -> None:
+async def test_other_kinds_of_machine_are_not_supported(bots: Identity, variables: Environ) -> None:
     with in_the_environment(variables):
         error = await bots.refusal()
     assert type(error) is IdentityUnsupported
@@ -190,9 +184,7 @@ async def test_without_an_endpoint_plan_and_doctor_say_so(bots: Identity) -> Non
 
 
 @pytest.mark.usefixtures("nowhere")
-async def test_the_start_waits_for_an_endpoint_and_says_what_it_misses(
-    bots: Identity, bot: Bot
-) -> None:
+async def test_the_start_waits_for_an_endpoint_and_says_so(bots: Identity, bot: Bot) -> None:
     with structlog.testing.capture_logs() as logs:
         async with bot(**identity(bots.own)):
             pass
@@ -230,7 +222,7 @@ async def test_a_right_that_an_identity_lacks_is_given_by_other_means_than_admin
         ("<html>", IdentityUnavailable),
     ],
 )
-async def test_a_strange_answer_is_no_token(
+async def test_an_odd_answer_is_no_token(
     bots: Identity, body: Any, error: type[GraphError]
 ) -> None:
     async def answer(_: web.Request) -> web.Response:

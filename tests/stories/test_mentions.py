@@ -18,7 +18,7 @@ def notified(story: Story, person: str, id: str) -> list[str]:
     ]
 
 
-async def test_a_new_request_notifies_the_approvers_and_not_its_requester(
+async def test_a_new_request_notifies_all_approvers_but_its_requester(
     stage: Stage, bot: Bot
 ) -> None:
     people = stage.workspace.people

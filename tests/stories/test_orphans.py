@@ -45,7 +45,7 @@ def settings(database_url: str) -> dict[str, str]:
     return {"DATABASE_URL": database_url}
 
 
-async def test_the_doctor_names_all_orphans_and_touches_none(
+async def test_doctor_names_all_orphans_and_touches_none(
     stage: Stage, bot: Bot, hand: Hand
 ) -> None:
     story = Story(stage)
@@ -238,7 +238,7 @@ async def test_what_is_not_proven_ours_is_reported_and_left_alone(
 
 
 @pytest.mark.quick
-async def test_the_tenant_is_searched_daily_and_an_hour_after_failures(
+async def test_the_tenant_is_searched_daily_or_an_hour_after_failure(
     stage: Stage, app: App
 ) -> None:
     await app.orphan_scan.look()

@@ -217,9 +217,7 @@ async def test_an_application_that_was_deleted_is_not_waited_for(story: Story, a
     await story.until(lambda: "was deleted in Entra" in story.direct("rosa"))
 
 
-async def test_grants_that_replicate_slowly_are_waited_for_and_their_loss_told(
-    story: Story,
-) -> None:
+async def test_grants_that_replicate_slowly_are_awaited_and_their_loss_told(story: Story) -> None:
     story.tenant.faults.lag = story.tenant.faults.role_lag = 5
     id = await waiting(story)
     await consented(story, id)

@@ -8,10 +8,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import aiohttp
 import pytest
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.catalogue import Profile, read_catalogue
 from bot.domain.people import Refusal
@@ -24,6 +22,7 @@ from handlers.views import form as views
 from handlers.views.form import filled_value, read_filled_value
 from tests.support.factories import ROSA, form
 from tests.support.running_bot import Bot
+from tests.support.small_bot import client_of
 from tests.support.story import Story
 
 PROFILE = read_catalogue()["mimecast"]
@@ -241,11 +240,7 @@ async def test_fields_of_another_profile_are_redrawn_before_they_count(story: St
 @asynccontextmanager
 async def previews(story: Story, look: Look) -> AsyncIterator[PreviewMaker]:
     """Previews in the same workspace, of a tenant of our own."""
-    async with aiohttp.ClientSession() as session:
-        workspace = story.workspace
-        client = AsyncWebClient(
-            token=workspace.bot_token, base_url=workspace.api_url, session=session
-        )
+    async with client_of(story.workspace) as client:
         yield PreviewMaker(client=client, look=look, clock=story.clock, contact="#it-help")
 
 

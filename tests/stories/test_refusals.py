@@ -309,9 +309,7 @@ async def test_a_registration_that_nobody_decides_on_expires(story: Story) -> No
 
 
 @pytest.mark.parametrize("action", ids.REPLACED)
-async def test_an_older_version_s_button_says_where_the_new_one_is(
-    story: Story, action: str
-) -> None:
+async def test_an_older_version_s_button_says_where_the_new_is(story: Story, action: str) -> None:
     id = await story.ask("billing")
     told = await forged_click(story, "ada", action, f"{id}:r1")
     assert "Press the one in the newest message." in told

@@ -34,9 +34,7 @@ async def test_from_the_form_to_the_masked_secret(story: Story) -> None:
     assert not story.workspace.complaints
 
 
-async def test_the_final_card_says_who_approved_and_anybody_may_ask_how_it_stands(
-    story: Story,
-) -> None:
+async def test_the_final_card_says_who_approved_and_anybody_may_ask_for_it(story: Story) -> None:
     id = await story.ready()
     await story.until(lambda: f"{id} is ready" in story.card())
     assert "Approved by @ada" in story.card()

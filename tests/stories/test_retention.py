@@ -61,9 +61,7 @@ async def _rows(app: App, table: sa.Table, id: str) -> list[sa.RowMapping]:
         return list((await tx.execute(query)).mappings())
 
 
-async def test_runs_and_messages_of_one_revoked_long_ago_are_deleted(
-    story: Story, app: App
-) -> None:
+async def test_runs_and_messages_of_one_long_revoked_are_deleted(story: Story, app: App) -> None:
     id = await revoked(story)
     await story.until(lambda: f"{id} was revoked by @ada" in story.direct("rosa"))
     cards = {row["id"] for row in await _rows(app, messages, id)} - {

@@ -77,9 +77,7 @@ async def test_an_approver_revokes_and_everybody_is_told(story: Story) -> None:
     assert told.splitlines()[-1].endswith("· revoked")
 
 
-async def test_a_revocation_that_ends_before_slack_takes_messages_is_told_once(
-    story: Story,
-) -> None:
+async def test_a_revocation_that_ends_before_slack_takes_posts_is_told_once(story: Story) -> None:
     id = await story.ready()
     story.workspace.faults.throttle("chat.postMessage", retry_after=60, times=50)
     await revoke(story, id, by="grace")

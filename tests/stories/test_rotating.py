@@ -427,9 +427,7 @@ async def retire(story: Story, id: str, *, by: str) -> None:
     assert f"The previous secret of {id} is being removed." in story.whispers(by)
 
 
-async def test_an_old_secret_whose_removal_was_asked_for_goes_beside_a_newer_one(
-    story: Story,
-) -> None:
+async def test_an_old_secret_that_was_to_go_goes_though_a_newer_one_is_made(story: Story) -> None:
     id, old = await changed_over(story)
     held = story.tenant.faults.hold("POST", "/addPassword")
     await make_a_new_one(story, id)

@@ -244,9 +244,7 @@ async def test_it_takes_ten_minutes_at_most(world: SigningIn, story: Story) -> N
     assert "not known" in (await browser.get(link)).text
 
 
-async def test_a_second_browser_is_refused_and_uses_nothing_up(
-    world: SigningIn, story: Story
-) -> None:
+async def test_a_second_browser_is_refused_at_no_cost(world: SigningIn, story: Story) -> None:
     (_, browser, link, landing), other = await under_way(world, story), world.browser()
     assert "another browser" in (await other.post(link)).text
     other.cookies = {name: "x" * 43 for name in browser.cookies}
@@ -452,9 +450,7 @@ async def test_after_a_restart_a_sign_in_goes_on_unless_its_approver_is_none_any
 
 
 @pytest.mark.settings(**dict.fromkeys((*MODE, "CONSENT_MODE"), ""))
-async def test_in_another_mode_there_is_no_page_and_no_button(
-    world: SigningIn, story: Story
-) -> None:
+async def test_in_another_mode_there_is_no_page_or_button(world: SigningIn, story: Story) -> None:
     id = await story.ask()
     await story.workspace.click("ada", "Approve", on=story.card_of(id))
     await story.until(lambda: WAITS in story.card(id))
@@ -578,9 +574,7 @@ async def entered(
 
 
 @with_codes
-async def test_a_code_is_for_its_approver_alone_not_in_texts(
-    world: SigningIn, story: Story
-) -> None:
+async def test_a_code_is_for_its_approver_and_in_no_text(world: SigningIn, story: Story) -> None:
     id = await waiting(story)
     _, user_code = await code_for(story, "ada", id)
     assert user_code not in "".join(it["text"] for it in story.workspace.ephemerals("ada"))
@@ -732,9 +726,7 @@ async def test_a_body_that_cannot_be_read_is_no_bug(
     assert "bug" not in "".join(capsys.readouterr())
 
 
-async def test_an_answer_to_no_sign_in_waits_for_no_turn_to_write(
-    world: SigningIn, app: App
-) -> None:
+async def test_an_answer_to_no_sign_in_waits_for_no_writer(world: SigningIn, app: App) -> None:
     browser = world.browser()
     browser.cookies = dict(COOKIE)
     async with app.services.database.transaction(), asyncio.timeout(5):

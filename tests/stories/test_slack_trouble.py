@@ -299,9 +299,7 @@ async def test_no_plan_is_posted_to_a_channel_that_was_shared_after_the_start(st
     )
 
 
-async def test_a_card_says_no_more_in_a_channel_that_was_shared_since_its_post(
-    story: Story,
-) -> None:
+async def test_a_card_says_no_more_in_a_channel_that_was_shared_since(story: Story) -> None:
     channel = story.workspace.channels["approvals"]
     id, other = await story.ask("first"), await story.ask("second")
     channel.is_ext_shared = True

@@ -442,7 +442,7 @@ def test_what_is_shown_letter_by_letter_has_no_markup(sentence: str, shown: str)
         ),
     ],
 )
-async def test_a_thread_gets_a_line_for_a_word_that_is_none(
+async def test_a_thread_gets_one_line_for_what_is_no_word(
     story: Story, text: str, line: str
 ) -> None:
     assert await in_thread(story, "ben", text) == line

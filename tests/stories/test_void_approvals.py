@@ -68,9 +68,7 @@ async def test_an_approval_of_somebody_who_has_left_since_no_longer_counts(story
     assert story.workspace.people["ada"].id not in str(made)
 
 
-async def test_an_approval_of_somebody_whom_slack_no_longer_knows_counts_no_more(
-    story: Story,
-) -> None:
+async def test_an_approval_of_whom_slack_no_longer_knows_counts_no_more(story: Story) -> None:
     for is_hidden, said in ((False, "user_not_found"), (True, "user_not_visible")):
         id = await story.ask(said)
         await _approve(story, id, "ada")
