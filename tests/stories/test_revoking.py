@@ -374,8 +374,9 @@ async def test_a_run_that_ends_at_the_same_moment_hands_nothing_over(
             await one.open(id)
             run = await one.owe(id, RunKind.REPLACE_SECRET)
             made = await one.seal(id, run)
+            provisioning = Provisioning(one.services)
             await asyncio.gather(
-                Provisioning(one.services)._finish(run),
+                provisioning.carry(provisioning._finish, run),
                 other.registrar.revocation.revoke(id, by=ADA),
             )
             found = await one.found(id)
