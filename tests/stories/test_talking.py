@@ -123,7 +123,7 @@ async def test_a_long_list_is_cut_and_says_how_many_more(story: Story) -> None:
         assert not (await story.fill_and_send(f"wish {number}")).errors
     await story.until(lambda: len(story.workspace.messages("approvals")) == 12)
     for text in ("list", "list mine", "list all", "list public"):
-        shown = (await story.command("rosa", text)).splitlines()
+        shown = (await story.workspace.command("rosa", text)).text.splitlines()
         assert len(shown) == 1 + 10 + 1
         more = text.removesuffix(" public") + " 2"
         assert shown[-1] == f"and 2 more: /aad-setup {more} shows the next."
