@@ -14,14 +14,14 @@ from tests.support.registrar_env import RegistrarEnv
 
 async def owed(env: RegistrarEnv, id: str) -> list[Timer]:
     """Return the checks that will be due."""
-    async with env.database.reading() as tx:
-        come = await timers.find_due(tx, env.clock.now() + timedelta(days=400), limit=500)
+    come = await env.database.read(
+        timers.find_due, env.clock.now() + timedelta(days=400), limit=500
+    )
     return [due for due in come if due.registration == id and due.kind is TimerKind.CHECK]
 
 
 async def due_now(env: RegistrarEnv, id: str) -> None:
-    async with env.database.transaction() as tx:
-        await timers.add(tx, id, TimerKind.CHECK, env.clock.now())
+    await env.database.write(timers.add, id, TimerKind.CHECK, env.clock.now())
 
 
 async def test_a_due_check_of_what_is_ready_becomes_a_run(env: RegistrarEnv) -> None:

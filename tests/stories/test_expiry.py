@@ -203,8 +203,7 @@ async def test_a_new_secret_takes_the_reminders_over_when_it_was_seen(env: Regis
 
 async def test_a_new_secret_that_nobody_came_for_gives_reminders_back(env: RegistrarEnv) -> None:
     id = await env.in_use()
-    old = (await env.found(id)).secret
-    assert old is not None
+    old = await env.newest_secret(id)
     env.clock.move(timedelta(days=331))
     await _rotated(env, id)
     await _ten_days_pass(env, id)
@@ -215,8 +214,7 @@ async def test_a_new_secret_that_nobody_came_for_gives_reminders_back(env: Regis
 async def test_if_all_that_followed_is_lost_the_first_secret_is_in_use(env: RegistrarEnv) -> None:
     """It ends long before those that followed it would have."""
     id = await env.in_use()
-    first = (await env.found(id)).secret
-    assert first is not None
+    first = await env.newest_secret(id)
     env.clock.move(timedelta(days=300))
     await _rotated(env, id)
     await env.see(id)
@@ -229,8 +227,7 @@ async def test_if_all_that_followed_is_lost_the_first_secret_is_in_use(env: Regi
 
 async def test_what_nobody_was_told_before_an_upgrade_is_told_once(env: RegistrarEnv) -> None:
     id = await env.in_use()
-    used = (await env.found(id)).secret
-    assert used is not None
+    used = await env.newest_secret(id)
     env.clock.move(timedelta(days=360))
     async with env.database.transaction() as tx:
         await timers.cancel(tx, id, TimerKind.TELL_EXPIRY)
@@ -397,8 +394,7 @@ async def test_a_bot_that_was_down_for_days_reminds_once(registrar_envs: Registr
 @pytest.mark.slow
 async def test_a_secret_that_was_never_announced_goes_without_a_word(env: RegistrarEnv) -> None:
     id = await _announced(env)
-    async with env.database.transaction() as tx:
-        await secret_notices.tell_removed(tx, id, ["another"], env.clock.now())
+    await env.database.write(secret_notices.tell_removed, id, ["another"], env.clock.now())
     assert await env.owed(MessageKind.UNREAD, MessageKind.UNREAD_NEWS) == []
 
 

@@ -74,8 +74,7 @@ async def test_one_person_leaves_some_of_a_day_to_the_others(
     database: Database, clock: MovableClock
 ) -> None:
     """What somebody else takes over counts for whoever began it."""
-    async with database.transaction() as tx:
-        await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
+    await database.write(installation.ensure_id, new="aaaabbbbcccc", now=clock.now())
     policy = team_policy(requesters=EVERYBODY, daily_limit=4, person_daily_limit=2)
     env = registrar_env(database, clock, policy=policy)
     for _ in range(2):
@@ -142,8 +141,9 @@ async def test_a_check_is_asked_for_once_in_five_minutes(
     for person in (ADA, ROSA):
         with pytest.raises(Refusal, match="was asked for less than five minutes ago"):
             await env.registrar.recovery.check(id, by=person)
-    async with env.database.transaction() as tx:  # a new secret is there
-        await history.write(tx, id, Event.READY, now=clock.now())
+    await env.database.write(
+        history.write, id, Event.READY, now=clock.now()
+    )  # a new secret is there
     await env.registrar.recovery.check(id, by=ROSA)
     await env.end_run(id)
     with pytest.raises(Refusal):
@@ -183,8 +183,7 @@ async def test_a_rotation_is_asked_for_five_times_a_day(
 
 
 async def _with_a_day(env: RegistrarEnv, id: str) -> str:
-    async with env.database.transaction() as tx:
-        await registrations.update(tx, id, deadline=env.clock.now() + timedelta(days=1))
+    await env.database.write(registrations.update, id, deadline=env.clock.now() + timedelta(days=1))
     return id
 
 

@@ -303,8 +303,7 @@ async def _at_rest(story: Story, app: App, id: str) -> None:
 
 
 async def _history(app: App, id: str) -> list[history.Entry]:
-    async with app.services.database.reading() as tx:
-        return list(await history.read(tx, id))
+    return list(await app.services.database.read(history.read, id))
 
 
 def _keys(stage: Stage, application: dict[str, Any]) -> set[str]:

@@ -48,21 +48,19 @@ async def put_back(stage: Stage, copy: Path, url: str = "") -> Path | None:
 
 
 async def found(app: App, id: str) -> Registration:
-    async with app.services.database.reading() as tx:
-        registration = await registrations.get(tx, id)
+    registration = await app.services.database.read(registrations.get, id)
     assert registration is not None
     return registration
 
 
 async def check_audit(app: App, id: str) -> None:
     """See that a restore leaves nothing that looks as if somebody else had written it."""
-    async with app.services.database.reading() as tx:
-        assert await audit.findings(tx, id) == []
+    assert await app.services.database.read(audit.findings, id) == []
 
 
 async def told(app: App, id: str) -> list[Entry]:
-    async with app.services.database.reading() as tx:
-        return [entry for entry in await history.read(tx, id) if entry.what == "restored"]
+    told = await app.services.database.read(history.read, id)
+    return [entry for entry in told if entry.what == "restored"]
 
 
 async def check_in_doubt(app: App, id: str) -> None:

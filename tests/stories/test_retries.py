@@ -22,8 +22,7 @@ async def env(tmp_path: Path, clock: MovableClock) -> AsyncIterator[RegistrarEnv
 
 async def with_card(env: RegistrarEnv) -> str:
     id = await env.pending()
-    async with env.database.transaction() as tx:
-        await messages.add(tx, id, MessageKind.CARD)
+    await env.database.write(messages.add, id, MessageKind.CARD)
     return id
 
 
@@ -64,8 +63,7 @@ async def test_the_next_change_begins_anew(env: RegistrarEnv) -> None:
     id = await with_card(env)
     await fail_until_it_ends(env, most=2)
     assert await claimed(env) is None
-    async with env.database.transaction() as tx:
-        await registrations.bump_version(tx, id)
+    await env.database.write(registrations.bump_version, id)
     message = await claimed(env)
     assert message is not None
     assert message.tries == 1

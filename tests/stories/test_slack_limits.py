@@ -177,8 +177,7 @@ async def test_nothing_is_sent_for_a_version_that_looks_the_same(story: Story, a
     await story.until(lambda: f"{id} is ready" in story.direct("rosa"))
     await never(story, lambda: False)
     before = calls(story, "chat.update")
-    async with app.services.database.transaction() as tx:
-        await registrations.bump_version(tx, id)
+    await app.services.database.write(registrations.bump_version, id)
     app.dispatcher.loop.wakeup.set()
     async with asyncio.timeout(15):
         while await _stale(app, story):
