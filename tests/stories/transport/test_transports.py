@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from bot.checks import CannotStart
 from bot.playground.stage import Stage
 from bot.storage.tables import votes
-from tests.support.http_endpoint import HttpEndpoint
+from tests.support.http_endpoint import HttpEndpoint, stamped
 from tests.support.http_modes import MODES, Serving, environ
 from tests.support.story import Story
 
@@ -37,6 +37,17 @@ async def test_the_main_road_by_signed_requests(
     assert not stage.workspace.complaints
 
 
+async def test_what_is_forged_changes_nothing(
+    stage: Stage, serving: Serving, door: HttpEndpoint
+) -> None:
+    async with serving(**door.signed(stage)):
+        body = f"command=%2Faad-setup&team_id={stage.workspace.team_id}&text=help"
+        headers = stamped("a-secret-of-somebody", body)
+        told = await door.send("POST", "/slack/events", data=body, headers=headers)
+        assert (told.status, told.body) == (401, "")
+        assert not stage.workspace.calls("users.info")
+
+
 async def test_a_captured_approval_does_not_count_again_after_a_restart(
     stage: Stage, serving: Serving, door: HttpEndpoint
 ) -> None:
@@ -54,6 +65,17 @@ async def test_a_captured_approval_does_not_count_again_after_a_restart(
         assert (await http.send(*captured)).status == 401
         async with bot.services.database.reading() as tx:
             assert not (await tx.execute(sa.select(votes))).all()
+
+
+async def test_in_socket_mode_nothing_is_taken_at_the_port(
+    stage: Stage, serving: Serving, door: HttpEndpoint
+) -> None:
+    async with serving(**door.watched()):
+        body = "command=%2Faad-setup&text=help"
+        headers = stamped(stage.workspace.signing_secret, body)
+        told = await door.send("POST", "/slack/events", data=body, headers=headers)
+        assert told.status == 404
+        assert (await door.ask("/readyz")).status == 200
 
 
 @pytest.mark.slow
