@@ -113,7 +113,12 @@ async def choose_profile(it: Interaction) -> None:
     chosen = (it.action.get("selected_option") or {}).get("value") or ""
     profile = it.registrar.submission.profile(chosen)
     view, catalogue = it.body["view"], it.registrar.catalogue
-    redrawn = form.form(catalogue, profile, form.typed_so_far(view, catalogue))
+    await _redraw(it, form.form(catalogue, profile, form.typed_so_far(view, catalogue)))
+
+
+async def _redraw(it: Interaction, redrawn: Json) -> None:
+    """Show this in the place of the view, unless that has changed or was closed since the click."""
+    view = it.body["view"]
     try:
         await it.slack.client.views_update(view_id=view["id"], hash=view["hash"], view=redrawn)
     except SlackApiError as error:
@@ -128,8 +133,7 @@ async def preview(it: Interaction) -> None:
     filled = form.read_form(view, catalogue)
     profile = it.registrar.submission.profile(filled.profile)
     if not form.is_drawn_for(view, profile.id):
-        redrawn = form.redrawn(view, catalogue, profile)
-        await it.slack.client.views_update(view_id=view["id"], hash=view["hash"], view=redrawn)
+        await _redraw(it, form.redrawn(view, catalogue, profile))
         return
     in_the_way = await it.registrar.submission.in_the_way(filled, by=it.person)
     await it.preview_maker.begin(
