@@ -25,6 +25,7 @@ async def env(database: Database, clock: MovableClock) -> RegistrarEnv:
     )
 
 
+@pytest.mark.slow
 async def test_a_secret_is_shown_to_the_old_requester_or_to_the_new_one(env: RegistrarEnv) -> None:
     verbs = env.registrar
     for turn in range(ROUNDS):

@@ -168,6 +168,7 @@ def check_written(
             assert not found(hidden, written_by_bot(entry)), entry
 
 
+@pytest.mark.slow
 async def test_no_secret_is_ever_written_down_but_in_the_answer_to_its_reveal(
     stage: Stage, bot: Bot, logs: io.StringIO
 ) -> None:

@@ -220,6 +220,7 @@ async def test_a_secret_is_revealed_before_it_is_revoked_or_never(
         assert await _due(one, id) == ({TimerKind.MASK: 1} if shown else {})
 
 
+@pytest.mark.slow
 async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
     registrar_envs: RegistrarEnvs,
 ) -> None:

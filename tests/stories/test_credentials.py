@@ -124,6 +124,7 @@ def renew_token(stage: Stage, environ: Environ) -> None:
     private(Path(environ["ENTRA_FEDERATED_TOKEN_FILE"]), cluster.token(subject=SUBJECT))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("credential", "renew"), [("PEM", renew_certificate), ("federated token", renew_token)]
 )
@@ -142,6 +143,7 @@ async def test_a_file_that_changes_is_used_at_the_next_sign_in(
         assert [call.status for call in signed_in] == [200, 200]
 
 
+@pytest.mark.slow
 async def test_while_a_file_cannot_be_used_work_fails_with_that_sentence_and_can_be_retried(
     stage: Stage, bot: Bot
 ) -> None:
@@ -166,6 +168,7 @@ async def test_a_certificate_that_has_expired_ends_the_start(stage: Stage, bot: 
     assert expired in await why_not_started(bot, **environ)
 
 
+@pytest.mark.slow
 async def test_a_certificate_that_entra_does_not_know_is_told_from_a_token_that_does_not_match(
     stage: Stage, bot: Bot
 ) -> None:
@@ -298,6 +301,7 @@ async def test_a_federated_token_for_another_audience_is_refused(stage: Stage, b
     assert "audience" in await why_not_started(bot, **environ)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cloud", [USGOV], ids=["usgov"])
 async def test_a_profile_is_refused_in_a_cloud_with_the_vendors_reason(
     cloud: Cloud, stage: Stage, bot: Bot

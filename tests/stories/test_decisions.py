@@ -159,6 +159,7 @@ async def test_words_that_slack_would_obey_are_shown_as_they_were_typed(story: S
     assert "<!channel>" in story.card()
 
 
+@pytest.mark.slow
 async def test_members_of_an_approver_group_decide_and_nobody_else(bot: Bot, stage: Stage) -> None:
     group = stage.workspace.add_group("deciders", "ben")
     async with bot(APPROVERS="", APPROVER_GROUPS=group.id):

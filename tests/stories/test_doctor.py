@@ -410,6 +410,7 @@ def environ_of(stage: Stage, credential: str) -> dict[str, str]:
     return stage.environ(**settings_of(stage, credential))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("credential", "days", "word"), [("secret", 725, "secret"), ("PEM", 360, "certificate")]
 )

@@ -37,7 +37,6 @@ async def test_a_refusal_of_graph_is_told_and_a_retry_goes_on_from_there(story: 
     assert len(story.tenant.applications) == len(story.tenant.service_principals) == 1
 
 
-@pytest.mark.quick
 @pytest.mark.parametrize(
     ("method", "path", "body", "lacking"),
     [
@@ -182,7 +181,6 @@ async def test_a_tenant_that_bans_secrets_is_told_of_before_anybody_is_asked(sto
     assert not story.tenant.applications
 
 
-@pytest.mark.quick
 async def test_a_secret_lives_as_long_as_the_tenant_allows_and_cards_say_so(story: Story) -> None:
     story.tenant.set_policy(longest_secret=timedelta(days=100))
     id = await story.ask("billing", **{"Secret valid for": "730 days"})

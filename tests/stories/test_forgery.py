@@ -45,7 +45,6 @@ async def _execute(stage: Stage, *statements: str) -> None:
         await changed(stage, each.replace(":now", f"'{NOW}'"))
 
 
-@pytest.mark.quick
 async def test_three_statements_do_not_make_an_application(story: Story) -> None:
     id = await story.ask()
     await _execute(story.stage, *FORGED)

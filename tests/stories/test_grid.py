@@ -8,6 +8,7 @@ from tests.support.running_bot import Bot, why_not_started
 from tests.support.story import Story
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("says_team", [True, False])
 async def test_a_member_in_teams_asks_and_approves(stage: Stage, bot: Bot, says_team: bool) -> None:
     workspace = stage.workspace

@@ -163,6 +163,7 @@ async def test_guests_see_a_closed_home(story: Story) -> None:
     assert home == "Guest accounts can't use this bot."
 
 
+@pytest.mark.slow
 async def test_somebody_who_is_struck_off_sees_nothing_any_more(story: Story) -> None:
     await opened(story, "ada")
     story.workspace.people["ada"].is_restricted = True

@@ -79,7 +79,6 @@ async def test_from_the_form_to_the_mask_without_a_right_to_grant(story: Story, 
     assert not held & GRANTING
 
 
-@pytest.mark.quick
 async def test_entra_itself_refuses_what_the_policy_leaves_out(story: Story, app: App) -> None:
     await story.ready()
     graph = app.services.tenant.graph

@@ -95,6 +95,7 @@ async def test_the_share_of_one_person_is_kept_by_two_replicas(
         assert (await all_at_once(*(env.submitted() for env in both * 4))).count(None) == 3
 
 
+@pytest.mark.slow
 async def test_the_same_wish_is_offered_instead_of_a_duplicate(story: Story) -> None:
     id = await story.ready("Billing  sync")
     [sentence] = (await story.fill_and_send("billing sync", Reason="Again")).errors.values()

@@ -34,6 +34,7 @@ async def test_whoever_asks_without_end_keeps_no_approver_from_deciding(story: S
     await story.approve(id)
 
 
+@pytest.mark.slow
 async def test_what_slack_said_a_moment_ago_counts_meanwhile(story: Story) -> None:
     id = await story.ask()
     before = len(story.workspace.calls("users.info"))

@@ -18,6 +18,7 @@ def notified(story: Story, person: str, id: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 async def test_a_new_request_notifies_all_approvers_but_its_requester(
     stage: Stage, bot: Bot
 ) -> None:

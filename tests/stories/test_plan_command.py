@@ -38,6 +38,7 @@ def terminal(stage: Stage, tmp_path: Path) -> Terminal:
     return Terminal(stage=stage, folder=folder)
 
 
+@pytest.mark.slow
 async def test_it_prints_word_for_word_what_the_approver_sees_behind_details(
     terminal: Terminal, story: Story
 ) -> None:
@@ -102,6 +103,7 @@ async def test_as_json_it_is_the_plan_without_what_a_registration_has(terminal: 
     assert not {"registration", "key", "digest", "notes"} & told["plan"].keys()
 
 
+@pytest.mark.slow
 async def test_a_refused_plan_ends_with_3_and_each_reason_against_it(terminal: Terminal) -> None:
     terminal.stage.tenant.set_policy(secrets_banned=True)
     wrong = ("--secret-days", "never", "--redirect", "http://vendor.example/back")

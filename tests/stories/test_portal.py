@@ -181,7 +181,6 @@ async def test_a_bot_that_was_stopped_meanwhile_goes_on(bot: Bot, stage: Stage) 
         await looked(story, id, "is ready")
 
 
-@pytest.mark.quick
 @pytest.mark.settings(intervals=UNHURRIED)
 async def test_of_two_processes_one_looks(story: Story, app: App) -> None:
     await waiting(story)

@@ -343,6 +343,7 @@ async def test_what_was_typed_is_there_again_when_its_field_is(story: Story) -> 
     assert "Redirect URL: https://example.com/cb" in story.card()
 
 
+@pytest.mark.slow
 async def test_a_form_of_another_profile_is_redrawn_before_it_counts(story: Story) -> None:
     """Two choices in a row: Slack refuses the second redrawing, for the first has come between."""
     await story.open_form()

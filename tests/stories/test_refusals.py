@@ -177,6 +177,7 @@ async def test_only_approvers_approve_and_never_their_own(story: Story) -> None:
     assert not story.tenant.applications
 
 
+@pytest.mark.slow
 async def test_an_approver_whose_account_has_changed_decides_nothing(story: Story) -> None:
     id = await story.ask("billing")
     for flag, words in (
@@ -274,6 +275,7 @@ async def test_a_form_that_slack_opened_no_more_is_asked_for_again(story: Story)
     assert story.workspace.view_of("rosa") is None
 
 
+@pytest.mark.slow
 async def test_what_is_the_requesters_is_nobody_elses(story: Story) -> None:
     id = await story.ready("billing")
     for button in ("values", "reveal", "hide", "renew", "cancel"):

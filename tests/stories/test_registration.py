@@ -46,6 +46,7 @@ async def test_the_final_card_says_who_approved_and_anybody_may_ask_for_it(story
     assert "billing" not in answer
 
 
+@pytest.mark.slow
 async def test_the_whole_road_takes_nine_calls_when_caches_are_warm(story: Story) -> None:
     await story.ready("first")
     before = len(story.tenant.log)

@@ -274,7 +274,6 @@ async def test_a_restore_that_nobody_announced_is_noticed(stage: Stage, bot: Bot
         assert id in announced(story)
 
 
-@pytest.mark.quick
 async def test_a_restore_is_refused_while_the_bot_runs(story: Story, app: App) -> None:
     id = await story.ask()
     copy = copied(story.stage)
@@ -290,7 +289,6 @@ async def test_a_restore_is_refused_while_the_bot_runs(story: Story, app: App) -
     assert (await found(app, id)).status is Status.PENDING
 
 
-@pytest.mark.quick
 async def test_what_the_copy_replaces_is_kept(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
     async with bot():

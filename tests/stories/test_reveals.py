@@ -23,7 +23,6 @@ MASK = "••••••••"
 NOT_MADE = "No new secret was made"
 
 
-@pytest.mark.quick
 async def test_no_secret_takes_the_place_of_a_message_that_others_read(story: Story) -> None:
     """Whoever has stolen the bot's token can post its buttons anywhere, and lure people to them."""
     id = await story.ready()
@@ -163,7 +162,6 @@ async def test_a_mask_that_slack_does_not_take_is_tried_again(story: Story) -> N
     assert len(live(story)) == 1
 
 
-@pytest.mark.quick
 async def test_somebody_who_left_is_shown_nothing(story: Story) -> None:
     id = await story.ready()
     await story.values(id)

@@ -90,7 +90,6 @@ async def test_a_revocation_that_ends_before_slack_takes_posts_is_told_once(stor
     assert story.direct("rosa").count("revoked by @grace") == 1
 
 
-@pytest.mark.quick
 async def test_the_requester_revokes_by_word_once_it_is_confirmed(story: Story) -> None:
     id = await story.ready()
     asked = await story.command("rosa", f"revoke {id.lower()}", channel="random")

@@ -134,7 +134,6 @@ async def test_a_quorum_of_two_is_two_people_who_did_not_ask(story: Story) -> No
     assert len(live(story)) == 2
 
 
-@pytest.mark.quick
 @pytest.mark.settings(REQUESTERS="*")
 async def test_whoever_is_the_requester_confirms_nothing_even_as_approver(story: Story) -> None:
     id = await story.ask(by="ada")

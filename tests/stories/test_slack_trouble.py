@@ -282,7 +282,6 @@ async def test_a_socket_that_breaks_is_opened_again(story: Story) -> None:
 ADVICE = "It is shared with another organization: end that, or set APPROVAL_CHANNEL"
 
 
-@pytest.mark.quick
 async def test_no_plan_is_posted_to_a_channel_that_was_shared_after_the_start(story: Story) -> None:
     channel = story.workspace.channels["approvals"]
     await story.ask("first")

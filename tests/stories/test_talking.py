@@ -135,6 +135,7 @@ async def test_a_long_list_is_cut_and_says_how_many_more(story: Story) -> None:
     assert "Only the requester" in await story.command("ada", f"values {story.card().split()[0]}")
 
 
+@pytest.mark.slow
 async def test_what_is_said_in_public_is_the_least_and_changes_nothing(story: Story) -> None:
     id = await story.ask("billing")
     await _edited_messages_are_no_commands(story, id)
@@ -257,6 +258,7 @@ async def _guests_and_outsiders_learn_nothing(story: Story, id: str) -> None:
         assert refused.text == "Guest accounts can't use this bot."
 
 
+@pytest.mark.slow
 async def test_a_greeting_is_answered_with_the_first_steps(story: Story) -> None:
     id = await story.ask("billing")
     await story.workspace.message_im("rosa", "hello!")
@@ -349,6 +351,7 @@ async def test_every_message_says_aloud_how_it_stands(story: Story) -> None:
     assert any(text.startswith(f"{broken} failed. {third} Entra refused") for text in aloud)
 
 
+@pytest.mark.slow
 async def test_what_a_channel_reads_mentions_nobody_and_makes_no_links(story: Story) -> None:
     id = await story.ask("see https://evil.example/x")
     asked = await story.workspace.mention("ben", f"status {id}", channel="general")
@@ -366,6 +369,7 @@ async def test_what_a_channel_reads_mentions_nobody_and_makes_no_links(story: St
     assert all(it.get("verbatim") for it in texts)
 
 
+@pytest.mark.slow
 async def test_a_status_says_when_it_was_asked_and_when_it_expires(story: Story) -> None:
     id = await story.ask()
     last = (await story.command("ben", f"status {id}")).splitlines()[-1]
@@ -410,6 +414,7 @@ def test_a_card_says_that_an_older_secret_works_beside_an_unread_one(state: Secr
     assert "the connector cannot sign in until you press" in shown
 
 
+@pytest.mark.slow
 async def test_a_form_names_people_where_slack_shows_no_mentions(story: Story) -> None:
     id = await story.ask()
     await story.open_denial(id)

@@ -58,7 +58,6 @@ async def test_a_user_without_account_or_home_can_run_it(tmp_path: Path) -> None
     assert ended.out.startswith("aad-setup ")
 
 
-@pytest.mark.quick
 @pytest.mark.parametrize("command", ["serve", "doctor", "plan"])
 async def test_settings_that_are_a_folder_are_not_passed_over(tmp_path: Path, command: str) -> None:
     (tmp_path / ".env").mkdir()

@@ -183,7 +183,6 @@ async def test_two_last_approvers_who_click_at_once_both_count(story: Story) -> 
     assert story.whispers("ada") == story.whispers("grace") == ""
 
 
-@pytest.mark.quick
 async def test_only_before_the_last_approval_the_earlier_ones_are_looked_up(story: Story) -> None:
     id = await story.ask()
     looks = story.workspace.calls

@@ -101,6 +101,7 @@ async def test_a_polite_stop_does_not_wait_for_ever(story: CrashStory) -> None:
     await holds(story)
 
 
+@pytest.mark.slow
 async def test_a_run_that_was_left_begins_when_it_is_started_again(tmp_path: Path) -> None:
     """On the main loop: clients and locks belong to the loop that made them."""
     url = f"sqlite:///{tmp_path / 'engine.db'}"

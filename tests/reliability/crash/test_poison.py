@@ -82,6 +82,7 @@ async def test_one_that_is_killed_by_somebody_else_is_waited_for_no_longer(stage
             await _killed_by_somebody_else(stage)
 
 
+@pytest.mark.slow
 async def test_one_that_does_as_it_is_told_is_not_lost(stage: Stage) -> None:
     async with living(stage) as lives:
         await lives.begin()

@@ -45,6 +45,7 @@ async def story(stage: Stage, bot: Bot) -> AsyncIterator[Story]:
         yield Story(stage)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
     [pytest.param(it, id=it.id, marks=() if it.id == SAMPLE else pytest.mark.slow) for it in CASES],

@@ -49,12 +49,12 @@ async def test_a_run_killed_while_its_answer_is_held_goes_on_where_it_was(
 
 OUTAGES: list[Any] = [
     (Faults.reset, {"when": "after_effect"}),
-    (Faults.html, {"times": 2}),
+    slow(Faults.html, {"times": 2}),
     (Faults.throttle, {"times": 2, "retry_after": 20}),
     slow(Faults.throttle, {"times": 2, "retry_after": None}),
     slow(Faults.fail, {"times": 2, "status": 503, "headers": {"Retry-After": "20"}}),
     (Faults.fail, {"times": 2, "status": 503}),
-    (Faults.fail, {"times": 2, "status": 504, "when": "after_effect"}),
+    slow(Faults.fail, {"times": 2, "status": 504, "when": "after_effect"}),
     slow(Faults.fail, {"times": 2, "status": 500, "when": "after_effect"}),
 ]
 

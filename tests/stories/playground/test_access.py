@@ -45,6 +45,7 @@ async def test_other_hosts_are_refused(rosa: Window, host: str) -> None:
     assert (answer.status, answer.error) == (403, "Open the page at a loopback address.")
 
 
+@pytest.mark.slow
 async def test_localhost_is_this_machine_too(rosa: Window) -> None:
     host = f"localhost:{urlsplit(rosa.url).port}"
     ours = {"Host": host, "Origin": f"http://{host}", "Sec_Fetch_Site": "same-origin"}

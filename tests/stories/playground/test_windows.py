@@ -93,6 +93,7 @@ async def test_home_is_shown_once_it_is_opened(running_page: Page) -> None:
         assert rosa.shown["home"]["type"] == "home"
 
 
+@pytest.mark.slow
 async def test_faults_are_set_and_seen_and_cleared(page: Page) -> None:
     async with window(page.url, "ada") as ada:
         await ada.ask("tenant/faults", {"latency": 0.5})

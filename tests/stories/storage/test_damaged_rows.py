@@ -114,6 +114,7 @@ async def test_bytes_that_are_no_text_are_shown_as_such(
         assert names == {broken: "M\ufffd", fine: ROSA.name}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
 async def test_a_database_that_cannot_hold_every_name_is_refused(
     postgres_server: sa.URL, encoding: str

@@ -126,6 +126,7 @@ async def test_whoever_comes_later_never_gets_in(database_url: str) -> None:
     late.cancel()
 
 
+@pytest.mark.slow
 async def test_a_stuck_transaction_does_not_keep_it_open(database_url: str) -> None:
     async with opened(database_url) as database:
         stuck = asyncio.create_task(_write(database, "stuck", asyncio.Event()))

@@ -51,6 +51,7 @@ async def ask_entra(settings: Settings, clock: MovableClock) -> None:
         await check_sign_in(connection.tokens, settings)
 
 
+@pytest.mark.slow
 async def test_every_call_goes_through_the_proxy(
     stage: Stage, serving: Serving, proxy: Proxy
 ) -> None:
@@ -67,6 +68,7 @@ async def test_every_call_goes_through_the_proxy(
     assert not direct
 
 
+@pytest.mark.slow
 async def test_no_proxy_counts_for_every_call(
     stage: Stage, serving: Serving, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:

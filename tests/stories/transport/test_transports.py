@@ -48,6 +48,7 @@ async def test_what_is_forged_changes_nothing(
         assert not stage.workspace.calls("users.info")
 
 
+@pytest.mark.slow
 async def test_a_captured_approval_does_not_count_again_after_a_restart(
     stage: Stage, serving: Serving, door: HttpEndpoint
 ) -> None:
