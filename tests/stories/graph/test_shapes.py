@@ -279,10 +279,10 @@ async def told(way: Callable[[StepContext], Any]) -> Json:
 
 async def outcome(way: Callable[[StepContext], Any], handler: Odd) -> BaseException | None:
     """Go a way; return what it raised, if it did."""
-    raised: list[BaseException | None] = []
+    ended: list[Any] = []
     async with site_of(handler) as site:
-        raised += await asyncio.gather(way(site), return_exceptions=True)
-    return raised[0]
+        ended += await asyncio.gather(way(site), return_exceptions=True)
+    return ended[0] if isinstance(ended[0], BaseException) else None
 
 
 def odd_at(call: str, place: tuple[Any, ...], part: Any) -> Odd:
