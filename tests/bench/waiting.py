@@ -3,7 +3,7 @@
     python -m tests.bench.waiting [--registrations 1000] [--rounds 15]
 
 One registration is brought to where it waits. What is measured runs beside it, and then in turns
-beside so many copies of it at which nobody is to look yet, and which are all to be looked at at
+beside so many copies of it of which none is due yet, and all are due at
 once. The bot runs in a process of its own, on the same machine in the same run.
 """
 

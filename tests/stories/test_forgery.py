@@ -1,4 +1,4 @@
-"""Somebody writes to the database past the bot: what then runs, and what the audit says."""
+"""An attacker writes to the database past the bot: what then runs, and what the audit says."""
 
 import json
 from collections.abc import Callable
@@ -217,7 +217,7 @@ OTHER_NAME = "json_replace(plan, '$.name', 'something else')"
 
 
 class Intruder:
-    """Somebody who can write the bot's database, and a story in which they do."""
+    """An attacker who can write the bot's database, and a story in which they do."""
 
     def __init__(self, app: App, story: Story) -> None:
         self.app, self.story = app, story

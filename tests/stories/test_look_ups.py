@@ -1,4 +1,4 @@
-"""Look-ups of people: nobody uses them all up, and while Slack says too often who people are
+"""Look-ups of people: no user uses them all up, and while Slack says too often who people are
 who they were minutes ago counts."""
 
 from datetime import timedelta
