@@ -99,7 +99,8 @@ async def test_consent_by_hand_is_refused_and_then_given(
     await rosa.press("open-application", on=pane)
     await rosa.press("grant-admin-consent", on=pane)
     await rosa.press("confirm-consent", on=pane)
-    await rosa.page.get_by_text("Insufficient privileges to grant admin consent").wait_for()
+    refusal = pane.get_by_role("alert").filter(has_text="Insufficient privileges to grant")
+    await refusal.wait_for()
     assert (fault.times, tenant.roles_of(application["appId"])) == (0, set())
     await rosa.press("grant-admin-consent", on=pane)
     await rosa.page.keyboard.press("Escape")
@@ -108,6 +109,22 @@ async def test_consent_by_hand_is_refused_and_then_given(
     await rosa.page.keyboard.press("Enter")
     await pane.locator('[data-permission="User.Read.All"][data-granted="true"]').wait_for()
     assert tenant.roles_of(application["appId"]) == {"User.Read.All"}
+    assert await refusal.count() == 0
+
+
+async def test_a_button_that_is_pressed_while_its_application_changes_does_its_work(
+    playground: Page, rosa: Window, application: dict[str, Any]
+) -> None:
+    pane, tenant = rosa.pane("tenant"), playground.stage.tenant
+    await rosa.press("open-application", on=pane)
+    await rosa.press("grant-admin-consent", on=pane)
+    await pane.locator('[data-action="confirm-consent"]').hover()
+    await rosa.page.mouse.down()
+    async with asking(tenant, tenant.administrator) as graph:
+        await graph.secret(application, displayName="made meanwhile")
+    await pane.get_by_text("made meanwhile").wait_for()
+    await rosa.page.mouse.up()
+    await pane.locator('[data-permission="User.Read.All"][data-granted="true"]').wait_for()
 
 
 @pytest.mark.parametrize("size", [{}, {"viewport": PHONE}], ids=["desktop", "phone"])

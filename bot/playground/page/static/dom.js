@@ -42,12 +42,25 @@ function nodes(children) {
 }
 
 const drawnFrom = new WeakMap();
+const delayed = new Map();
+let pressed = null;
+
+document.addEventListener("pointerdown", (event) => (pressed = event.target), true);
+document.addEventListener("click", () => (pressed = null), true); // whoever handles it may draw at once
+// The click, if one follows, comes after its pointerup and before this.
+for (const type of ["pointerup", "pointercancel"]) document.addEventListener(type, () => setTimeout(released), true);
+
+function released() {
+  pressed = null;
+  for (const redraw of [...delayed.values()]) redraw();
+}
 
 /**
  * Make the children of `parent` show these items, redrawing only those that changed.
  *
  * An item that is the same object as before keeps its element. Focus stays on the control that has the
- * same data-action, and data-block if there is such, in the new element.
+ * same data-action, and data-block if there is such, in the new element. What is pressed is drawn again
+ * only once it is released: a control that is replaced meanwhile gets no click.
  * @param {HTMLElement} parent
  * @param {Array<[string, any]>} items  keys, unique, and values
  * @param {(value: any, key: string) => HTMLElement} draw
@@ -56,10 +69,14 @@ export function patch(parent, items, draw) {
   const before = new Map([...parent.children].map((child) => [drawnFrom.get(child)?.key, child]));
   const focus = focused(parent);
   let next = parent.firstElementChild;
+  delayed.delete(parent);
   for (const [key, value] of items) {
     let element = before.get(key);
     before.delete(key);
-    if (element && drawnFrom.get(element).value !== value) {
+    const isChanged = element && drawnFrom.get(element).value !== value;
+    if (isChanged && element.contains(pressed)) {
+      delayed.set(parent, () => patch(parent, items, draw));
+    } else if (isChanged) {
       if (element === next) next = next.nextElementSibling;
       element.remove();
       element = null;

@@ -18,8 +18,8 @@ const MODES = {
 };
 
 /** Draw into the element whatever the store holds of the tenant. */
-export function mount(element, { store, api, toast }) {
-  const pane = new Pane(store, api, toast);
+export function mount(element, { store, api }) {
+  const pane = new Pane(store, api);
   element.append(pane.element);
   for (const prefix of OBJECTS) store.subscribe(prefix, () => pane.changed());
   store.subscribe("call/", () => pane.changed("calls"));
@@ -27,13 +27,13 @@ export function mount(element, { store, api, toast }) {
 }
 
 class Pane {
-  constructor(store, api, toast) {
+  constructor(store, api) {
     this._store = store;
     this._api = api;
-    this._toast = toast;
     this._opened = null;
     this._isAsking = false;
     this._isBusy = false;
+    this._refusal = null;
     this._isDue = false;
     this._calls = new Calls(store);
     this._about = h("p", { class: "note" });
@@ -109,7 +109,7 @@ class Pane {
 
   _drawPage(app, tenant) {
     const act = { ask: () => this._ask(true), cancel: () => this._ask(false), grant: () => this._grant(app.appId) };
-    const consent = { app, tenant: tenant.name, isAsking: this._isAsking, isBusy: this._isBusy };
+    const consent = { app, tenant: tenant.name, isAsking: this._isAsking, isBusy: this._isBusy, refusal: this._refusal };
     const parts = {
       head: [app.name, () => this._head(app)],
       permissions: [consent, (model) => application.permissions(model, act)],
@@ -133,6 +133,7 @@ class Pane {
   _open(id) {
     this._opened = id;
     this._isAsking = false;
+    this._refusal = null;
     this._draw();
     const focus = id ? this._page.element : this._list.element;
     focus.querySelector("button")?.focus();
@@ -146,9 +147,10 @@ class Pane {
   }
 
   async _grant(appId) {
-    this._isBusy = true;
+    [this._isBusy, this._refusal] = [true, null];
     this._draw();
-    await attempt({ toast: this._toast }, () => this._api.post("tenant/consent", { app_id: appId }));
+    const toast = (sentence) => (this._refusal = sentence);
+    await attempt({ toast }, () => this._api.post("tenant/consent", { app_id: appId }));
     this._isBusy = false;
     this._ask(false);
   }

@@ -51,14 +51,15 @@ export function overview(app) {
 
 /**
  * The API permissions page.
- * @param {object} model  {app, tenant, isAsking, isBusy}
+ * @param {object} model  {app, tenant, isAsking, isBusy, refusal}
  * @param {{ask: () => void, cancel: () => void, grant: () => void}} act
  */
-export function permissions({ app, tenant, isAsking, isBusy }, act) {
+export function permissions({ app, tenant, isAsking, isBusy, refusal }, act) {
   const element = section(
     "API permissions",
     app.permissions.length ? table(app, tenant) : empty("This application asks for no permissions."),
     app.principal ? null : h("p", { class: "note" }, "It has no service principal yet, so nothing can be granted."),
+    refusal && h("p", { class: "problem", role: "alert" }, refusal),
     isAsking ? confirmation(app, tenant, isBusy, act) : button(app, tenant, act),
   );
   element.dataset.block = "api-permissions";
