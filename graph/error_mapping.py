@@ -53,7 +53,8 @@ _TEXTS = {
     "permission being assigned already exists": Meaning(AlreadyThere),
     "permission entry already exists": Meaning(AlreadyThere),
 }
-"""What a part of Graph's text means, in lower case. It counts more than a code."""
+"""What a part of a refusal's text means, in lower case. It counts more than a code."""
+_REFUSALS = (400, 403, 404, 409)
 
 _CODES = {
     "Directory_ObjectNotFound": Meaning(NotThereYet),
@@ -178,7 +179,8 @@ class _Said(NamedTuple):
 
 def _meaning(status: int, said: _Said) -> Meaning:
     """Return what was told most precisely: by a text, a code, or else the status."""
-    told = [meaning for text, meaning in _TEXTS.items() if text in said.text]
+    texts = _TEXTS if status in _REFUSALS else {}
+    told = [meaning for text, meaning in texts.items() if text in said.text]
     told += [_CODES[code] for code in said.codes if code in _CODES]
     if any(code.endswith(_POLICY) for code in said.codes):
         told.append(_FORBIDDEN_BY_POLICY)

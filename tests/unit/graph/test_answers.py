@@ -90,6 +90,15 @@ def test_each_documented_answer_has_its_class_a_sentence_and_advice(
     assert error.code == (code or expected.__name__)
 
 
+@pytest.mark.parametrize(("text", "meaning"), BAD_REQUESTS[:-1])
+def test_what_refuses_nothing_is_not_read_for_its_text(
+    text: str, meaning: type[GraphError]
+) -> None:
+    """A proxy's error that quotes an earlier answer must not end a secret's removal."""
+    for status in (401, 408, 429, 500, 503):
+        assert not isinstance(read(status, {"error": {"code": "", "message": text}}), meaning)
+
+
 def test_the_code_of_a_detail_counts() -> None:
     details = [{"code": "CredentialInvalidLifetimeAsPerAppPolicy", "target": "EndDate"}]
     error = read(400, {"error": {"code": "Request_BadRequest", "message": "", "details": details}})
