@@ -103,7 +103,7 @@ class Reconciliation:
         async with self._database.reading() as tx:
             done = {id for id, _ in await _changed(tx, since)}
             todo = [id for id in await registrations.unsettled(tx) if id not in done]
-            known = await registrations.existing_ids(tx, {each.registration for each in ours})
+            known = await registrations.versions(tx, {each.registration for each in ours})
         for id in todo:
             found = [it for it in ours if it.registration == id]
             await self._settle(id, found, deleted.get(id), since)

@@ -1,6 +1,6 @@
 """Registrations: add, read (with requests and votes), lock, move and update them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -215,10 +215,11 @@ async def unsettled(tx: AsyncConnection) -> Sequence[str]:
     return (await tx.scalars(query.order_by(registrations.c.created_at))).all()
 
 
-async def existing_ids(tx: AsyncConnection, ids: Collection[str]) -> frozenset[str]:
-    """Return which of these there are."""
-    query = sa.select(registrations.c.id).where(registrations.c.id.in_(ids))
-    return frozenset((await tx.scalars(query)).all())
+async def versions(tx: AsyncConnection, ids: Collection[str]) -> Mapping[str, int]:
+    """Return the versions of those of these that there are."""
+    columns = registrations.c.id, registrations.c.version
+    found = await tx.execute(sa.select(*columns).where(registrations.c.id.in_(ids)))
+    return {row.id: row.version for row in found}
 
 
 async def update(tx: AsyncConnection, /, id: str, **columns: Any) -> None:

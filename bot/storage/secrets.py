@@ -67,12 +67,12 @@ async def seal(tx: AsyncConnection, id: str, **columns: Any) -> None:
 
 async def sealed_of_run(tx: AsyncConnection, run: str) -> Secret | None:
     """Return the secret that this run has sealed, if it got so far."""
-    found = await _found(tx, secrets.c.run == run)
+    found = await _found(tx, _OF_RUN, run)
     return next((each for each in found if each.is_unread), None)
 
 
 async def get(tx: AsyncConnection, id: str) -> Secret | None:
-    return next(iter(await _found(tx, secrets.c.id == id)), None)
+    return next(iter(await _found(tx, _ONE, id)), None)
 
 
 async def announced(
@@ -84,8 +84,7 @@ async def announced(
     meant to replace another and was not picked up: the other one is still the newest, unless it was
     replaced.
     """
-    rows = (await tx.execute(_ANNOUNCED, {"this": registration})).mappings()
-    found = tuple(from_row(Secret, row) for row in rows)
+    found = await _found(tx, _ANNOUNCED, registration)
     counts = (it for it in found if not it.has_lapsed and not it.is_superseded)
     newest = next(counts, found[0] if found else None)
     return newest, tuple(each for each in found if each is not newest)
@@ -112,7 +111,7 @@ async def live(tx: AsyncConnection, registration: str) -> tuple[Secret, ...]:
 
 async def of(tx: AsyncConnection, registration: str) -> tuple[Secret, ...]:
     """Return every secret of the registration that ever reached Entra, be it there or not."""
-    return await _found(tx, secrets.c.registration == registration, secrets.c.key_id.is_not(None))
+    return await _found(tx, _OF_REGISTRATION, registration)
 
 
 async def add_unknown(
@@ -266,8 +265,8 @@ async def _replace(tx: AsyncConnection, which: sa.ColumnElement[bool], **columns
     return await update(tx, secrets, which, **columns)
 
 
-async def _found(tx: AsyncConnection, *which: sa.ColumnElement[bool]) -> tuple[Secret, ...]:
-    rows = (await tx.execute(_query(*which))).mappings()
+async def _found(tx: AsyncConnection, query: sa.Select[Any], this: str) -> tuple[Secret, ...]:
+    rows = (await tx.execute(query, {"this": this})).mappings()
     return tuple(from_row(Secret, row) for row in rows)
 
 
@@ -292,9 +291,12 @@ def _query(*which: sa.ColumnElement[bool]) -> sa.Select[Any]:
     return query.order_by(secrets.c.made_at.desc())
 
 
+_ONE = _query(secrets.c.id == THIS)
+_OF_RUN = _query(secrets.c.run == THIS)
+_REACHED = secrets.c.registration == THIS, secrets.c.key_id.is_not(None)
+_OF_REGISTRATION = _query(*_REACHED)
 _ANNOUNCED = _query(
-    secrets.c.registration == THIS,
-    secrets.c.key_id.is_not(None),
+    *_REACHED,
     runs.c.outcome == RunOutcome.HANDED_OVER,
     # A run that is killed while it removes its first secret makes another and hands that one over.
     sa.or_(IN_USE, secrets.c.removed_because != RemovalReason.UNFINISHED),

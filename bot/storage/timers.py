@@ -13,7 +13,7 @@ from bot.domain.events import NO_SUBJECT, Kind, Subject, Topic
 from bot.domain.lifetimes import FIRST_REMINDER, REMINDERS
 from bot.storage import rows
 from bot.storage.database import Database
-from bot.storage.rows import Unreadable, from_row, insert, read_each, update
+from bot.storage.rows import THIS, Unreadable, from_row, insert, read_each, update
 from bot.storage.tables import timers
 from bot.worker.loops import report_bug
 
@@ -126,9 +126,17 @@ async def postpone(tx: AsyncConnection, id: str, until: datetime) -> None:
     await update(tx, timers, timers.c.id == id, at=until)
 
 
+_CLAIM = (
+    sa.update(timers)
+    .where(timers.c.id == THIS, timers.c.at == sa.bindparam("was"))
+    .values(at=sa.bindparam("until"))
+)
+
+
 async def claim(tx: AsyncConnection, timer: Timer, *, until: datetime) -> bool:
     """Put it off until then. False if another process has."""
-    return await update(tx, timers, timers.c.id == timer.id, timers.c.at == timer.at, at=until) == 1
+    values = {"this": timer.id, "was": timer.at, "until": until}
+    return (await tx.execute(_CLAIM, values)).rowcount == 1
 
 
 async def hasten(tx: AsyncConnection, registration: str, kind: TimerKind, latest: datetime) -> None:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 import structlog
+from cachetools import LRUCache
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.lifetimes import CONSENT_LONGEST_PAUSE, CONSENT_PAUSE, CONSENT_TTL
@@ -37,6 +38,8 @@ BETWEEN_SECONDS = 0.25
 """Real seconds before each call of Graph: when 1,000 are due at once, clicks and runs come in
 between, and all are still looked at within a minute.
 """
+REMEMBERED = 2000
+"""As many registrations are not read from the database before each look."""
 UNREADABLE = CONSENT_LONGEST_PAUSE
 """How long a row that cannot be read is left alone."""
 STEP = "Admin consent"
@@ -83,6 +86,7 @@ class ConsentWatch:
         self._services = services
         self._database = services.database
         self._clock = services.clock
+        self._loaded: LRUCache[str, tuple[Registration, Awaited]] = LRUCache(REMEMBERED)
         calm = min(every, BETWEEN_SECONDS)
         self.loop = Loop("consent", self.look, every=every, calm=calm)
 
@@ -92,7 +96,7 @@ class ConsentWatch:
             return
         due = await self._claimed()
         waiting: dict[str, Waiting] = {}
-        for timer in due:
+        for timer in await self._new(due, waiting):
             if not await self._guarded(timer, partial(self._load, timer, waiting)):
                 await self._guarded(timer, partial(self._give_up, timer.registration))
         if waiting:
@@ -105,10 +109,11 @@ class ConsentWatch:
         unchanged: list[Waiting] = []
         for id, it in waiting.items():
             await self._guarded(it[0], partial(self._judge, it, found.get(id), unchanged))
-        if unchanged:
+        later = [(timer, at) for timer, it, _ in unchanged if (at := self._next_look(it))]
+        if later:
             async with self._database.transaction() as tx:
-                for timer, registration, _ in unchanged:
-                    await self._plan_next(tx, timer, registration)
+                for timer, at in later:
+                    await timers.claim(tx, timer, until=at)
 
     async def _guarded(self, timer: Timer, act: Callable[[], Awaitable[None]]) -> bool:
         """Do it for one registration, and return whether it was done. What fails is put off, and
@@ -132,13 +137,25 @@ class ConsentWatch:
                 replace(each, at=until) for each in due if await timers.claim(tx, each, until=until)
             ]
 
+    async def _new(self, due: Sequence[Timer], waiting: dict[str, Waiting]) -> Sequence[Timer]:
+        """Return the timers of registrations that have changed since they were read last."""
+        ids = [each.registration for each in due]
+        versions = await self._database.read(registrations.versions, ids) if ids else {}
+        for timer in due:
+            known = self._loaded.get(timer.registration)
+            if known is not None and known[0].version == versions.get(timer.registration):
+                waiting[timer.registration] = timer, *known
+        return [each for each in due if each.registration not in waiting]
+
     async def _load(self, timer: Timer, waiting: dict[str, Waiting]) -> None:
         """Read a registration that waits. The timer of one that does not has lost its point."""
         async with self._database.reading() as tx:
             registration = await registrations.get(tx, timer.registration)
             closing = await secrets.closing(tx, timer.registration)
         if registration is not None and registration.status is Status.WAITING_FOR_CONSENT:
-            waiting[registration.id] = timer, registration, awaited_of(registration, closing)
+            awaited = awaited_of(registration, closing)
+            self._loaded[registration.id] = registration, awaited
+            waiting[registration.id] = timer, registration, awaited
             return
         async with self._database.transaction() as tx:
             await timers.delete(tx, timer.id)
@@ -186,17 +203,17 @@ class ConsentWatch:
                 await self._end(tx, current, ending, after)
             elif goes_on and current.run is None:
                 await consents.go_on(tx, current.id, now=now)
-            else:
-                await self._plan_next(tx, timer, current)
+            elif at := self._next_look(current):
+                await timers.claim(tx, timer, until=at)
 
-    async def _plan_next(
-        self, tx: AsyncConnection, timer: Timer, registration: Registration
-    ) -> None:
-        """Let the next look come, unless a user has asked for one meanwhile."""
+    def _next_look(self, registration: Registration) -> datetime | None:
+        """Return when the next look comes, if later than when this one's claim ends."""
         now, deadline = self._clock.now(), registration.deadline or self._clock.now()
         waited = now - (deadline - CONSENT_TTL)
-        pause = min(max(waited / SHARE, CONSENT_PAUSE), CONSENT_LONGEST_PAUSE)
-        await timers.claim(tx, timer, until=max(min(now + pause, deadline), now + CONSENT_PAUSE))
+        if waited / SHARE <= CONSENT_PAUSE:
+            return None
+        pause = min(waited / SHARE, CONSENT_LONGEST_PAUSE)
+        return max(min(now + pause, deadline), now + CONSENT_PAUSE)
 
     async def _end(
         self, tx: AsyncConnection, registration: Registration, ending: Ending, after: Consent

@@ -12,6 +12,7 @@ from bot.domain.people import Person
 from bot.playground.stage import Stage
 from bot.playground.tenant import Credential
 from bot.playground.tenant.tenant import PORTAL
+from bot.storage import registrations
 from bot.worker.consent_watch import ConsentWatch
 from tests.support.database import changed, read
 from tests.support.drift_story import by_hand
@@ -32,6 +33,7 @@ from tests.support.portal_story import (
 )
 from tests.support.removal_story import revoke
 from tests.support.running_bot import Bot
+from tests.support.statements import heard
 from tests.support.story import Story
 
 pytestmark = pytest.mark.mostly_slow
@@ -152,6 +154,26 @@ async def test_many_that_wait_are_looked_at_in_few_calls(story: Story, app: App)
     await story.eventually(lambda: batches(story) - before >= 2, step=timedelta(0))
     await app.consent_watch.look()
     assert batches(story) - before == 2
+
+
+@pytest.mark.settings(intervals=UNHURRIED)
+async def test_what_waits_is_read_again_only_once_it_has_changed(story: Story, app: App) -> None:
+    id = await waiting(story)
+
+    async def reads_it() -> bool:
+        story.clock.move(timedelta(minutes=2))
+        before = batches(story)
+        with heard() as statements:
+            await app.consent_watch.look()
+        assert batches(story) == before + 1
+        return any("FROM secrets" in each for each in statements)
+
+    assert await reads_it()
+    assert not await reads_it()
+    assert not await reads_it()
+    await app.services.database.write(registrations.bump_version, id)
+    assert await reads_it()
+    assert not await reads_it()
 
 
 async def test_revoking_while_it_waits_removes_everything(story: Story) -> None:

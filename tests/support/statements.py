@@ -1,5 +1,7 @@
-"""SQL that is compiled once for all stories of a process."""
+"""SQL: what is said meanwhile, and what is compiled once for all stories of a process."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,3 +36,18 @@ def share_compiled_statements() -> None:
         connection.execution_options(compiled_cache=_COMPILED)
 
     sa.event.listen(sa.Engine, "engine_connect", connected)
+
+
+@contextmanager
+def heard() -> Iterator[dict[str, Any]]:
+    """Collect each statement, with the arguments that it came with first."""
+    statements: dict[str, Any] = {}
+
+    def hear(_: Any, __: Any, statement: str, arguments: Any, ___: Any, many: bool) -> None:
+        statements.setdefault(statement, arguments[0] if many else arguments)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", hear)
+    try:
+        yield statements
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", hear)

@@ -2,12 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from bot.app import App
 from bot.domain.people import Person
@@ -19,6 +17,7 @@ from bot.storage.tables import metadata
 from tests.support.removal_story import press
 from tests.support.rotation_story import in_use, rotated, seen
 from tests.support.running_bot import Bot
+from tests.support.statements import heard
 from tests.support.story import Story
 
 pytestmark = pytest.mark.slow
@@ -35,21 +34,6 @@ AT_START = "registrations.head NOT LIKE"
 """Once at each start: which ends of history an older key has signed."""
 WHOLE = re.compile(r"runs_by_outcome \(outcome=\?\)$")
 """Most runs end alike: to look for those is to read them all."""
-
-
-@contextmanager
-def heard() -> Iterator[dict[str, Any]]:
-    """Collect each statement, with the arguments that it came with first."""
-    statements: dict[str, Any] = {}
-
-    def hear(_: Any, __: Any, statement: str, arguments: Any, ___: Any, many: bool) -> None:
-        statements.setdefault(statement, arguments[0] if many else arguments)
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", hear)
-    try:
-        yield statements
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", hear)
 
 
 async def test_no_statement_of_a_whole_life_reads_a_whole_table(bot: Bot, stage: Stage) -> None:
