@@ -25,6 +25,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.checks import CannotStart
 from bot.restore.reconciliation import Reconciliation
+from bot.server.serving import serving
 from bot.services import Services
 from bot.settings.settings import Settings
 from bot.storage.database import Database
@@ -135,12 +136,10 @@ async def opened(
         read_bufsize=READ_BUFFER,
         auto_decompress=False,  # Slack compresses nothing, and any client may send a zip bomb
     )
-    await runner.setup()
     try:
-        await web.SockSite(runner, _bound(address, port)).start()
-        yield health
+        async with serving(runner, _bound(address, port)):
+            yield health
     finally:
-        await runner.cleanup()
         await health.settle()
 
 

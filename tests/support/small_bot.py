@@ -2,6 +2,7 @@
 
 import logging
 import re
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.workspace import Workspace
 from bot.playground.workspace.wire import Json
+from bot.server.serving import serving
 
 
 def quiet(name: str) -> logging.Logger:
@@ -92,13 +94,9 @@ async def connected(app: AsyncApp, workspace: Workspace, *, times: int = 1) -> A
 async def served(app: web.Application) -> AsyncIterator[str]:
     """An application at a request URL of its own."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
-    finally:
-        await runner.cleanup()
+    listener = socket.create_server(("127.0.0.1", 0))
+    async with serving(runner, listener):
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/slack/events"
 
 
 async def link(client: AsyncWebClient, workspace: Workspace) -> str:

@@ -11,7 +11,7 @@ from bot.playground.clock import MovableClock
 from bot.playground.page.bot_process import BotProcess, kept_running
 from bot.playground.page.feed import PATIENCE_SECONDS, Common, Feed
 from bot.playground.page.relay import relaying
-from bot.playground.page.server import Actions, serving
+from bot.playground.page.server import Actions, served
 from bot.playground.page.tenant_items import TenantItems
 from bot.playground.stage import Stage, standing
 
@@ -63,6 +63,6 @@ async def on_stage(stage: Stage, *, patience: float = PATIENCE_SECONDS) -> Async
     token, actions = secrets.token_urlsafe(TOKEN_BYTES), Actions(stage, bot, vendor)
     async with (
         relaying(stage) as relay,
-        serving(token, relay=relay, feed=feed, actions=actions) as url,
+        served(token, relay=relay, feed=feed, actions=actions) as url,
     ):
         yield Page(url=url, stage=stage, bot=bot, feed=feed, environ=environ)

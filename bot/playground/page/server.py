@@ -16,6 +16,7 @@ from bot.playground.page.feed import Feed
 from bot.playground.page.relay import IN_TENANT, Relay, body_of
 from bot.playground.stage import Stage
 from bot.playground.vendor import CannotSave, CannotSync, Vendor
+from bot.server.serving import serving
 
 LARGEST_BODY = 64 * 1024
 SHUTDOWN_SECONDS = 0.1
@@ -60,7 +61,7 @@ class Actions:
 
 
 @asynccontextmanager
-async def serving(token: str, *, relay: Relay, feed: Feed, actions: Actions) -> AsyncIterator[str]:
+async def served(token: str, *, relay: Relay, feed: Feed, actions: Actions) -> AsyncIterator[str]:
     """Serve on a free port of 127.0.0.1 while inside; return the page's address."""
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
@@ -69,13 +70,8 @@ async def serving(token: str, *, relay: Relay, feed: Feed, actions: Actions) -> 
     app.on_response_prepare.append(add_headers)
     app.router.add_routes(_routes(f"/{token}", relay, feed, actions))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
-    try:
-        await runner.setup()
-        await web.SockSite(runner, listener).start()
+    async with serving(runner, listener):
         yield f"http://127.0.0.1:{port}/{token}/"
-    finally:
-        await runner.cleanup()
-        listener.close()
 
 
 def _routes(under: str, relay: Relay, feed: Feed, actions: Actions) -> list[web.RouteDef]:

@@ -7,6 +7,7 @@ learn.microsoft.com/azure/app-service/overview-managed-identity.
 """
 
 import secrets
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from bot.playground.tenant.dispatch import moment
 from bot.playground.tenant.log import Log
 from bot.playground.tenant.replicas import Kind
 from bot.playground.tenant.sign_in import is_graph, roles_of
+from bot.server.serving import serving
 
 HOST = "127.0.0.1"
 IMDS, APP_SERVICE = "/metadata/identity/oauth2/token", "/msi/token"
@@ -192,13 +194,10 @@ async def running(machine: Machine) -> AsyncIterator[Machine]:
     app.router.add_get(IMDS, machine.serve)
     app.router.add_get(APP_SERVICE, machine.serve)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, HOST, 0).start()
-        machine.url = f"http://{HOST}:{runner.addresses[0][1]}"
+    listener = socket.create_server((HOST, 0))
+    machine.url = f"http://{HOST}:{listener.getsockname()[1]}"
+    async with serving(runner, listener):
         yield machine
-    finally:
-        await runner.cleanup()
 
 
 def _check_metadata(http: web.Request) -> None:

@@ -1,5 +1,6 @@
 """A tenant that runs: TLS on loopback with a certificate authority of its own, gone afterwards."""
 
+import socket
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -22,6 +23,7 @@ from bot.playground.tenant.replicas import Store
 from bot.playground.tenant.seeding import new_id, seeded
 from bot.playground.tenant.sim import Sim
 from bot.playground.tenant.tenant import Tenant
+from bot.server.serving import serving
 from graph.clock import Clock
 from graph.clouds import PUBLIC, Cloud
 
@@ -60,18 +62,16 @@ async def running(
     machines = AsyncExitStack()
     sim = Sim(tenant, clock, machines)
     runner = _runner(Front(directory, log, tenant.host_names), sim)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, HOST, port, ssl_context=_tls(authority, tenant.host_names))
-        await site.start()
-        directory.url = f"https://{HOST}:{runner.addresses[0][1]}"
-        with _ca_file(authority) as tenant.ca_file:
-            yield tenant
-    finally:
-        for held in directory.faults.holds:
-            held.drop()
-        await machines.aclose()
-        await runner.cleanup()
+    listener = socket.create_server((HOST, port))
+    directory.url = f"https://{HOST}:{listener.getsockname()[1]}"
+    tls = _tls(authority, tenant.host_names)
+    async with serving(runner, listener, tls=tls), machines:
+        try:
+            with _ca_file(authority) as tenant.ca_file:
+                yield tenant
+        finally:
+            for held in directory.faults.holds:
+                held.drop()
 
 
 def _directory(clock: Clock, cloud: Cloud, *, seed: int, users: int, groups: int) -> Directory:

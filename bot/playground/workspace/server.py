@@ -16,6 +16,7 @@ from bot.playground.workspace.sockets import ACK_SECONDS
 from bot.playground.workspace.state import State
 from bot.playground.workspace.webapi import WebApi
 from bot.playground.workspace.workspace import Workspace
+from bot.server.serving import serving
 from graph.clock import Clock
 
 SHUTDOWN_SECONDS = 0.1
@@ -45,16 +46,13 @@ async def running(
     workspace = Workspace(state, hooks)
     app = _routes(state, hooks, Sim(workspace, clock))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
-    try:
-        await runner.setup()
-        await web.SockSite(runner, listener).start()
-        yield workspace
-    finally:
-        state.faults.drop_held()
-        await state.tasks.close()
-        await state.sockets.close()
-        await runner.cleanup()
-        listener.close()
+    async with serving(runner, listener):
+        try:
+            yield workspace
+        finally:
+            state.faults.drop_held()
+            await state.tasks.close()
+            await state.sockets.close()
 
 
 def _routes(state: State, hooks: Hooks, sim: Sim) -> web.Application:
