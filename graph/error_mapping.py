@@ -179,12 +179,14 @@ class _Said(NamedTuple):
 
 def _meaning(status: int, said: _Said) -> Meaning:
     """Return what was told most precisely: by a text, a code, or else the status."""
+    if status >= 500:
+        return Meaning(Unavailable)
     texts = _TEXTS if status in _REFUSALS else {}
     told = [meaning for text, meaning in texts.items() if text in said.text]
     told += [_CODES[code] for code in said.codes if code in _CODES]
     if any(code.endswith(_POLICY) for code in said.codes):
         told.append(_FORBIDDEN_BY_POLICY)
-    kind = Unavailable if status >= 500 else BadRequest if status >= 400 else GraphError
+    kind = BadRequest if status >= 400 else GraphError
     return next(iter(told), Meaning(_STATUSES.get(status, kind)))
 
 

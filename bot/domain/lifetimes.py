@@ -25,7 +25,7 @@ CONSENT_LEAST = DAY
 CONSENT_REMINDERS = (DAY, timedelta(days=3), timedelta(days=6))
 """How long after it began to wait the approvers are reminded of that."""
 CONSENT_PAUSE = timedelta(minutes=1)
-"""The least time between two looks at the grants: Graph is asked no more often."""
+"""The least time from the beginning of one look at the grants to that of the next."""
 CONSENT_LONGEST_PAUSE = timedelta(minutes=15)
 """The most time between two looks: an administrator who has consented should not wait longer."""
 

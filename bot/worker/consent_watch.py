@@ -121,6 +121,7 @@ class ConsentWatch:
         """
         if await run_guarded(f"consent of {timer.registration}", act) is None:
             return True
+        self._loaded.pop(timer.registration, None)  # what is damaged now is to be found so
         async with self._database.transaction() as tx:
             await timers.postpone(tx, timer.id, self._clock.now() + UNREADABLE)
         return False
@@ -149,6 +150,7 @@ class ConsentWatch:
 
     async def _load(self, timer: Timer, waiting: dict[str, Waiting]) -> None:
         """Read a registration that waits. The timer of one that does not has lost its point."""
+        self._loaded.pop(timer.registration, None)
         async with self._database.reading() as tx:
             registration = await registrations.get(tx, timer.registration)
             closing = await secrets.closing(tx, timer.registration)
@@ -197,6 +199,8 @@ class ConsentWatch:
             current = await registrations.locked(tx, registration.id)
             # Whatever has changed it meanwhile, this look may be older. The next one comes soon.
             if current is None or current.version != registration.version + 1:
+                return
+            if current.status is not Status.WAITING_FOR_CONSENT:
                 return
             await note(tx, current, after, found, now=now)
             if ending is not None:

@@ -98,6 +98,18 @@ async def test_not_everybody_can_be_given_it_or_give_it(story: Story) -> None:
     assert said.startswith("Slack does not show this account")
 
 
+async def test_a_request_that_was_deleted_is_posted_anew_while_it_waits(story: Story) -> None:
+    id = await story.ask()
+    await ask_handover(story, id, "ben")
+    await story.until(lambda: story.workspace.picture().count(CONFIRM) == 1)
+    story.workspace.faults.fail("chat.update", "message_not_found", times=1000)
+    await ask_handover(story, id, "grace")
+    await story.until(lambda: story.workspace.picture().count(CONFIRM) == 2)
+    story.workspace.faults.clear()
+    await confirm_handover(story, by="ada")
+    await story.until(lambda: "now belongs to @grace" in story.card())
+
+
 async def test_the_request_of_an_earlier_handover_is_not_posted_anew_beside_the_one_that_waits(
     stage: Stage, bot: Bot
 ) -> None:

@@ -351,16 +351,22 @@ async def test_a_wait_that_is_taken_up_again_ends_when_it_would_have(story: Stor
 
 
 @pytest.mark.settings(intervals=UNHURRIED)
+@pytest.mark.parametrize("looks", [0, 1])
 async def test_rows_that_cannot_be_read_are_given_up_a_day_after_the_deadline(
-    story: Story, app: App
+    story: Story, app: App, looks: int
 ) -> None:
     id = await waiting(story)
+    story.clock.move(CONSENT_TTL - timedelta(hours=1))
+    for _ in range(looks):  # after which it is remembered, for no reminder follows
+        await app.scheduler.look()
+        await app.consent_watch.look()
     await changed(story.stage, "UPDATE registrations SET plan = '{\"is\": 1}' WHERE id = ?", id)
-    story.clock.move(CONSENT_TTL)
+    story.clock.move(timedelta(hours=1))
     await app.consent_watch.look()
     assert read(story.stage, STATUS, id) == WAITING
-    story.clock.move(timedelta(days=1))
-    await app.consent_watch.look()
+    for _ in range(2):
+        story.clock.move(timedelta(days=1))
+        await app.consent_watch.look()
     assert read(story.stage, STATUS, id) == "failed"
     code = "SELECT details FROM history WHERE registration = ? AND what = 'failed'"
     assert "ConsentUnseen" in read(story.stage, code, id)

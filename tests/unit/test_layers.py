@@ -25,7 +25,6 @@ bot.restore.registration_reconciler
 bot.worker.orphans
 bot.runs bot.worker.replicas
 bot.services
-bot.planning.preview
 bot.worker.engine bot.domain.forms bot.planning.plans bot.planning.consent_script
 bot.storage bot.domain.catalogue
 bot.approval
@@ -93,6 +92,12 @@ def test_imports_point_down() -> None:
     for module, imported in every_import():
         if module != "bot" and imported.partition(".")[0] in ("bot", "handlers", "graph"):
             assert rank(imported) >= rank(module), f"{module} imports {imported}, which is above it"
+
+
+def test_each_layer_is_there() -> None:
+    modules = {name_of(path) for path in FILES}
+    gone = [layer for layer in RANKS if not any(within(it, layer) for it in modules)]
+    assert not gone, gone
 
 
 def test_each_tool_has_its_place() -> None:

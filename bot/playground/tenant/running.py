@@ -62,9 +62,9 @@ async def running(
     machines = AsyncExitStack()
     sim = Sim(tenant, clock, machines)
     runner = _runner(Front(directory, log, tenant.host_names), sim)
+    tls = _tls(authority, tenant.host_names)
     listener = socket.create_server((HOST, port))
     directory.url = f"https://{HOST}:{listener.getsockname()[1]}"
-    tls = _tls(authority, tenant.host_names)
     async with serving(runner, listener, tls=tls), machines:
         try:
             with _ca_file(authority) as tenant.ca_file:

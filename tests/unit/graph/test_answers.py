@@ -97,6 +97,8 @@ def test_what_refuses_nothing_is_not_read_for_its_text(
     """A proxy's error that quotes an earlier answer must not end a secret's removal."""
     for status in (401, 408, 429, 500, 503):
         assert not isinstance(read(status, {"error": {"code": "", "message": text}}), meaning)
+    codes = {"code": "Request_MultipleObjectsWithSameKeyValue", "message": text}
+    assert type(read(503, {"error": codes})) is Unavailable
 
 
 def test_the_code_of_a_detail_counts() -> None:

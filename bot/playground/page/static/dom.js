@@ -43,12 +43,25 @@ function nodes(children) {
 
 const drawnFrom = new WeakMap();
 const delayed = new Map();
+/** The click follows its release at once, or a moment later where fingers touch. */
+const CLICK_MS = 50;
 let pressed = null;
 
-document.addEventListener("pointerdown", (event) => (pressed = event.target), true);
-document.addEventListener("click", () => (pressed = null), true); // whoever handles it may draw at once
-// The click, if one follows, comes after its pointerup and before this.
-for (const type of ["pointerup", "pointercancel"]) document.addEventListener(type, () => setTimeout(released), true);
+listen("pointerdown", (event) => event.button === 0 && press(event));
+listen("keydown", (event) => event.key === " " && press(event));
+listen("click", () => (pressed = null)); // whoever handles it may draw at once
+for (const type of ["pointerup", "pointercancel", "keyup", "contextmenu"]) {
+  listen(type, () => setTimeout(released, CLICK_MS));
+}
+listen("pointermove", (event) => pressed && !event.buttons && released()); // a menu may take the release
+
+function listen(type, callback) {
+  document.addEventListener(type, callback, true);
+}
+
+function press(event) {
+  pressed = event.target;
+}
 
 function released() {
   pressed = null;
@@ -66,13 +79,15 @@ function released() {
  * @param {(value: any, key: string) => HTMLElement} draw
  */
 export function patch(parent, items, draw) {
-  const before = new Map([...parent.children].map((child) => [drawnFrom.get(child)?.key, child]));
   const focus = focused(parent);
+  const wanted = new Set(items.map(([key]) => key));
+  // First of all, so that nothing else has to be moved: what is moved loses its focus and its click.
+  for (const child of [...parent.children]) if (!wanted.has(drawnFrom.get(child)?.key)) child.remove();
+  const before = new Map([...parent.children].map((child) => [drawnFrom.get(child).key, child]));
   let next = parent.firstElementChild;
   delayed.delete(parent);
   for (const [key, value] of items) {
     let element = before.get(key);
-    before.delete(key);
     const isChanged = element && drawnFrom.get(element).value !== value;
     if (isChanged && element.contains(pressed)) {
       delayed.set(parent, () => patch(parent, items, draw));
@@ -88,7 +103,6 @@ export function patch(parent, items, draw) {
     if (element === next) next = next.nextElementSibling;
     else parent.insertBefore(element, next);
   }
-  for (const element of before.values()) element.remove();
   if (focus) refocus(parent, focus);
 }
 

@@ -141,17 +141,22 @@ class Pane {
 
   _ask(isAsking) {
     this._isAsking = isAsking;
+    if (isAsking) this._refusal = null;
     this._draw();
     const action = isAsking ? "confirm-consent" : "grant-admin-consent";
     this._page.element.querySelector(`[data-action="${action}"]`)?.focus();
   }
 
   async _grant(appId) {
-    [this._isBusy, this._refusal] = [true, null];
+    const opened = this._opened;
+    let refusal = null;
+    this._isBusy = true;
     this._draw();
-    const toast = (sentence) => (this._refusal = sentence);
+    const toast = (sentence) => (refusal = sentence);
     await attempt({ toast }, () => this._api.post("tenant/consent", { app_id: appId }));
     this._isBusy = false;
+    if (this._opened !== opened) return this._draw();
+    this._refusal = refusal;
     this._ask(false);
   }
 }

@@ -59,20 +59,22 @@ export function permissions({ app, tenant, isAsking, isBusy, refusal }, act) {
     "API permissions",
     app.permissions.length ? table(app, tenant) : empty("This application asks for no permissions."),
     app.principal ? null : h("p", { class: "note" }, "It has no service principal yet, so nothing can be granted."),
-    refusal && h("p", { class: "problem", role: "alert" }, refusal),
+    refusal && isMissing(app) && h("p", { class: "problem", role: "alert" }, refusal),
     isAsking ? confirmation(app, tenant, isBusy, act) : button(app, tenant, act),
   );
   element.dataset.block = "api-permissions";
   return element;
 }
 
+function isMissing(app) {
+  return app.permissions.some((each) => each.isAsked && !each.grants.length);
+}
+
 function button(app, tenant, act) {
-  const asked = app.permissions.filter((each) => each.isAsked);
-  const isMissing = asked.some((each) => !each.grants.length);
   const attributes = {
     type: "button",
-    class: isMissing ? "button primary" : "button",
-    disabled: !app.principal || !asked.length,
+    class: isMissing(app) ? "button primary" : "button",
+    disabled: !app.principal || !app.permissions.some((each) => each.isAsked),
     data: { action: "grant-admin-consent" },
     onclick: act.ask,
   };
