@@ -52,6 +52,7 @@ async def _announced(env: RegistrarEnv) -> str:
     return id
 
 
+@pytest.mark.slow
 async def test_the_requester_is_told_thrice_before_and_once_when_it_is_over(story: Story) -> None:
     id = await in_use(story)
     for days, count in ((336, 1), (23, 2), (5.5, 3), (1, 4)):

@@ -8,6 +8,7 @@ import pytest
 from tests.support.database import read
 from tests.support.drift_story import somebody
 from tests.support.failure_story import failed
+from tests.support.marks import slow
 from tests.support.purge_story import purge
 from tests.support.removal_story import FOR_EVER, PURGED, revoke, revoked, undo
 from tests.support.rotation_story import decide, drawn, three
@@ -33,7 +34,7 @@ def bin_calls(story: Story, method: str) -> list[str]:
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize("over", [revoked, undone])
+@pytest.mark.parametrize("over", [revoked, slow(undone)])
 async def test_an_approver_deletes_for_good_what_is_over_and_once(story: Story, over: Any) -> None:
     id = await over(story)
     ours = {each["id"] for each in story.tenant.deleted}

@@ -12,6 +12,7 @@ from graph.rights import ConsentMode
 from tests.reliability.state_machine.machine import Bot
 from tests.reliability.state_machine.paths import ROADS, WAITS
 from tests.reliability.state_machine.world import template
+from tests.support.marks import slow
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def explore(empty: Path, start: str, *, seeds: int, examples: int, steps: int) -
         )
 
 
-@pytest.mark.parametrize("start", ["half approved", WAITS])
+@pytest.mark.parametrize("start", [slow("half approved"), WAITS])
 def test_nothing_that_people_and_time_do_breaks_the_rules(empty: Path, start: str) -> None:
     explore(empty, start, seeds=1, examples=3, steps=10)
 

@@ -105,8 +105,9 @@ async def test_slack_is_served_while_entra_is_away_and_what_was_asked_goes_on_by
         assert "event=stopped" in bot.log
 
 
-@pytest.mark.parametrize("hangs", [slow(False), True])
-@pytest.mark.parametrize("service", ["slack", slow("entra")])
+@pytest.mark.slow
+@pytest.mark.parametrize("hangs", [False, True])
+@pytest.mark.parametrize("service", ["slack", "entra"])
 async def test_a_stop_is_obeyed_at_once_while_a_service_is_away(
     stage: Stage, door: HttpEndpoint, service: str, hangs: bool
 ) -> None:
