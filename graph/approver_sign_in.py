@@ -51,9 +51,9 @@ SCOPES = (
 """The delegated permissions of the consent client."""
 NUMBER = re.compile(r"AADSTS(\d{4,8})\b", re.ASCII)
 DECLINED = 65004
-"""The number with which Entra says that somebody has pressed Cancel."""
+"""The number with which Entra says that the user has pressed Cancel."""
 FOR_PEOPLE = frozenset(f"AADSTS{it}" for it in (50105, 53000, 53001, 53002, 50005, 50097))
-"""Refusals by a policy whose advice is for whoever signs in; that of the others is for the bot."""
+"""Refusals by a policy with advice for the user who signs in; that of others is for the bot."""
 LOGS = "The consent client's sign-in logs in the Entra admin centre say why."
 RENEW = "Ask this bot's administrators to renew CONSENT_CLIENT_SECRET."
 LONGEST_NAME = 120

@@ -33,7 +33,7 @@ from tests.support.postgres import (
     postgres_template,
     postgres_url,
 )
-from tests.support.registrar_env import database, env, nobody_dies, opened
+from tests.support.registrar_env import database, env, no_deaths, opened
 from tests.support.running_bot import LOOK_EVERY, Bot
 from tests.support.statements import share_compiled_statements
 from tests.support.story import Story
@@ -186,7 +186,7 @@ def empty_databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     async def make() -> None:
         async with (
             opened(url),
-            engine.running(engine.url_of(url), executor="nobody", jobs={}, died=nobody_dies),
+            engine.running(engine.url_of(url), executor="none", jobs={}, died=no_deaths),
         ):
             pass
 

@@ -146,7 +146,7 @@ def _check_handover(case: Case) -> None:
     except Refusal:
         raise Refusal(
             f"<@{new_requester.user_id}> can't request applications, so can't take {id} over."
-            " Choose somebody who may."
+            " Choose a user who can."
         ) from None
     if case.registration.has_voted(new_requester):  # a requester's votes never count
         raise Refusal(f"<@{new_requester.user_id}> has voted on {id}, so cannot take it over.")

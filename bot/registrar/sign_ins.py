@@ -62,7 +62,7 @@ class SignIns:
     access: Access
 
     async def begin(self, id: str, *, by: Person) -> str:
-        """Return a link by which this approver, and nobody else, can sign in. Raises Refusal."""
+        """Return a link by which only this approver can sign in. Raises Refusal."""
         token = secrets.token_urlsafe()
         async with self.access.locked_for(Verb.GRANT, id.upper(), by) as (tx, registration):
             settings = await self._check(tx, registration, by)
@@ -230,7 +230,7 @@ def cookie_of(attempt: SignInAttempt) -> str:
 
 
 def check_browser(attempt: SignInAttempt, cookies: Mapping[str, str]) -> None:
-    """Raise Refusal unless the browser with these cookies has begun the sign-in, or nobody has."""
+    """Raise Refusal if another browser than the one with these cookies has begun the sign-in."""
     if attempt.browser not in (None, digest(cookies.get(cookie_of(attempt), ""))):
         raise Refusal(OTHER_BROWSER)
 

@@ -47,7 +47,7 @@ STYLE = (
 STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 HEADERS = {
     # form-action holds for redirects, too, and Entra may send the browser on to the tenant's own
-    # identity provider, which nobody knows here.
+    # identity provider, which is unknown here.
     "Content-Security-Policy": (
         f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; form-action https:;"
         " base-uri 'none'; frame-ancestors 'none'"

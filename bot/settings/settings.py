@@ -107,7 +107,7 @@ class Settings(Access):
             plain_cards=reader.one_of("PLAIN_CARDS", ("true", "false"), "false") == "true",
             contact=reader.value("CONTACT", WORDS.fullmatch, IN_SENTENCES, default=CONTACT),
         )
-        _refuse_problems(reader, _nobody(settings))
+        _refuse_problems(reader, _people(settings))
         return settings
 
 
@@ -155,7 +155,7 @@ def _limits(reader: Reader) -> dict[str, Any]:
     person = reader.number("PERSON_DAILY_LIMIT", (daily + 1) // 2, least=1, most=10_000)
     if person > daily:
         reader.problem(
-            f"PERSON_DAILY_LIMIT is {person}, but DAILY_LIMIT is {daily}: nobody can begin more"
+            f"PERSON_DAILY_LIMIT is {person}, but DAILY_LIMIT is {daily}: no user can begin more"
             " than the team may."
         )
     return {
@@ -248,7 +248,7 @@ def _slack_url(reader: Reader) -> str:
     return value.removesuffix("/") + "/"
 
 
-def _nobody(settings: Settings) -> Iterator[str]:
+def _people(settings: Settings) -> Iterator[str]:
     """Yield problems that would leave the bot without requesters or approvers."""
     approvers, needed = settings.approvers, settings.approvals_needed
     if not settings.requesters and not settings.requester_groups:
@@ -274,6 +274,6 @@ def _nobody(settings: Settings) -> Iterator[str]:
         and all(len(approvers - {person}) < needed for person in settings.requesters)
     ):
         yield (
-            "Everybody in REQUESTERS is needed in APPROVERS, and nobody decides on what they"
-            " asked for themselves: add another approver."
+            "Every requester in REQUESTERS is needed in APPROVERS, and requesters don't decide"
+            " on their own requests: add another approver."
         )

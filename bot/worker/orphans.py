@@ -114,7 +114,7 @@ def judged(
     elif registration.run is not None or registration.status is Status.REVOKING:
         return  # its run is active or will be retried, and cleans up after itself
     elif registration.status in TAKEN_BACK and was_made:
-        yield orphan(why="it was removed, and somebody has restored it")
+        yield orphan(why="it was removed, and then restored in Entra")
     elif _is_over(registration, now):
         undo = RunKind.UNDO if is_our_own else None
         yield orphan(why=f"its registration is {registration.status}", removed_by=undo)

@@ -45,7 +45,7 @@ class Ungranted(Loss):
 
 class Leftover(str):
     """A secret that is marked as ours and has an unknown key id: of an answer that was lost, or of
-    somebody who disguises it.
+    an attacker who disguises it.
     """
 
     __slots__ = ()

@@ -160,7 +160,7 @@ def consent_given(registration: Registration) -> Iterator[Block]:
 
 def sign_in_link(id: str, url: str) -> ui.Notice:
     """Return the answer to a click on *Sign in and grant*, for that approver only."""
-    said = f"This link lets you, and nobody else, sign in and grant {ui.escaped(id)}"
+    said = f"This link lets only you sign in and grant {ui.escaped(id)}"
     minutes = int(SIGN_IN_TTL.total_seconds() / 60)
     block = ui.section(
         f"<{url}|Sign in and grant {ui.escaped(id)}>. Only you can use it, in one browser, for"

@@ -146,8 +146,8 @@ def newer(stage: Stage) -> Path:
 
 CLOSED = "127.0.0.1:9"
 UNUSABLE = (
-    ("SLACK_BOT_TOKEN", "xoxb-of-somebody", "Slack does not take SLACK_BOT_TOKEN: invalid_auth."),
-    ("SLACK_APP_TOKEN", "xapp-of-somebody", "Slack does not take SLACK_APP_TOKEN: invalid_auth."),
+    ("SLACK_BOT_TOKEN", "xoxb-of-another", "Slack does not take SLACK_BOT_TOKEN: invalid_auth."),
+    ("SLACK_APP_TOKEN", "xapp-of-another", "Slack does not take SLACK_APP_TOKEN: invalid_auth."),
     ("SLACK_API_URL", f"http://{CLOSED}/api/", "Slack cannot be reached: ClientConnectorError."),
     ("APPROVAL_CHANNEL", "{random}", "Slack: The bot is not in APPROVAL_CHANNEL"),
     ("ENTRA_CLIENT_SECRET", "wrong", "Entra: The bot itself could not sign in."),

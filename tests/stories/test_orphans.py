@@ -191,7 +191,7 @@ async def test_an_application_that_somebody_has_restored_is_left_to_them(
     stage.clock.move(DAY)
     await app.orphan_scan.look()
     (told,) = [each for each in await _history(app, id) if each.what == "orphan"]
-    assert told.details["why"] == "it was removed, and somebody has restored it"
+    assert told.details["why"] == "it was removed, and then restored in Entra"
     assert len(stage.tenant.applications) == 1
 
 

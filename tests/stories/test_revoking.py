@@ -297,7 +297,7 @@ async def test_nothing_of_it_is_missed_or_an_orphan(story: Story) -> None:
         path = f"/directory/deletedItems/{left['id']}/restore"
         assert (await hand.http.post(path)).status_code == 200
     [wrong] = (await call(story.stage, "--orphans")).wrong
-    assert f"of {id}: it was removed, and somebody has restored it" in wrong
+    assert f"of {id}: it was removed, and then restored in Entra" in wrong
     assert LOOK in wrong
 
 

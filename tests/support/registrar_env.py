@@ -113,7 +113,7 @@ class RegistrarEnv:
     ) -> Scheduler:
         """Return a scheduler that looks when it is told to."""
         services = replace(self.services, entra=entra)
-        engine, died = engine or IdleEngine(), died or nobody_dies
+        engine, died = engine or IdleEngine(), died or no_deaths
         return Scheduler(services, engine, died=died, quiet=at_once, every=3600)
 
     def runs(self) -> Runs:
@@ -296,7 +296,7 @@ class IdleEngine(Engine):
     """Takes every run and begins none; runs named in `poison` it cannot even take."""
 
     def __init__(self) -> None:
-        super().__init__({}, nobody_dies)
+        super().__init__({}, no_deaths)
         self.started: list[str] = []
         self.poison: set[str] = set()
 
@@ -316,7 +316,7 @@ async def at_once() -> None:
     """Nobody clicks here, so no run has to wait for that."""
 
 
-async def nobody_dies(run: str, bug: str) -> None:
+async def no_deaths(run: str, bug: str) -> None:
     raise AssertionError(f"{run} died of {bug}")
 
 

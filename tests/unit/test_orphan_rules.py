@@ -82,7 +82,7 @@ def test_what_was_taken_back_and_is_there_is_left_to_whoever_has_restored_it() -
     for status in Status.UNDONE, Status.REVOKED:
         (orphan,) = _judged(replace(registration(status), key=KEY), was_made=True)
         assert (orphan.key_id, orphan.removed_by) == (None, None)
-        assert orphan.why == "it was removed, and somebody has restored it"
+        assert orphan.why == "it was removed, and then restored in Entra"
 
 
 def test_a_secret_of_an_application_that_its_registration_did_not_make_is_reported_only() -> None:

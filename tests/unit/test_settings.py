@@ -184,7 +184,7 @@ SENTENCES = [
     ("OPEN_LIMIT", "0", "must be a whole number from 1 to 1000."),
     ("DAILY_LIMIT", "many", "must be a whole number from 1 to 10000."),
     ("PERSON_DAILY_LIMIT", "0", "must be a whole number from 1 to 10000."),
-    ("PERSON_DAILY_LIMIT", "21", "is 21, but DAILY_LIMIT is 20: nobody can begin more than the"),
+    ("PERSON_DAILY_LIMIT", "21", "is 21, but DAILY_LIMIT is 20: no user can begin more than the"),
     ("APPROVERS", "*", "entry 1 is not a Slack user id"),
     ("APPROVERS", "U0ADA @grace", "entry 2 is not a Slack user id"),
     ("APPROVALS_NEEDED", "0", "must be a whole number from 1 to 10."),
@@ -372,7 +372,7 @@ def test_all_that_the_mode_lacks_is_said_at_once() -> None:
 
 def test_nobody_can_be_the_only_one_who_decides_on_what_they_ask_for() -> None:
     [sentence] = problems(REQUESTERS="U0ADA U0GRACE", APPROVALS_NEEDED="2")
-    assert sentence.startswith("Everybody in REQUESTERS is needed in APPROVERS")
+    assert sentence.startswith("Every requester in REQUESTERS is needed in APPROVERS")
     read(REQUESTERS="U0ADA U0ROSA", APPROVALS_NEEDED="2")
     read(REQUESTERS="U0ADA", APPROVERS="U0ADA", APPROVER_GROUPS="S0ADMINS")
 

@@ -17,7 +17,7 @@ from bot.worker import engine as engines
 from tests.support.crash_checks import holds
 from tests.support.crash_runner import SECONDS
 from tests.support.crash_story import CrashStory
-from tests.support.registrar_env import nobody_dies
+from tests.support.registrar_env import no_deaths
 
 
 class Hostile:
@@ -39,7 +39,7 @@ def test_a_pickle_would_be_code_if_it_were_opened(tmp_path: Path) -> None:
 async def test_no_pickle_is_opened_whatever_a_row_says(tmp_path: Path) -> None:
     """It goes through a private name of DBOS: if that is renamed, this fails."""
     async with engines.running(
-        f"sqlite:///{tmp_path / 'engine.db'}", executor="x", jobs={}, died=nobody_dies
+        f"sqlite:///{tmp_path / 'engine.db'}", executor="x", jobs={}, died=no_deaths
     ):
         mark, ours = dbos._serialization.DefaultSerializer().name(), engines.PlainJson()
         for read in (dbos._serialization.deserialize_args, dbos._serialization.deserialize_value):
@@ -118,7 +118,7 @@ async def test_a_run_that_was_left_begins_when_it_is_started_again(tmp_path: Pat
     async def body(_: str) -> None:
         carried.set_result((asyncio.get_running_loop(), threading.current_thread()))
 
-    async with engines.running(url, executor="x", jobs={"work": body}, died=nobody_dies) as engine:
+    async with engines.running(url, executor="x", jobs={"work": body}, died=no_deaths) as engine:
         assert await engine.outcome("run") is engines.Outcome.OPEN
         assert not await engine.forget_left("y")
         assert await engine.forget_left("x")
@@ -155,6 +155,6 @@ async def _hang(url: str, begun: threading.Event) -> None:
         begun.set()
         await asyncio.Event().wait()
 
-    async with engines.running(url, executor="x", jobs={"work": body}, died=nobody_dies) as engine:
+    async with engines.running(url, executor="x", jobs={"work": body}, died=no_deaths) as engine:
         await engine.start("run", "work")
         await asyncio.Event().wait()

@@ -14,7 +14,7 @@ from bot.storage import history, installation
 from bot.storage.database import Database, sqlite_path
 from bot.storage.watermark import watched, watermark_path
 from bot.worker import engine
-from tests.support.registrar_env import RegistrarEnv, nobody_dies, opened, registrar_env
+from tests.support.registrar_env import RegistrarEnv, no_deaths, opened, registrar_env
 
 ANEW = """CREATE TABLE anew (LIKE history INCLUDING ALL); INSERT INTO anew SELECT * FROM history;
 DROP TABLE history; ALTER TABLE anew RENAME TO history"""
@@ -134,7 +134,7 @@ async def test_new_files_can_be_read_by_their_owner_only(
     try:
         async with (
             opened(url) as database,
-            engine.running(engine.url_of(url), executor="nobody", jobs={}, died=nobody_dies),
+            engine.running(engine.url_of(url), executor="none", jobs={}, died=no_deaths),
         ):
             assert not await noticed(database, url, clock)
             modes = _modes(tmp_path)

@@ -133,7 +133,7 @@ async def test_no_line_of_the_log_quotes_slack(stage: Stage, door: HttpEndpoint,
         sent = await stage.workspace.submit("rosa", {"Application name": "x" * 300, "Reason": "y"})
         assert sent.errors
         text = "text=typed-by-somebody"
-        forged = stamped("the-secret-of-somebody", text)
+        forged = stamped("another-secret", text)
         told = await door.send("POST", "/slack/events", data=text, headers=forged)
         assert told.status == (401 if mode == "http mode" else 404)
         if mode == "socket mode":

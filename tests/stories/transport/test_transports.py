@@ -42,7 +42,7 @@ async def test_what_is_forged_changes_nothing(
 ) -> None:
     async with serving(**door.signed(stage)):
         body = f"command=%2Faad-setup&team_id={stage.workspace.team_id}&text=help"
-        headers = stamped("a-secret-of-somebody", body)
+        headers = stamped("another-secret", body)
         told = await door.send("POST", "/slack/events", data=body, headers=headers)
         assert (told.status, told.body) == (401, "")
         assert not stage.workspace.calls("users.info")
@@ -145,7 +145,7 @@ async def test_scopes_that_are_missing_stop_the_start_in_one_sentence(
     async with serving():
         assert "files:read" in "".join(capsys.readouterr())
     scopes -= {"users:read", "im:write"}
-    assert await refused(serving, SLACK_APP_TOKEN="xapp-of-somebody") == (
+    assert await refused(serving, SLACK_APP_TOKEN="xapp-of-another") == (
         "SLACK_BOT_TOKEN lacks these scopes: im:write, users:read. Update the app from"
         " `aad-setup manifest` and install it again.",
         "Slack does not take SLACK_APP_TOKEN: invalid_auth. Make one with connections:write on the"
