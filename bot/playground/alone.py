@@ -1,6 +1,6 @@
 """Each simulator alone, on this machine, for other programs to talk to.
 
-Its clock is the machine's until somebody moves it through `/sim/clock`.
+Its clock is the machine's until it is moved through `/sim/clock`.
 """
 
 import errno
@@ -225,7 +225,7 @@ def _ca_file_problems(path: Path | None) -> Iterator[str]:
 
 
 def _is_ours(content: bytes) -> bool:
-    """Whether this is what an earlier tenant left and nothing else, so that nobody misses it."""
+    """Whether this is what an earlier tenant left and nothing else, so that it can be deleted."""
     try:
         [certificate] = x509.load_pem_x509_certificates(content)
     except ValueError:

@@ -10,9 +10,9 @@ GRACE_SECONDS = 0.01
 class MovableClock:
     """The machine's clock plus an offset, which `move` and (if eager) every sleeper push forward.
 
-    An eager clock jumps to the earliest deadline as soon as somebody sleeps, so that retries and
+    An eager clock jumps to the earliest deadline as soon as a task sleeps, so that retries and
     replication lag of minutes take milliseconds. A clock that is not eager waits in real time
-    until the deadline comes or somebody moves it.
+    until the deadline comes or it is moved.
     """
 
     def __init__(self, *, offset: timedelta = timedelta(0), eager: bool = False) -> None:

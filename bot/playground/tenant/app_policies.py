@@ -2,7 +2,7 @@
 
 One policy at most is assigned to an application; it takes the place of the tenant's default one,
 of which nothing is inherited (learn.microsoft.com/graph/api/resources/
-applicationauthenticationmethodpolicy). A policy that is not enabled takes nobody's place.
+applicationauthenticationmethodpolicy). A policy that is not enabled replaces no other.
 Of its restrictions the lifetime and addition of secrets and the lifetime of certificates are
 enforced; `excludeActors` and `applicationRestrictions` are refused unless null.
 """

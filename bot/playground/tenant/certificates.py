@@ -1,7 +1,7 @@
 """`keyCredentials`: the certificates of an application, of which a PATCH sends the whole list.
 
 A new one needs its key, the DER of a certificate; one that is there may be named by its `keyId`
-alone. The service computes the thumbprint if nobody names it, and never shows the key again. An end
+alone. The service computes the thumbprint if it is not named, and never shows the key again. An end
 outside the certificate's life, or one that has passed, refuses the whole list, old entries
 included (`KeyCredentialsInvalidEndDate`). learn.microsoft.com/graph/api/resources/keycredential.
 """

@@ -96,7 +96,7 @@ _INCLUDES = EntitySet(
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """A grant that somebody is about to make."""
+    """A grant that is about to be made."""
 
     type: str
     """`application` or `delegated`."""

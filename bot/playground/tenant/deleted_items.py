@@ -40,7 +40,7 @@ KEPT = timedelta(days=30)
 
 
 def purge_old(directory: Directory) -> None:
-    """Delete for good what nobody has restored in time."""
+    """Delete for good what was not restored in time."""
     for id, (kind, body) in list(directory.deleted.items()):
         if directory.now() >= datetime.fromisoformat(body["deletedDateTime"]) + KEPT:
             del directory.deleted[id]

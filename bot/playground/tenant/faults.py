@@ -49,7 +49,7 @@ class Throttle:
 
 @dataclass(kw_only=True)
 class Hold:
-    """An answer (or, before the effect, a request) that is kept back until somebody decides."""
+    """An answer (or, before the effect, a request) that is kept back until a test decides."""
 
     method: str
     path: str

@@ -66,7 +66,7 @@ def failed(directory: Directory, failure: SignInFailure, trace: str) -> Answer:
 
 
 def refused(directory: Directory, back: Return, failure: SignInFailure, trace: str) -> Answer:
-    """Tell an application that nobody signed in."""
+    """Tell an application that no user signed in."""
     return answered(back, _description(directory, failure, trace))
 
 

@@ -1,4 +1,4 @@
-"""Tokens of people: what an application gets that somebody signed in to.
+"""Tokens of people: what an application gets when a user signs in to it.
 
 Claims: learn.microsoft.com/entra/identity-platform/id-token-claims-reference and access-token-
 claims-reference. A v2.0 ID token has neither `amr` nor `acr`, and `acrs` only if it was asked for.

@@ -1,4 +1,4 @@
-"""The fields of a form: what each kind holds when untouched, and how somebody fills it in.
+"""The fields of a form: what each kind holds when untouched, and how a person fills it in.
 
 A client refuses what does not fit before anything reaches the app; so does this.
 """
@@ -54,14 +54,14 @@ KINDS = {
 
 
 def untouched(element: Json) -> Json:
-    """Return the state of a field that nobody has touched."""
+    """Return the state of an untouched field."""
     kind = KINDS[element["type"]]
     value = deepcopy(element.get(kind.initial, kind.empty))
     return {"type": element["type"], kind.slot: value}
 
 
 def filled(element: Json, wanted: Any) -> Json:
-    """Return the state after somebody has put `wanted` there; None empties the field."""
+    """Return the state after a person has put `wanted` there; None empties the field."""
     if element["type"] not in KINDS:
         raise CannotAct(f"Nobody can fill in a {element['type']} here.")
     kind = KINDS[element["type"]]

@@ -1,4 +1,4 @@
-"""response_urls: five posts in thirty minutes to where somebody clicked or typed a command.
+"""response_urls: five posts in thirty minutes to where a person clicked or typed a command.
 
 docs.slack.dev/interactivity/handling-user-interaction. Only the URL of a click can change a
 message, and only the one that was clicked in; a command's URL can only add (bolt-python#1268).

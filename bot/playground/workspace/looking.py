@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Looking(Place):
-    """Everything that is on somebody's screen or in the log."""
+    """Everything that is on a person's screen or in the log."""
 
     def messages(self, where: Where) -> list[Json]:
         """Return the messages of a channel, or of a person's direct messages with the app."""
@@ -48,7 +48,7 @@ class Looking(Place):
         return self._sight.text_of(item, self.people.find(reader) if reader else None)
 
     def notifications(self, person: Who) -> list[Notification]:
-        """Return what popped up on somebody's phone, the oldest first."""
+        """Return what popped up on a person's phone, the oldest first."""
         return self._notices.notifications(self.people.find(person))
 
     def notification(self, person: Who, message: Message) -> Notification | None:
@@ -80,7 +80,7 @@ class Looking(Place):
 
     @property
     def unacked(self) -> list[Json]:
-        """Envelopes that nobody acknowledged in time."""
+        """Envelopes that were not acknowledged in time."""
         return self._state.sockets.unacked
 
     @property

@@ -1,7 +1,7 @@
 """What people are notified of.
 
 A notification shows a message's `text`, not its blocks, as it was first posted: an update notifies
-nobody (docs.slack.dev/messaging). Ephemeral messages count as notifications: whether Slack shows
+no user (docs.slack.dev/messaging). Ephemeral messages count as notifications: whether Slack shows
 their text is not documented, so assume that it does.
 """
 
@@ -21,7 +21,7 @@ EVERYBODY = ("<!here>", "<!channel>", "<!everyone>")
 
 @dataclass(frozen=True, kw_only=True)
 class Notification:
-    """What pops up on somebody's phone."""
+    """What pops up on a person's phone."""
 
     channel: str
     ts: str

@@ -1,4 +1,4 @@
-"""What Slack sends an app when somebody does something: pure functions from facts to JSON.
+"""What Slack sends an app when a person does something: pure functions from facts to JSON.
 
 docs.slack.dev/reference/interaction-payloads,
 docs.slack.dev/interactivity/implementing-slash-commands

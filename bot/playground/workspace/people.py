@@ -12,7 +12,7 @@ from bot.playground.workspace.wire import CannotAct, Json
 
 @dataclass(kw_only=True)
 class Person:
-    """Somebody with an account. Flags are Slack's own.
+    """A person with an account. Flags are Slack's own.
 
     docs.slack.dev/reference/objects/user-object
 
@@ -38,7 +38,7 @@ class Person:
     teams: tuple[str, ...] = ()
     says_team: bool = True  # on Grid Slack may leave team_id out
     hidden: bool = False  # users.info answers user_not_visible
-    active: bool = True  # has Slack open; ephemeral messages reach nobody else
+    active: bool = True  # has Slack open; ephemeral messages reach no others
     tz: str = "Europe/London"
 
     def is_of(self, team_id: str) -> bool:
@@ -124,13 +124,13 @@ class People:
         return self._keep(name, real_name, self._team_id, flags)
 
     def add_external(self, name: str, real_name: str, **flags: Any) -> Person:
-        """Add somebody of another company: met in a shared channel, or not (is_stranger=True)."""
+        """Add a person of another company: met in a shared channel, or not (is_stranger=True)."""
         return self._keep(name, real_name, self._ids.new("T"), {"is_external": True, **flags})
 
     def add_from_grid(
         self, name: str, real_name: str, *, enterprise_id: str, is_member: bool, **flags: Any
     ) -> Person:
-        """Add somebody whose home is another workspace of the same organization."""
+        """Add a person whose home is another workspace of the same organization."""
         home = self._ids.new("T")
         teams = (home, self._team_id) if is_member else (home,)
         return self._keep(
@@ -144,7 +144,7 @@ class People:
         for person in self._by_id.values():
             if who in (person.id, person.name):
                 return person
-        raise CannotAct(f"There is nobody called {who!r}.")
+        raise CannotAct(f"There is no person called {who!r}.")
 
     def by_id(self, id: object) -> Person | None:
         return self._by_id.get(id) if isinstance(id, str) else None

@@ -121,7 +121,7 @@ class Place:
     def add_external(
         self, name: str, real_name: str, *, channels: Iterable[str] = ("partners",), **flags: Any
     ) -> Person:
-        """Add somebody of another company, who shares these channels; the channels are shared.
+        """Add a person of another company, who shares these channels; the channels are shared.
 
         Without any channel that the app is in, Slack calls such a person a stranger.
         """
@@ -145,7 +145,7 @@ class Place:
     def add_from_grid(
         self, name: str, real_name: str, *, is_member: bool = True, **flags: Any
     ) -> Person:
-        """Add somebody whose home is another workspace of the organization.
+        """Add a person whose home is another workspace of the organization.
 
         Members of ours, too, are in its channels; others only reach it by a shared one.
         """
@@ -161,9 +161,9 @@ class Place:
         return self.groups.add(handle, [self.people.find(member).id for member in members])
 
     def deactivate(self, person: Who) -> None:
-        """Let somebody leave the company: out of every channel and group, and Slack says so.
+        """Let a person leave the company: out of every channel and group, and Slack says so.
 
-        For what somebody clicks in the very moment, set `deleted` alone.
+        For what a person clicks in the very moment, set `deleted` alone.
         """
         who = self.people.find(person)
         who.deleted = True

@@ -1,4 +1,4 @@
-"""What comes back to somebody who did something in Slack."""
+"""What comes back to a person who did something in Slack."""
 
 from dataclasses import dataclass, field
 

@@ -1,7 +1,7 @@
 """When an event that the app did not take is sent again: docs.slack.dev/apis/events-api.
 
 At once, after a minute, after five more. Commands, clicks and submissions are not on that page:
-somebody is waiting, so over a socket they are sent once more and over HTTP not at all.
+a person is waiting, so over a socket they are sent once more and over HTTP not at all.
 """
 
 from collections.abc import AsyncIterator

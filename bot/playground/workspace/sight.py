@@ -67,7 +67,7 @@ class Sight:
         return mrkdwn.shown(text, self.name_of, self._when(person))
 
     def _when(self, person: Person | None) -> dates.When:
-        return dates.reader(person.tz, self._state.clock.now()) if person else dates.nobody
+        return dates.reader(person.tz, self._state.clock.now()) if person else dates.unread
 
     def picture(self) -> str:
         """Return the whole workspace as text, for whoever waits in vain."""

@@ -95,7 +95,7 @@ class Sim:
         return self._workspace.add_group(handle, *members)
 
     def _change_person(self, person: str, **flags: Any) -> Person:
-        """Set what Slack says of somebody: deleted, is_restricted, tz and the like."""
+        """Set what Slack says of a person: deleted, is_restricted, tz and the like."""
         who = self._workspace.people.find(person)
         for name, value in flags.items():
             if name not in CHANGEABLE:

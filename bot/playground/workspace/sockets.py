@@ -119,7 +119,7 @@ class Sockets:
     async def _deliver(self, kind: str, payload: Json, answerable: bool, attempt: int) -> Ack:
         envelope = self._envelope(kind, payload, answerable, attempt)
         if not self._connections:
-            return self._nobody_there(envelope)
+            return self._not_connected(envelope)
         answer = await self._send(envelope)
         self._record.add(Kind.DELIVERY, kind, envelope, answer)
         if answer is None:
@@ -145,7 +145,7 @@ class Sockets:
             envelope |= {"retry_attempt": attempt, "retry_reason": "timeout" if attempt else ""}
         return envelope
 
-    def _nobody_there(self, envelope: Json) -> Ack:
+    def _not_connected(self, envelope: Json) -> Ack:
         """Events wait for the next connection; people see that it failed."""
         if envelope["type"] == EVENT:
             self._owed.append(envelope)
@@ -180,7 +180,7 @@ class Sockets:
         )
 
     def _catch_up(self) -> None:
-        """Deliver what happened while nobody was connected."""
+        """Deliver what happened while the app was not connected."""
         owed, self._owed = self._owed, []
         for envelope in owed:
             self._tasks.start(self._redeliver(envelope["payload"]))

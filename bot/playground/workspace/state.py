@@ -71,7 +71,7 @@ class State:
     def whisper(
         self, channel: Channel, person: str, content: Content, thread_ts: str | None = None
     ) -> Message:
-        """Let the app post an ephemeral message, which only reaches somebody who is there."""
+        """Let the app post an ephemeral message, which only reaches a person who is there."""
         message = self._by_app(channel, content, thread_ts, person)
         reader = self.people.by_id(person)
         return self.ephemerals.post(message) if reader and reader.active else message

@@ -1,4 +1,4 @@
-"""Work that goes on beside what somebody is doing: retries, late deliveries, warnings."""
+"""Work that goes on beside what a person is doing: retries, late deliveries, warnings."""
 
 import asyncio
 from collections.abc import Coroutine

@@ -1,4 +1,4 @@
-"""trigger_ids: the right to open one modal, within three seconds of what somebody did."""
+"""trigger_ids: the right to open one modal, within three seconds of what a person did."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -67,7 +67,7 @@ class WebApi:
         return {"X-OAuth-Scopes": ",".join(sorted(granted)), **accepted}
 
     def _too_often(self, name: str, token: str | None, arguments: Json) -> Answer | None:
-        """Limits are the app's own: a call that nobody can be held to is not counted."""
+        """Limits are the app's own: a call without a valid token is not counted."""
         if name not in METHODS or token not in self._state.installation.tokens:
             return None
         place = self._place(arguments.get("channel")) if name == POST else ""

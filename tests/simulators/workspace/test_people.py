@@ -34,7 +34,7 @@ async def test_outsiders_have_no_commands(workspace: Workspace, name: str) -> No
 async def test_one_must_be_in_a_channel_to_speak_there(workspace: Workspace) -> None:
     with pytest.raises(CannotAct, match="rosa is not in approvals"):
         await workspace.command("rosa", channel="approvals")
-    with pytest.raises(CannotAct, match="nobody called 'zoe'"):
+    with pytest.raises(CannotAct, match="no person called 'zoe'"):
         await workspace.mention("zoe", "hello")
     workspace.add_person("zoe", "Zoe New", is_restricted=True)
     assert (await workspace.mention("zoe", "hello"))["user"] == workspace.people["zoe"].id

@@ -17,12 +17,12 @@ HALF_A_YEAR = timedelta(days=182)
 """Nearer than this, Slack leaves out the year."""
 
 
-def nobody(timestamp: str, format: str) -> None:
-    """Nobody in particular reads: the fallback will do."""
+def unread(timestamp: str, format: str) -> None:
+    """Return None: without a reader the fallback will do."""
 
 
 def reader(tz: str, now: datetime) -> When:
-    """Return how somebody in this time zone sees dates now."""
+    """Return how a person in this time zone sees dates now."""
     zone = ZoneInfo(tz)
 
     def when(timestamp: str, format: str) -> str | None:

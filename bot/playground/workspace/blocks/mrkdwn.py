@@ -7,7 +7,7 @@ import html
 import re
 from collections.abc import Callable
 
-from bot.playground.workspace.blocks.dates import When, nobody
+from bot.playground.workspace.blocks.dates import When, unread
 
 NameOf = Callable[[str], str]
 """Turns the id of a person, channel or group into the name that is shown."""
@@ -52,7 +52,7 @@ def plain(text: str) -> str:
     return EMOJI_NAME.sub(lambda found: EMOJI.get(found[1], found[0]), text)
 
 
-def shown(text: str, name_of: NameOf, when: When = nobody) -> str:
+def shown(text: str, name_of: NameOf, when: When = unread) -> str:
     """Return mrkdwn as shown. What stands in code is left as it is, but for the marks around it."""
     parts: list[str] = []
     end = 0

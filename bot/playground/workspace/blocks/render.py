@@ -7,7 +7,7 @@ the demo prints it, so it says all that is on the screen and nothing that is not
 from collections.abc import Callable, Iterable
 
 from bot.playground.workspace.blocks import mrkdwn
-from bot.playground.workspace.blocks.dates import When, nobody
+from bot.playground.workspace.blocks.dates import When, unread
 from bot.playground.workspace.blocks.mrkdwn import NameOf
 from bot.playground.workspace.blocks.rich_text import rich_text
 from bot.playground.workspace.fields import KINDS
@@ -18,7 +18,7 @@ RULE = "────────"
 EMPTY = "____"
 
 
-def text_of(item: Json, name_of: NameOf, when: When = nobody) -> str:
+def text_of(item: Json, name_of: NameOf, when: When = unread) -> str:
     """Return a message, ephemeral or view as text."""
     page = Page(name_of, item.get("state", {}).get("values", {}), when)
     if "ts" in item:

@@ -1,4 +1,4 @@
-"""users.info and bots.info: what Slack says of somebody, and of a bot."""
+"""users.info and bots.info: what Slack says of a person, and of a bot."""
 
 from bot.playground.workspace.installation import BOT_NAME
 from bot.playground.workspace.methods.method import Method, names
