@@ -163,7 +163,7 @@ async def test_what_waits_is_read_again_only_once_it_has_changed(story: Story, a
     async def reads_it() -> bool:
         story.clock.move(timedelta(minutes=2))
         before = batches(story)
-        with heard() as statements:
+        with heard(by=asyncio.current_task()) as statements:
             await app.consent_watch.look()
         assert batches(story) == before + 1
         return any("FROM secrets" in each for each in statements)

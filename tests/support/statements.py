@@ -1,5 +1,6 @@
 """SQL: what is said meanwhile, and what is compiled once for all stories of a process."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -38,13 +39,21 @@ def share_compiled_statements() -> None:
     sa.event.listen(sa.Engine, "engine_connect", connected)
 
 
+def _task() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # in a thread of the engine
+        return None
+
+
 @contextmanager
-def heard() -> Iterator[dict[str, Any]]:
-    """Collect each statement, with the arguments that it came with first."""
+def heard(*, by: asyncio.Task[Any] | None = None) -> Iterator[dict[str, Any]]:
+    """Collect each statement, of this task or of all, with the arguments of its first time."""
     statements: dict[str, Any] = {}
 
     def hear(_: Any, __: Any, statement: str, arguments: Any, ___: Any, many: bool) -> None:
-        statements.setdefault(statement, arguments[0] if many else arguments)
+        if by is None or _task() is by:
+            statements.setdefault(statement, arguments[0] if many else arguments)
 
     sa.event.listen(sa.Engine, "before_cursor_execute", hear)
     try:
