@@ -193,6 +193,7 @@ async def test_a_run_is_begun_so_often_and_then_given_up(env: RegistrarEnv, reco
         assert life.at_work == {(await env.run_of(id)).id}
 
 
+@pytest.mark.slow
 async def test_what_is_at_work_beside_it_is_not_given_up(env: RegistrarEnv, record: Record) -> None:
     killer, one, other = [await _run(env) for _ in range(3)]
     for death in range(MOST):

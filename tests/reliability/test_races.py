@@ -120,7 +120,6 @@ async def test_of_approving_and_taking_back_one_wins(registrar_envs: RegistrarEn
         assert not await _due(one, id)
 
 
-@postgres_is_quick
 async def test_of_ten_reveals_at_once_one_gets_the_secret(registrar_envs: RegistrarEnvs) -> None:
     one, other = registrar_envs
     for _ in range(4):

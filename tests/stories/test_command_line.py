@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.marks import slow
+
 ROOT = Path(__file__).parents[2]
 HEAVY = {
     *("aiohttp", "alembic", "asyncio", "cryptography", "dbos", "handlers", "httpx", "msal"),
@@ -32,7 +34,7 @@ def imported_by(code: str) -> set[str]:
     return set(ended.stderr.split())
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["plan", "--help"], ["--version"]])
+@pytest.mark.parametrize("arguments", [["--help"], slow(["plan", "--help"]), ["--version"]])
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = f"from bot.__main__ import main; main({arguments}, standalone_mode=False)"
     assert not HEAVY & imported_by(code)

@@ -285,6 +285,7 @@ async def test_an_approval_can_be_withdrawn_until_the_quorum_is_reached(story: S
     await story.approve(id, by="ada")
 
 
+@pytest.mark.slow
 async def test_whoever_is_denied_reads_why_and_asks_again_with_the_same_form(story: Story) -> None:
     id = await story.ask("billing", **{"Email domains filter": "example.com"})
     denied = await story.deny(id, reason="  ")

@@ -4,6 +4,7 @@ import pytest
 
 from bot.playground.stage import Stage
 from tests.support.doctor_cli import call
+from tests.support.marks import slow
 from tests.support.running_bot import Bot, why_not_started
 from tests.support.story import Story
 
@@ -26,7 +27,7 @@ async def test_a_member_in_teams_asks_and_approves(stage: Stage, bot: Bot, says_
     assert not workspace.complaints
 
 
-@pytest.mark.parametrize("says_team", [True, False])
+@pytest.mark.parametrize("says_team", [slow(True), False])
 async def test_others_of_the_grid_stay_refused(stage: Stage, bot: Bot, says_team: bool) -> None:
     workspace = stage.workspace
     olaf = workspace.add_from_grid("olaf", "Olaf Berg", is_member=False, says_team=says_team)

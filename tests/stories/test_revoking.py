@@ -208,7 +208,6 @@ async def test_reads_that_lag_delay_a_revocation_by_no_more_than_the_lag(
     assert nothing_is_left(story)
 
 
-@pytest.mark.quick
 async def test_a_secret_that_nobody_has_seen_is_never_shown_again(story: Story) -> None:
     id = await story.ready()
     await story.values(id)

@@ -11,6 +11,7 @@ from bot.playground.stage import Stage
 from bot.storage.tables import votes
 from tests.support.http_endpoint import HttpEndpoint, stamped
 from tests.support.http_modes import MODES, Serving, environ
+from tests.support.marks import slow
 from tests.support.story import Story
 
 FORM = {"Application name": "billing", "Reason": "To sync the directory"}
@@ -110,7 +111,7 @@ async def test_a_stop_finishes_what_is_listened_to_and_takes_nothing_more(
         await Story(stage).until(lambda: workspace.messages("approvals"))
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [MODES[0], slow(MODES[1])])
 async def test_what_is_for_another_app_is_refused_wherever_it_comes_in(
     stage: Stage, serving: Serving, door: HttpEndpoint, mode: str
 ) -> None:
