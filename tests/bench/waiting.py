@@ -125,7 +125,7 @@ async def looked_at(stage: Stage) -> tuple[int, float]:
     start, now = time.perf_counter(), datetime.now(UTC).replace(tzinfo=None).isoformat(sep=" ")
     before = len(stage.tenant.calls("POST", "$batch"))
     async with asyncio.timeout(LONGEST):
-        while await asyncio.to_thread(still_due, stage, now):  # noqa: ASYNC110 - a file wakes nobody
+        while await asyncio.to_thread(still_due, stage, now):  # noqa: ASYNC110 - SQLite has no event
             await asyncio.sleep(LOOK_SECONDS)
     return len(stage.tenant.calls("POST", "$batch")) - before, time.perf_counter() - start
 
