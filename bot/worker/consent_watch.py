@@ -96,7 +96,7 @@ class ConsentWatch:
             return
         due = await self._claimed()
         waiting: dict[str, Waiting] = {}
-        for timer in await self._new(due, waiting):
+        for timer in await self._add_unchanged(due, waiting):
             if not await self._guarded(timer, partial(self._load, timer, waiting)):
                 await self._guarded(timer, partial(self._give_up, timer.registration))
         if waiting:
@@ -138,8 +138,12 @@ class ConsentWatch:
                 replace(each, at=until) for each in due if await timers.claim(tx, each, until=until)
             ]
 
-    async def _new(self, due: Sequence[Timer], waiting: dict[str, Waiting]) -> Sequence[Timer]:
-        """Return the timers of registrations that have changed since they were read last."""
+    async def _add_unchanged(
+        self, due: Sequence[Timer], waiting: dict[str, Waiting]
+    ) -> Sequence[Timer]:
+        """Add the registrations that are as they were read last to `waiting`, and return the timers
+        of the others.
+        """
         ids = [each.registration for each in due]
         versions = await self._database.read(registrations.versions, ids) if ids else {}
         for timer in due:
